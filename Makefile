@@ -1,0 +1,46 @@
+# make lab and make test need only Python 3.11+, pip and make; both create .venv when it is missing.
+PYTHON ?= python3
+VENV ?= .venv
+LAB_ARGS ?=
+BIN := $(VENV)/bin
+BROWSERS := chromium chromium-browser google-chrome
+# One thread a process: the tests run two processes side by side.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: help lab test lint notebooks bench constraints clean
+.DEFAULT_GOAL := help
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+lab: $(VENV)/.lab  ## open JupyterLab on notebook 00 (LAB_ARGS="--no-browser --port 8890" to change how)
+	@$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00_start_here.ipynb
+
+test: lint  ## run every test: code, notebooks, widgets, browser, claims
+	@$(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env --durations 10
+
+lint: $(VENV)/.test  ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one)
+	@$(BIN)/python notebooks/build.py $(ONLY)
+
+bench: $(VENV)/.test  ## measure speed ratios side by side
+	@$(BIN)/pytest -q -p no:xdist tests/bench.py --benchmark-disable-gc --benchmark-columns=min,median,rounds -s
+
+constraints: $(VENV)/.test  ## write the versions installed now to constraints.txt
+	@(head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton)|@') > constraints.tmp
+	@mv constraints.tmp constraints.txt
+
+clean:  ## remove .venv and caches
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+
+$(VENV)/.lab: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -c constraints.txt -e '.[lab]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.lab
+	$(BIN)/pip install -c constraints.txt -e '.[lab,test]'
+	@for b in $(BROWSERS); do command -v $$b > /dev/null && exit 0; done; $(BIN)/playwright install chromium
+	@touch $@

@@ -1,0 +1,316 @@
+"""Source and target domains that need no download, and the knob that moves them apart.
+
+digits   the 1,797 real handwritten digits of scikit-learn (UCI optical recognition), enlarged to 16 x 16
+letters  A to J in the text fonts that matplotlib ships, each drawn with its own rotation, shear, scale, offset and noise
+pairs    a digit beside a letter (16 x 32): the source label is the digit, the target label the letter
+
+Images are (n, 1, height, width) in [0, 1], bright on dark; labels are int64 from 0. Train and test share no handwritten
+image and no font (though most fonts of the test have relatives in train: a bold beside an oblique).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from PIL import Image, ImageDraw, ImageFont
+from sklearn.datasets import load_digits
+from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
+
+SIZE = 16
+DIGITS = tuple("0123456789")
+LETTERS = tuple("ABCDEFGHIJ")
+_TRAIN_FONTS = """
+DejaVuSans DejaVuSans-Bold DejaVuSans-BoldOblique DejaVuSansMono DejaVuSansMono-Oblique DejaVuSansMono-BoldOblique
+DejaVuSerif DejaVuSerif-Bold DejaVuSerif-BoldItalic STIXGeneral STIXGeneralItalic STIXGeneralBolIta cmr10 cmb10 cmtt10 cmmi10
+"""
+_TEST_FONTS = "DejaVuSans-Oblique DejaVuSansMono-Bold DejaVuSerif-Italic STIXGeneralBol cmss10"
+FONTS = {"train": tuple(_TRAIN_FONTS.split()), "test": tuple(_TEST_FONTS.split())}
+DEFAULT_LETTERS = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Domain:
+    """Labelled images: inputs (n, 1, height, width) in [0, 1], labels (n,) int64 from 0, one name a class."""
+
+    inputs: Float[Tensor, "n 1 height width"]
+    labels: Int[Tensor, "n"]
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def load(name: str, n: int | None = None, seed: int = 0, split: str = "train", device: torch.device | str = "cpu") -> Domain:
+    """A domain by name: "digits" or "letters", in a random order that `seed` fixes (the same on every device).
+
+    n: how many; None takes all 1,437 + 360 digits of the split, or 10,000 letters. split: "train" or "test".
+    ValueError: an unknown name or split, n below 1, more digits than there are.
+    """
+    _require_one_of(name, ("digits", "letters"), "name")
+    _require_one_of(split, tuple(FONTS), "split")
+    if n is not None and n < 1:
+        raise ValueError(f"n needs to be 1 or more, got {n}.")
+    generator = torch.Generator().manual_seed(seed)
+    if name == "letters":
+        n = DEFAULT_LETTERS if n is None else n
+        labels = torch.randperm(n, generator=generator) % len(LETTERS)
+        return Domain(_draw_letters(labels, split, generator, device), labels.to(device), LETTERS)
+    images, labels = _handwritten_digits(split)
+    if n is not None and n > len(labels):
+        raise ValueError(f"n needs to be at most {len(labels)} for the {split} split of digits, got {n}.")
+    order = torch.randperm(len(labels), generator=generator)[:n]
+    return Domain(images[order].to(device), labels[order].to(device), DIGITS)
+
+
+def label_part_swap(
+    n: int, severity: float, label: str, seed: int = 0, split: str = "train", device: torch.device | str = "cpu"
+) -> Domain:
+    """n images of a digit beside a letter; the class is the digit (the source task) or the letter (the target task).
+
+    With probability 1 - severity the letter is the digit's (0 = A, ..., 9 = J), else it is drawn uniformly, as
+    `swap_joint` says. Both tasks have one distribution of inputs: only what is asked about them changes.
+    ValueError: n below 1, severity outside [0, 1], label other than "digit" or "letter", an unknown split.
+    """
+    _require_one_of(label, ("digit", "letter"), "label")
+    _require_one_of(split, tuple(FONTS), "split")
+    if n < 1:
+        raise ValueError(f"n needs to be 1 or more, got {n}.")
+    generator = torch.Generator().manual_seed(seed)
+    cells = torch.multinomial(swap_joint(severity).flatten(), n, replacement=True, generator=generator)
+    digits, letters = cells // len(LETTERS), cells % len(LETTERS)
+    images, classes = _handwritten_digits(split)
+    ranks = torch.rand(n, len(classes), generator=generator).masked_fill_(classes != digits[:, None], -1)
+    parts = (images[ranks.argmax(-1)].to(device), _draw_letters(letters, split, generator, device))
+    chosen, names = (digits, DIGITS) if label == "digit" else (letters, LETTERS)
+    return Domain(torch.cat(parts, -1), chosen.to(device), names)
+
+
+def swap_joint(severity: float) -> Float[Tensor, "digit letter"]:
+    """P(digit, letter) = (1 - severity) [digit = letter] / 10 + severity / 100, in float64.
+
+    Its mutual information is what the source label says about the target label: log 10 nats at 0, none at 1.
+    """
+    _require_severity(severity)
+    return (1 - severity) * torch.eye(10, dtype=torch.float64) / 10 + severity / 100
+
+
+# ------------------------------------------------------------------------------------------------------ the shifts
+
+
+def shift(inputs: Float[Tensor, "*batch c h w"], kind: str, severity: float, seed: int = 0) -> Float[Tensor, "*batch c h w"]:
+    """Images in [0, 1] moved away from where they were: severity 0 is the identity, 1 the strongest.
+
+    kind: one of `SHIFTS`. rotation: by 90 degrees * severity; blur: Gaussian, standard deviation 3 pixels * severity;
+    noise: Gaussian, 0.7 * severity, clipped; contrast: (1 - 0.95 severity) of it left, around each image's mean;
+    inversion: each image with probability severity; background: a smooth random texture of height severity behind it.
+    Random kinds depend on `seed` only, not on the device. The label-part swap is `label_part_swap`.
+    ValueError: an unknown kind, severity outside [0, 1], NaN or infinite inputs, no image axes.
+    """
+    _require_one_of(kind, tuple(SHIFTS), "kind")
+    _require_severity(severity)
+    if inputs.ndim < 3 or not inputs.is_floating_point():
+        raise ValueError(f"inputs need floating-point images (..., c, h, w), got {inputs.dtype} {tuple(inputs.shape)}.")
+    if not inputs.is_meta and not bool(inputs.isfinite().all()):
+        raise ValueError("inputs need finite values, got NaN or infinite values.")
+    if severity == 0:
+        return inputs
+    return SHIFTS[kind](inputs, severity, torch.Generator().manual_seed(seed))
+
+
+def _rotation(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    flat = x.reshape(-1, *x.shape[-3:])
+    return TF.rotate(flat, 90 * severity, interpolation=TF.InterpolationMode.BILINEAR).reshape(x.shape)
+
+
+def _blur(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    size = min(13, 2 * min(x.shape[-2:]) - 1)
+    return TF.gaussian_blur(x, [size, size], [3 * severity, 3 * severity])
+
+
+def _noise(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    return (x + 0.7 * severity * torch.randn(x.shape, generator=generator).to(x)).clamp(0, 1)
+
+
+def _contrast(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    mean = x.mean((-3, -2, -1), keepdim=True)
+    return mean + (1 - 0.95 * severity) * (x - mean)
+
+
+def _inversion(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    chosen = torch.rand(x.shape[:-3], generator=generator).to(x.device) < severity
+    return torch.where(chosen[..., None, None, None], 1 - x, x)
+
+
+def _background(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    coarse = torch.rand((math.prod(x.shape[:-2]), 1, 5, 5), generator=generator).to(x)
+    texture = F.interpolate(coarse, x.shape[-2:], mode="bicubic", align_corners=True).clamp(0, 1)
+    return torch.maximum(x, severity * texture.reshape(x.shape))
+
+
+SHIFTS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
+    "rotation": _rotation,
+    "blur": _blur,
+    "noise": _noise,
+    "contrast": _contrast,
+    "inversion": _inversion,
+    "background": _background,
+}
+
+
+# ------------------------------------------------------------------------------------------------------- the images
+
+
+@cache
+def _handwritten_digits(split: str) -> tuple[Tensor, Tensor]:
+    data = load_digits()
+    images = torch.as_tensor(data.images, dtype=torch.float32)[:, None] / 16
+    labels = torch.as_tensor(data.target, dtype=torch.int64)
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(1797))
+    chosen = order[:360] if split == "test" else order[360:]
+    large = F.interpolate(images[chosen], (SIZE, SIZE), mode="bilinear", align_corners=False)
+    return large, labels[chosen]
+
+
+@cache
+def _glyphs(split: str) -> Tensor:
+    """(fonts, letters, 32, 32): each letter centred and scaled to 28 of 32 pixels."""
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    return torch.stack([torch.stack([_glyph(folder / f"{font}.ttf", letter) for letter in LETTERS]) for font in FONTS[split]])
+
+
+def _glyph(font: Path, letter: str) -> Tensor:
+    drawing = ImageFont.truetype(str(font), 96)
+    left, top, right, bottom = drawing.getbbox(letter)
+    image = Image.new("L", (160, 160))
+    ImageDraw.Draw(image).text((80 - (left + right) / 2, 80 - (top + bottom) / 2), letter, fill=255, font=drawing)
+    side = int(max(right - left, bottom - top) * 32 / 28 / 2)
+    image = image.crop((80 - side, 80 - side, 80 + side, 80 + side)).resize((32, 32), Image.Resampling.LANCZOS)
+    return torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).reshape(32, 32).float() / 255
+
+
+def _draw_letters(labels: Tensor, split: str, generator: torch.Generator, device: torch.device | str) -> Tensor:
+    n, fonts = len(labels), len(FONTS[split])
+    chosen = _glyphs(split)[torch.randint(fonts, (n,), generator=generator), labels][:, None].to(device)
+
+    def uniform(half_width: float) -> Tensor:
+        return (2 * torch.rand(n, generator=generator) - 1) * half_width
+
+    angle, shear, size, across, down = (
+        uniform(0.3 * w),
+        uniform(0.25 * w),
+        0.95 + uniform(0.15 * w),
+        uniform(0.15 * w),
+        uniform(0.15 * w),
+    )
+    cos, sin = angle.cos(), angle.sin()
+    rows = torch.stack((cos, shear * cos - sin, across, sin, shear * sin + cos, down), -1).reshape(n, 2, 3)
+    rows[:, :, :2] *= size[:, None, None]
+    grid = F.affine_grid(rows.to(device), [n, 1, 32, 32], align_corners=False)
+    warped = F.avg_pool2d(F.grid_sample(chosen, grid, align_corners=False), 2)
+    return (warped + 0.3 * torch.randn(warped.shape, generator=generator).to(device)).clamp(0, 1)
+
+
+def _require_one_of(value: str, allowed: tuple[str, ...], name: str) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} needs to be one of {', '.join(allowed)}, got {value!r}.")
+
+
+def _require_severity(severity: float) -> None:
+    if not 0 <= severity <= 1:
+        raise ValueError(f"severity needs to be from 0 to 1, got {severity}.")
+
+
+# ---------------------------------------------------------------------------------------- a source and a target task
+
+
+@dataclass(frozen=True, eq=False)
+class TransferTask:
+    """A labelled source and a target in four disjoint parts; test uses fonts and handwriting seen nowhere else."""
+
+    source: Domain
+    source_test: Domain
+    unlabelled: Float[Tensor, "n 1 height width"]
+    labelled: Domain
+    validation: Domain
+    test: Domain
+
+
+def load_transfer_task(
+    source: str = "digits",
+    target: str = "letters",
+    shift_kind: str = "none",
+    severity: float = 0.0,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    *,
+    unlabelled: int = 4000,
+    labelled: int = 400,
+    validation: int = 500,
+    test: int = 2000,
+) -> TransferTask:
+    """The data of one experiment. The target is moved by `shift`; with "label_part_swap" both are pairs instead.
+
+    The labelled part is ordered so that each stretch of as many samples as there are classes holds every class once:
+    its first 50, 100, ... are balanced and nested. Where handwritten digits run out, the unlabelled part is smaller.
+    ValueError: unknown names, a swap between anything but digits and letters, more labels than the target has.
+    """
+    _require_one_of(shift_kind, ("none", *SHIFTS, "label_part_swap"), "shift")
+    _require_severity(severity)
+    seeds = torch.randint(2**62, (5,), generator=torch.Generator().manual_seed(seed)).tolist()
+    wanted = unlabelled + labelled + validation
+    if shift_kind == "label_part_swap":
+        if (source, target) != ("digits", "letters"):
+            raise ValueError(f"label_part_swap needs source digits and target letters, got {source!r} and {target!r}.")
+        first = label_part_swap(len(_handwritten_digits("train")[1]), severity, "digit", seeds[0], "train", device)
+        first_test = label_part_swap(len(_handwritten_digits("test")[1]), severity, "digit", seeds[1], "test", device)
+        pool = label_part_swap(wanted, severity, "letter", seeds[2], "train", device)
+        held_out = label_part_swap(test, severity, "letter", seeds[3], "test", device)
+    else:
+        first = load(source, None, seeds[0], "train", device)
+        first_test = load(source, None if source == "digits" else test, seeds[1], "test", device)
+        if source == target == "digits":
+            half = len(first) // 2
+            first, pool = _take(first, slice(half)), _take(first, slice(half, None))
+        else:
+            pool = load(target, None if target == "digits" else wanted, seeds[2], "train", device)
+        held_out = load(target, None if target == "digits" else test, seeds[3], "test", device)
+        if shift_kind != "none":
+            pool = _shifted(pool, shift_kind, severity, seeds[4])
+            held_out = _shifted(held_out, shift_kind, severity, seeds[4] + 1)
+    rest = len(pool) - labelled - validation
+    if rest < 2:
+        raise ValueError(f"labelled needs to be at most {len(pool) - validation - 2} for target {target}, got {labelled}.")
+    chosen = _balanced_order(pool.labels[:-validation])[:labelled]
+    left = torch.ones(len(pool), dtype=torch.bool, device=chosen.device)
+    left[chosen] = False
+    left[-validation:] = False
+    return TransferTask(
+        source=first,
+        source_test=first_test,
+        unlabelled=pool.inputs[left],
+        labelled=_take(pool, chosen),
+        validation=_take(pool, slice(-validation, None)),
+        test=held_out,
+    )
+
+
+def _take(domain: Domain, chosen: Tensor | slice) -> Domain:
+    return Domain(domain.inputs[chosen], domain.labels[chosen], domain.class_names)
+
+
+def _shifted(domain: Domain, kind: str, severity: float, seed: int) -> Domain:
+    return Domain(shift(domain.inputs, kind, severity, seed), domain.labels, domain.class_names)
+
+
+def _balanced_order(labels: Tensor) -> Tensor:
+    """Indices by how many of the same class came before, then by class: 0..9, 0..9, ..."""
+    one_hot = F.one_hot(labels)
+    rank = (one_hot.cumsum(0) * one_hot).sum(-1) - 1
+    return (rank * one_hot.shape[-1] + labels).argsort(stable=True)

@@ -1,0 +1,228 @@
+"""The playground: sliders for shift and regularization weight, and a real network that trains when they move.
+
+The only module that imports ipywidgets. Training runs on a daemon thread that sets widget traits and nothing else;
+figures are drawn on private Figures and shown as PNG images, so that no thread shares state with pyplot.
+"""
+
+import html
+import threading
+import time
+import weakref
+from dataclasses import replace
+from typing import ClassVar
+
+import ipywidgets as widgets
+import torch
+
+from lautum_utils.domains import SHIFTS
+from lautum_utils.networks import NETWORKS
+from lautum_utils.plots import explored, history_curves, png_bytes, verdict
+from lautum_utils.training import Experiment, Progress, Result, run
+
+STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
+REDRAW_SECONDS = 0.8
+
+
+class Playground:
+    """Widgets that train networks and show what they reach; display one by ending a cell with it.
+
+    Parameters
+    ----------
+    controls : which of `CONTROLS` are shown; the others stay at their values.
+    name : a playground with the same name as an earlier one replaces it, which ends the earlier one's training.
+        (So re-running a cell leaves no thread behind.)
+    **settings : initial values of the controls (`seeds` is how many), or of any other field of `Experiment`.
+        A severity, strength or number of labels that is not on its slider's scale raises ValueError.
+    """
+
+    _named: "ClassVar[weakref.WeakValueDictionary[str, Playground]]" = weakref.WeakValueDictionary()
+
+    def __init__(self, controls: tuple[str, ...] = CONTROLS, name: str = "playground", **settings: object) -> None:
+        unknown = [c for c in controls if c not in CONTROLS]
+        if unknown:
+            raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}.")
+        values = {"shift": "label_part_swap", "severity": 1.0, "strength": 1e-3, "seeds": 3, "device": "auto"} | settings
+        seeds, device = values.pop("seeds"), values.pop("device")
+        self._base = Experiment(**values)  # type: ignore[arg-type]
+        self.results: dict[Experiment, Result] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._build(controls, seeds, device)
+        previous = Playground._named.get(name)
+        if previous is not None:
+            previous.close()
+        Playground._named[name] = self
+        self._say("Move a slider or press Train: a network trains here, with and without the regularizer.")
+
+    # ---------------------------------------------------------------------------------------------------- the widgets
+
+    def _build(self, controls: tuple[str, ...], seeds: object, device: object) -> None:
+        base = self._base
+        wide = {"style": {"description_width": "initial"}, "layout": widgets.Layout(width="330px")}
+        devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
+        self.shift = widgets.Dropdown(
+            options=[(s.replace("_", " "), s) for s in ("label_part_swap", "none", *SHIFTS)],
+            value=base.shift, description="shift", **wide,
+        )  # fmt: skip
+        self.severity = self._scale("severity", [round(0.1 * i, 1) for i in range(11)], base.severity, wide)
+        self.strength = self._scale("regularization weight", STRENGTHS, base.strength, wide)
+        self.labels = self._scale("labelled target samples", (10, 20, 50, 100, 200, 400), base.labels, wide)
+        self.protocol = widgets.ToggleButtons(options=["probe", "finetune"], value=base.protocol, description="protocol")
+        self.layer = widgets.ToggleButtons(options=["features", "logits"], value=base.layer, description="layer")
+        self.network = widgets.ToggleButtons(options=list(NETWORKS), value=base.network, description="network")
+        self.seeds = widgets.IntSlider(value=seeds, min=1, max=8, description="seeds", continuous_update=False, **wide)
+        self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **wide)
+        self.auto = widgets.Checkbox(value=True, description="train when a control moves", indent=False)
+        self.train_button = widgets.Button(description="Train", button_style="primary", icon="play")
+        self.curve_button = widgets.Button(description="Train all weights", icon="line-chart")
+        self.stop_button = widgets.Button(description="Stop", icon="stop", disabled=True)
+        self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="330px"))
+        self.status = widgets.HTML()
+        self.sentence = widgets.HTML()
+        self.live = widgets.Image(format="png", layout=widgets.Layout(display="none"))
+        self.curve = widgets.Image(format="png", layout=widgets.Layout(display="none"))
+        self.live.alt = "loss, dependence and accuracy during pre-training"
+        shown = [getattr(self, c) for c in CONTROLS if c in controls]
+        for control in CONTROLS:
+            getattr(self, control).observe(self._control_moved, names="value")
+        self.train_button.on_click(lambda _: self.train())
+        self.curve_button.on_click(lambda _: self.train_curve())
+        self.stop_button.on_click(lambda _: self.stop())
+        buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
+        grid = widgets.Layout(display="flex", flex_flow="row wrap")
+        self.box = widgets.VBox(
+            [
+                widgets.Box(shown, layout=grid),
+                self.auto,
+                buttons,
+                widgets.HBox([self.bar, self.status]),
+                self.sentence,
+                self.curve,
+                self.live,
+            ]
+        )
+
+    @staticmethod
+    def _scale(description: str, values: tuple[float, ...] | list[float], value: float, wide: dict) -> widgets.SelectionSlider:
+        if value not in values:
+            raise ValueError(f"{description} needs to be one of {', '.join(f'{v:g}' for v in values)}, got {value!r}.")
+        options = [(f"{v:g}", v) for v in values]
+        return widgets.SelectionSlider(options=options, value=value, description=description, continuous_update=False, **wide)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(self.box)
+
+    # ------------------------------------------------------------------------------------------------------ training
+
+    def experiments(self, strengths: tuple[float, ...] | None = None) -> list[Experiment]:
+        """What Train runs: the chosen weight and weight 0 (or `strengths`), with every seed."""
+        chosen = {c: getattr(self, c).value for c in CONTROLS if c not in ("seeds", "device")}
+        if chosen["shift"] == "none":
+            chosen["severity"] = 0.0
+        wanted = dict.fromkeys((0.0, self.strength.value) if strengths is None else strengths)
+        return [replace(self._base, **chosen | {"strength": s, "seed": i}) for s in wanted for i in range(self.seeds.value)]
+
+    def train(self) -> None:
+        """Train the chosen weight and weight 0, in the background; what has been trained before is not trained again."""
+        self._start(self.experiments())
+
+    def train_curve(self) -> None:
+        """Train every weight on the slider's scale, in the background."""
+        self._start(self.experiments(STRENGTHS))
+
+    def stop(self) -> None:
+        """Ask the training to stop; it does at its next step. What had finished stays."""
+        self._stop.set()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until the training has ended: for scripts and tests, not for callbacks."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+
+    def close(self) -> None:
+        """End the training and remove the widgets."""
+        self.stop()
+        self.box.close()
+
+    def _control_moved(self, change: object) -> None:
+        self.severity.disabled = self.shift.value == "none"
+        if self.auto.value:
+            self.train()
+
+    def _start(self, experiments: list[Experiment]) -> None:
+        with self._lock:
+            self._stop.set()
+            earlier, self._stop = self._thread, threading.Event()
+            arguments = (experiments, self.device.value, self._stop, earlier)
+            self._thread = threading.Thread(target=self._work, args=arguments, daemon=True, name="lautum-playground")
+            self._thread.start()
+
+    def _work(self, experiments: list[Experiment], device: str, stop: threading.Event, earlier: threading.Thread | None) -> None:
+        if earlier is not None:
+            earlier.join()
+        if stop.is_set():
+            return
+        started, drawn = time.monotonic(), 0.0
+        missing = [e for e in experiments if e not in self.results]
+        self.stop_button.disabled = False
+        self.bar.value = 0
+        self._say(f"preparing {len(missing)} networks" if missing else "already trained")
+
+        def watch(progress: Progress) -> bool:
+            nonlocal drawn
+            now = time.monotonic()
+            self.bar.value = progress.step / progress.total
+            if now - drawn > REDRAW_SECONDS and progress.histories[0]["step"]:
+                drawn = now
+                self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
+                pairs = [(e.strength, h) for e, h in zip(progress.experiments, progress.histories, strict=True)]
+                self._show(self.live, png_bytes(history_curves(pairs)))
+            return stop.is_set()
+
+        try:
+            for result in run(missing, device, progress=False, callback=watch):
+                self.results[result.experiment] = result
+            whole = all(e in self.results for e in experiments)
+            self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s")
+            if whole:
+                self.bar.value = 1
+                self._draw(experiments)
+        except Exception as error:
+            self._say(f"could not train: {error}")
+            raise
+        finally:
+            if not stop.is_set() or self._stop is stop:
+                self.stop_button.disabled = True
+
+    def _draw(self, experiments: list[Experiment]) -> None:
+        strength = max(e.strength for e in experiments) if len({e.strength for e in experiments}) <= 2 else self.strength.value
+        here = experiments[0]
+        results = [self.results[e] for e in experiments]
+        alike = [
+            r
+            for e, r in self.results.items()
+            if replace(e, strength=0, seed=0, severity=0) == replace(here, strength=0, seed=0, severity=0)
+        ]
+        ours = [r for r in results if r.experiment.strength == strength]
+        control = [r for r in results if r.experiment.strength == 0]
+        self._show(self.curve, png_bytes(explored(alike, strength, here.severity)))
+        self._show(self.live, png_bytes(history_curves([(r.experiment.strength, r.history) for r in results])))
+        text = (
+            verdict(ours, control, f"weight {strength:g}")
+            if strength
+            else "Weight 0 is standard transfer: raise the weight to compare."
+        )
+        self.sentence.value = f"<b>{html.escape(text)}</b>"
+
+    @staticmethod
+    def _show(image: widgets.Image, png: bytes) -> None:
+        image.value = png
+        image.layout.display = ""
+
+    def _say(self, text: str) -> None:
+        self.status.value = html.escape(text)

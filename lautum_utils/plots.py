@@ -1,0 +1,157 @@
+"""Figures of results, as matplotlib Figure objects: no pyplot state, safe to draw from any thread.
+
+Show one by ending a cell with it; `png_bytes` turns it into an image for a widget. Accuracies are in percent.
+"""
+
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lautum_utils.domains import Domain
+from lautum_utils.training import Interval, Result, interval, paired_difference
+
+# Okabe and Ito's colours, each with a marker and a dash of its own: no figure depends on colour alone.
+STYLES: tuple[dict[str, Any], ...] = (
+    {"color": "#0072B2", "marker": "o", "linestyle": "-"},
+    {"color": "#D55E00", "marker": "s", "linestyle": "--"},
+    {"color": "#009E73", "marker": "^", "linestyle": "-."},
+    {"color": "#CC79A7", "marker": "D", "linestyle": ":"},
+    {"color": "#E69F00", "marker": "v", "linestyle": "-"},
+    {"color": "#56B4E9", "marker": "P", "linestyle": "--"},
+    {"color": "#000000", "marker": "X", "linestyle": "-."},
+)
+
+
+def new_figure(width: float = 7, height: float = 3.6, columns: int = 1, **subplots: Any) -> tuple[Figure, list[Axes]]:
+    """An empty figure of `columns` axes side by side, width and height in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, columns, **subplots)).ravel().tolist()
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.25)
+    return figure, axes
+
+
+def png_bytes(figure: Figure, dpi: int = 96) -> bytes:
+    """The figure as a PNG image."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
+
+
+def show_domains(domains: dict[str, Domain], n: int = 10, title: str = "") -> Figure:
+    """A row of n images of each domain, each under its label."""
+    figure = Figure(figsize=(0.8 * n + 1.6, 0.95 * len(domains) + 0.3), layout="constrained")
+    rows = figure.subplots(len(domains), n, squeeze=False)
+    for axes, (name, domain) in zip(rows, domains.items(), strict=True):
+        for ax, image, label in zip(axes, domain.inputs, domain.labels, strict=False):
+            ax.imshow(image[0].cpu(), cmap="gray", vmin=0, vmax=1)
+            ax.set_title(domain.class_names[int(label)], fontsize=9, pad=2)
+            ax.set_xticks([])
+            ax.set_yticks([])
+        axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.suptitle(title)
+    return figure
+
+
+def accuracy_against_strength(groups: dict[str, Sequence[Result]], title: str = "", confidence: float = 0.95) -> Figure:
+    """Target test accuracy against strength (logarithmic, 0 at the left): mean and interval over seeds, a line a group."""
+    figure, (ax,) = new_figure()
+    _draw_accuracy(ax, groups, confidence)
+    ax.set_title(title)
+    return figure
+
+
+def explored(results: Sequence[Result], strength: float, severity: float) -> Figure:
+    """What has been trained so far: accuracy against strength at one severity, and gain against severity at one strength.
+
+    results: alike but for strength, severity and seed. The gain is the paired difference to strength 0, with interval.
+    """
+    figure, (left, right) = new_figure(10, 3.4, 2, width_ratios=(3, 2))
+    here = [r for r in results if r.experiment.severity == severity]
+    _draw_accuracy(left, {f"severity {severity:g}": here})
+    left.axvline(strength_places([r.experiment.strength for r in here])[strength], color="0.8", linewidth=6, zorder=0)
+    for at in sorted({r.experiment.severity for r in results}):
+        ours, control = (
+            [r for r in results if (r.experiment.severity, r.experiment.strength) == (at, s)] for s in (strength, 0.0)
+        )
+        if {r.experiment.seed for r in ours} & {r.experiment.seed for r in control}:
+            gain = paired_difference(ours, control)
+            reach = 100 * (gain.mean - gain.low) if gain.n > 1 else 0
+            right.errorbar([at], [100 * gain.mean], [reach], capsize=3, **(STYLES[1] | {"linestyle": "none"}))
+    right.axhline(0, color="0.3", linewidth=1)
+    right.set_xlim(-0.05, 1.05)
+    right.set_xlabel("severity of the shift")
+    right.set_ylabel(f"gain of weight {strength:g} over weight 0 (points)")
+    return figure
+
+
+def _draw_accuracy(ax: Axes, groups: dict[str, Sequence[Result]], confidence: float = 0.95) -> None:
+    places = strength_places(sorted({r.experiment.strength for results in groups.values() for r in results}))
+    for (name, results), style in zip(groups.items(), STYLES, strict=False):
+        points = summarise(results, confidence)
+        mean, low, high = (100 * np.array([getattr(p, k) for p in points.values()]) for k in ("mean", "low", "high"))
+        reach = np.where(np.isfinite([mean - low, high - mean]), [mean - low, high - mean], 0)
+        ax.errorbar([places[s] for s in points], mean, reach, label=name, capsize=3, markersize=6, **style)
+    ax.set_xticks(list(places.values()), [f"{s:g}" for s in places])
+    ax.set_xlabel("regularization weight (0 = standard transfer)")
+    ax.set_ylabel("target test accuracy (%)")
+    ax.legend(frameon=False)
+
+
+def training_curves(results: Sequence[Result], title: str = "") -> Figure:
+    """Loss, dependence and target accuracy during pre-training: a line a strength, the mean over its seeds."""
+    return history_curves([(r.experiment.strength, r.history) for r in results], title)
+
+
+def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], title: str = "") -> Figure:
+    """As `training_curves`, from (strength, history) pairs that may still be growing."""
+    figure, axes = new_figure(10, 3, 3)
+    by_strength: dict[float, list[dict[str, list[float]]]] = defaultdict(list)
+    for strength, history in histories:
+        by_strength[strength].append(history)
+    labels = ("source cross-entropy (nats)", "dependence of features and inputs (nats)", "target validation accuracy (%)")
+    for ax, key, label in zip(axes, ("loss", "dependence", "target_accuracy"), labels, strict=True):
+        for (strength, group), style in zip(sorted(by_strength.items()), STYLES * 3, strict=False):
+            n = min(len(h[key]) for h in group)
+            y = np.mean([h[key][:n] for h in group], 0) * (100 if key == "target_accuracy" else 1)
+            ax.plot(group[0]["step"][:n], y, label=f"weight {strength:g}", markersize=3, **style)
+        ax.set_xlabel("pre-training step")
+        ax.set_title(label, fontsize=10)
+    axes[1].set_yscale("symlog", linthresh=1)
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.suptitle(title)
+    return figure
+
+
+def strength_places(strengths: Sequence[float]) -> dict[float, float]:
+    """Where each strength goes on a logarithmic axis that also has room for 0, a decade left of the smallest."""
+    positive = [s for s in strengths if s > 0]
+    left = np.log10(min(positive)) - 1 if positive else 0.0
+    return {s: float(np.log10(s)) if s > 0 else float(left) for s in sorted(strengths)}
+
+
+def summarise(results: Sequence[Result], confidence: float = 0.95) -> dict[float, Interval]:
+    """Test accuracy by strength: mean and interval over seeds."""
+    accuracies: dict[float, list[float]] = defaultdict(list)
+    for result in results:
+        accuracies[result.experiment.strength].append(result.test_accuracy)
+    return {strength: interval(values, confidence) for strength, values in sorted(accuracies.items())}
+
+
+def verdict(results: Sequence[Result], control: Sequence[Result], name: str = "this weight") -> str:
+    """One sentence: is the difference to the control distinguishable from none, in points of test accuracy?"""
+    d = paired_difference(results, control)
+    if d.n == 1:
+        return f"{name}: {100 * d.mean:+.1f} points against weight 0 on one seed; train more seeds for an interval."
+    span = f"95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f}, {d.n} seeds"
+    if d.low > 0:
+        return f"{name} is distinguishably better than weight 0: {100 * d.mean:+.1f} points ({span})."
+    if d.high < 0:
+        return f"{name} is distinguishably worse than weight 0: {100 * d.mean:+.1f} points ({span})."
+    return f"{name} is not distinguishable from weight 0: {100 * d.mean:+.1f} points ({span})."

@@ -1,0 +1,138 @@
+"""Regularizers that measure how informative a batch of representations is about the inputs it came from.
+
+The weights of a network act on a target input x only through the representation z = f_w(x), which stands in for them
+here; z and x are treated as jointly Gaussian, so what is measured is their *linear* dependence. (Jakubovitz,
+Rodrigues, Giryes 2019, arXiv 1904.01670, maximise the Lautum information of weights and target inputs under the same
+Gaussian assumption; whitening once, the ridge, and representations in place of weights are how it is done here.)
+"""
+
+import torch
+from jaxtyping import Float
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
+
+
+class _GaussianDependence(nn.Module):
+    """Dependence of representations z and PCA-whitened inputs u, from the joint covariance of a batch.
+
+    Parameters
+    ----------
+    target_inputs : (n, ...), at least 2 samples; everything after the first axis is flattened to d.
+    n_components : r, how many principal components of the inputs are kept.
+    ridge : variance of the noise added to z, as a fraction of the mean variance of z's coordinates. Only
+        S_zz changes: the ridge *is* independent Gaussian observation noise on z.
+
+    ValueError: NaN or infinite inputs, fewer than 2 samples, n_components beyond the rank of the inputs, ridge < 0.
+    """
+
+    mean: Tensor
+    components: Tensor
+
+    def __init__(self, target_inputs: Tensor, n_components: int = 32, ridge: float = 1e-2) -> None:
+        super().__init__()
+        if not 0 <= ridge < float("inf"):
+            raise ValueError(f"ridge needs to be a finite number of 0 or more, got {ridge}.")
+        if target_inputs.ndim < 2 or len(target_inputs) < 2:
+            raise ValueError(f"target_inputs needs (n, ...) with 2 samples or more, got {tuple(target_inputs.shape)}.")
+        if not bool(target_inputs.isfinite().all()):
+            raise ValueError("target_inputs needs finite values, got NaN or infinite values.")
+        flat = target_inputs.detach().flatten(1).double().cpu().numpy()
+        most = min(flat.shape[0] - 1, flat.shape[1])
+        if not 1 <= n_components <= most:
+            raise ValueError(f"n_components needs to be from 1 to {most} for inputs {flat.shape}, got {n_components}.")
+        pca = PCA(n_components, random_state=0).fit(flat)
+        variance = pca.explained_variance_
+        rank = int((variance > variance[0] * flat.shape[1] * torch.finfo(torch.float32).eps).sum())
+        if n_components > rank or variance[0] <= 0:
+            rank = rank if variance[0] > 0 else 0
+            raise ValueError(f"n_components needs to be at most {rank}, the rank of the inputs, got {n_components}.")
+        self.ridge = ridge
+        whitening = (pca.components_ / variance[:, None] ** 0.5).T.copy()
+        dtype, device = _statistics_dtype(target_inputs), target_inputs.device
+        self.register_buffer("mean", torch.as_tensor(pca.mean_, dtype=dtype, device=device))
+        self.register_buffer("components", torch.as_tensor(whitening, dtype=dtype, device=device))
+
+    def project(self, inputs: Float[Tensor, "n *event"]) -> Float[Tensor, "n r"]:
+        """Whitened inputs u = (x - mean) V diag(variance)^-1/2: uncorrelated, unit variance over `target_inputs`."""
+        flat = inputs.flatten(1).to(self.mean.dtype)
+        if flat.shape[-1] != self.mean.shape[-1]:
+            raise ValueError(f"inputs need {self.mean.shape[-1]} values each, got {flat.shape[-1]}.")
+        return (flat - self.mean) @ self.components
+
+    def forward(
+        self,
+        representations: Float[Tensor, "*models n k"],
+        projected: Float[Tensor, "*models n r"],
+        *,
+        validate_args: bool = True,
+    ) -> Float[Tensor, "*models"]:
+        """The value in nats, batched over leading dimensions; 0 where the representations are constant.
+
+        representations: (..., n, k); projected: (..., n, r), as `project` gives them.
+        ValueError: shapes that do not match, n < 2; NaN or infinite values (not looked for if validate_args=False,
+        so that a training step on a GPU never waits for the host).
+        """
+        if representations.shape[-2] != projected.shape[-2] or representations.shape[-2] < 2:
+            raise ValueError(
+                "representations (..., n, k) and projected (..., n, r) need the same n of 2 or more, "
+                f"got {tuple(representations.shape)} and {tuple(projected.shape)}."
+            )
+        if validate_args and not bool(representations.isfinite().all() & projected.isfinite().all()):
+            raise ValueError("representations and projected need finite values, got NaN or infinite values.")
+        with torch.autocast(representations.device.type, enabled=False):
+            dtype = _statistics_dtype(representations)
+            return self._value(
+                joint_covariance(representations.to(dtype), projected.to(dtype), self.ridge), representations.shape[-1]
+            )
+
+    def _value(self, cov: Tensor, dim_z: int) -> Tensor:
+        raise NotImplementedError
+
+
+class LautumRegularizer(_GaussianDependence):
+    """Gaussian Lautum information L(z + noise; u) in nats: maximise it to stay informative about the inputs.
+
+    L = tr( (I - K)^-1 - I ) + 1/2 log det(I - K), K = Szz^-1 Szu Suu^-1 Suz, from the batch covariance with the ridge
+    on Szz. It is large where a canonical correlation is near 1; the ridge bounds it.
+    Arguments, shapes and errors: `__init__` (see the base class above), `project`, `forward`. Source: arXiv 1904.01670.
+    """
+
+    def _value(self, cov: Tensor, dim_z: int) -> Tensor:
+        return gaussian_lautum_information(cov, dim_z, validate_args=False)
+
+
+class MutualInformationRegularizer(_GaussianDependence):
+    """Gaussian mutual information I(z + noise; u) in nats: -1/2 log det(I - K), everything else as for Lautum.
+
+    arXiv 2306.06731 *minimises* it; notebook 06 also shows what happens when it is maximised.
+    """
+
+    def _value(self, cov: Tensor, dim_z: int) -> Tensor:
+        return gaussian_mutual_information(cov, dim_z, validate_args=False)
+
+
+def joint_covariance(
+    z: Float[Tensor, "*models n k"], u: Float[Tensor, "*models n r"], ridge: float
+) -> Float[Tensor, "*models k+r k+r"]:
+    """Sample covariance of (z, u) over the n axis, with ridge * mean variance of z added to the diagonal of Szz.
+
+    Positive definite for every batch: both diagonals also get a floor of rounding size, (k + r) * 16 * machine epsilon
+    of their mean variance, which decides only where the batch has no more to say (n <= k + r with no ridge, constants).
+    """
+    k, r = z.shape[-1], u.shape[-1]
+    # The first row is taken off before the mean is, so that a constant coordinate becomes exactly 0.
+    joint = torch.cat((z - z[..., :1, :].detach(), u - u[..., :1, :].detach()), -1)
+    joint = joint - joint.mean(-2, keepdim=True)
+    cov = joint.mT @ joint / (joint.shape[-2] - 1)
+    variance = cov.diagonal(dim1=-2, dim2=-1)
+    eps = torch.finfo(cov.dtype).eps
+    floor = (k + r) * 16 * eps
+    noise_z = (ridge + floor) * variance[..., :k].mean(-1, keepdim=True) + eps**2
+    noise_u = floor * variance[..., k:].mean(-1, keepdim=True) + eps**2
+    return cov + torch.cat((noise_z.expand_as(variance[..., :k]), noise_u.expand_as(variance[..., k:])), -1).diag_embed()
+
+
+def _statistics_dtype(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)

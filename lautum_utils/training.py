@@ -1,0 +1,488 @@
+"""Experiments: pre-train on the source while staying informative about the target, then transfer with few labels.
+
+Stage 1, pre-train: cross-entropy of labelled source batches + strength * the term of a method on unlabelled batches.
+Stage 2, transfer with n labelled target samples: "probe" (features frozen, logistic regression) or "finetune".
+Experiments that differ only in strength, seed, data or labels are stacked: one run trains them side by side.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import stats
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from lautum_utils.domains import SHIFTS, Domain, TransferTask, load_transfer_task
+from lautum_utils.methods import METHODS, UnlabelledBatch, make_method
+from lautum_utils.networks import NETWORKS, StackedNetwork
+
+History = dict[str, list[float]]
+
+PROBE_PENALTIES = (100.0, 10.0, 1.0, 0.1)
+RECORDS = 20
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "source": ("digits", "letters"),
+    "target": ("digits", "letters"),
+    "shift": ("none", *SHIFTS, "label_part_swap"),
+    "network": tuple(NETWORKS),
+    "method": METHODS,
+    "layer": ("features", "logits"),
+    "inputs": ("target", "source"),
+    "protocol": ("probe", "finetune"),
+}
+_AT_LEAST = {
+    "n_components": 1, "labels": 10, "seed": 0, "steps": 1, "source_batch": 2, "target_batch": 2, "finetune_steps": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that a result depends on. Hashable; a bad value raises ValueError with what was given and is allowed.
+
+    shift and severity act on the target ("label_part_swap": on both, see `domains`). method: one of `METHODS`;
+    strength multiplies its term, in nats of loss a nat of information; layer: which outputs stand in for the weights;
+    inputs: which unlabelled inputs, so that "source" asks how much is plain diversity of features; n_components and
+    ridge: see `LautumRegularizer`; labels: labelled target samples, balanced; batch sizes in samples.
+    """
+
+    source: str = "digits"
+    target: str = "letters"
+    shift: str = "none"
+    severity: float = 0.0
+    network: str = "mlp"
+    method: str = "lautum"
+    strength: float = 3e-4
+    layer: str = "features"
+    inputs: str = "target"
+    n_components: int = 64
+    ridge: float = 1e-2
+    labels: int = 200
+    protocol: str = "probe"
+    seed: int = 0
+    steps: int = 300
+    source_batch: int = 64
+    target_batch: int = 256
+    learning_rate: float = 3e-3
+    finetune_steps: int = 200
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} needs to be one of {', '.join(allowed)}, got {getattr(self, name)!r}.")
+        for name, least in _AT_LEAST.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} needs to be a whole number of {least} or more, got {value!r}.")
+        for name in ("strength", "ridge", "learning_rate", "severity"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+                raise ValueError(f"{name} needs to be a finite number of 0 or more, got {value!r}.")
+            object.__setattr__(self, name, float(value))
+        if self.severity > 1:
+            raise ValueError(f"severity needs to be from 0 to 1, got {self.severity}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came out. Accuracies are fractions; history holds equally long lists, one entry a record of stage 1.
+
+    history: step; loss (cross-entropy on source batches, nats); dependence (of `Experiment.layer` and the inputs, nats:
+    Lautum or mutual information, whichever the method measures); target_accuracy (least-squares read-out fitted on
+    the labelled, scored on the validation samples). penalty: of the probe, chosen on validation data.
+    """
+
+    experiment: Experiment
+    test_accuracy: float
+    validation_accuracy: float
+    source_accuracy: float
+    penalty: float | None
+    history: History = field(repr=False)
+
+    def as_row(self) -> dict[str, object]:
+        """One flat row of a table: the experiment's fields and the three accuracies."""
+        names = ("test_accuracy", "validation_accuracy", "source_accuracy", "penalty")
+        return asdict(self.experiment) | {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a run is: a callback gets one after each step and stops the run by returning True."""
+
+    stage: str
+    step: int
+    total: int
+    experiments: Sequence[Experiment]
+    histories: Sequence[History]
+
+
+class _Stopped(Exception):
+    pass
+
+
+def run(
+    experiments: Experiment | Iterable[Experiment],
+    device: str | torch.device = "auto",
+    *,
+    progress: bool = True,
+    callback: Callable[[Progress], object] | None = None,
+) -> list[Result]:
+    """Run experiments and return their results in the order given; the same experiment always gives the same result.
+
+    device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on. callback: called
+    with a `Progress` after each step; what it returns, if true, stops the run, and then only the experiments already
+    finished are returned. ValueError: a device that is not there; a labelled set without one of the classes.
+    """
+    wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
+    where = resolve_device(device)
+    plan = [chunk for group in _groups(dict.fromkeys(wanted)) for chunk in _chunks(group, where)]
+    done: dict[Experiment, Result] = {}
+    total = sum(_steps(chunk) for chunk in plan)
+    with tqdm(total=total, unit="step", delay=2, disable=not progress, desc="training") as bar:
+        finished = 0
+
+        def advance(stage: str, experiments: Sequence[Experiment], histories: Sequence[History]) -> None:
+            nonlocal finished
+            finished += 1
+            bar.update()
+            if callback is not None and callback(Progress(stage, finished, total, experiments, histories)):
+                raise _Stopped
+
+        try:
+            for chunk in plan:
+                for result in _run_stacked(chunk, where, advance):
+                    done[result.experiment] = result
+        except _Stopped:
+            pass
+    return [done[experiment] for experiment in wanted if experiment in done]
+
+
+def resolve_device(device: str | torch.device = "auto") -> torch.device:
+    """ "auto" is CUDA, then MPS, then the CPU; ValueError if the device asked for is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        return torch.device(next(name for name, available in there.items() if available))
+    name = str(device).split(":")[0]
+    index = torch.device(device).index if name in there else None
+    if not there.get(name) or (name == "cuda" and (index or 0) >= torch.cuda.device_count()):
+        available = ", ".join(name for name, available in there.items() if available)
+        raise ValueError(f"device needs to be auto or one that is there ({available}), got {str(device)!r}.")
+    return torch.device(device)
+
+
+# ------------------------------------------------------------------------------------------------------- stacking
+
+_PER_MODEL = ("strength", "seed", "severity")
+_STAGE_TWO = ("labels", "protocol", "finetune_steps")
+
+
+def _pretraining(experiment: Experiment) -> Experiment:
+    """The experiment with the settings of stage 2 at their defaults: equal ones share one pre-training."""
+    return _at_defaults(experiment, _STAGE_TWO)
+
+
+def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
+    defaults: dict[str, Any] = {f.name: f.default for f in fields(Experiment) if f.name in names}
+    return replace(experiment, **defaults)
+
+
+def _groups(experiments: Iterable[Experiment]) -> list[list[Experiment]]:
+    """Experiments that may be stacked: equal but for strength, seed, severity and stage 2."""
+    groups: dict[Experiment, list[Experiment]] = {}
+    for experiment in experiments:
+        groups.setdefault(_at_defaults(experiment, _STAGE_TWO + _PER_MODEL), []).append(experiment)
+    return list(groups.values())
+
+
+def _chunks(group: list[Experiment], device: torch.device) -> list[list[Experiment]]:
+    """On a CPU, stacked convolutions are slower than one by one, so only MLPs are stacked there."""
+    models = list(dict.fromkeys(map(_pretraining, group)))
+    size = 1 if device.type == "cpu" and group[0].network == "cnn" else 64
+    parts = [set(models[i : i + size]) for i in range(0, len(models), size)]
+    return [[e for e in group if _pretraining(e) in part] for part in parts]
+
+
+def _steps(chunk: Sequence[Experiment]) -> int:
+    """How often the callback is called: once a step of training, once a fitted probe."""
+    finetuned = {(e.labels, e.finetune_steps) for e in chunk if e.protocol == "finetune"}
+    return chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
+
+
+# ------------------------------------------------------------------------------------------------------ the stages
+
+_Done = Callable[[], None]
+_Advance = Callable[[str, Sequence[Experiment], Sequence[History]], None]
+
+
+@lru_cache(maxsize=32)
+def _task(source: str, target: str, shift: str, severity: float, seed: int, device: torch.device) -> TransferTask:
+    return load_transfer_task(source, target, shift, severity, seed, device)
+
+
+class _Data:
+    """The data of stacked experiments, each distinct task held once: `which` maps a model to its task."""
+
+    def __init__(self, models: Sequence[Experiment], device: torch.device) -> None:
+        keys = [(e.source, e.target, e.shift, e.severity, e.seed, device) for e in models]
+        unique = list(dict.fromkeys(keys))
+        self.tasks = [_task(*key) for key in unique]
+        self.which = torch.tensor([unique.index(key) for key in keys], device=device)
+        self.classes = (len(self.tasks[0].source.class_names), len(self.tasks[0].test.class_names))
+        self.device = device
+
+    def part(self, name: str) -> tuple[Tensor, Tensor]:
+        """(inputs, labels) of a part of the tasks, one entry a model."""
+        parts: list[Domain] = [getattr(task, name) for task in self.tasks]
+        return torch.stack([p.inputs for p in parts])[self.which], torch.stack([p.labels for p in parts])[self.which]
+
+
+def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Advance) -> list[Result]:
+    models = list(dict.fromkeys(map(_pretraining, chunk)))
+    data = _Data(models, device)
+    network, histories = _pretrain(models, data, advance)
+    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    with torch.no_grad():
+        source_inputs, source_labels = data.part("source_test")
+        source_accuracy = _accuracy(network(source_inputs), source_labels).tolist()
+    results = []
+    for labels, protocol, steps in dict.fromkeys((e.labels, e.protocol, e.finetune_steps) for e in chunk):
+        stage = [e for e in chunk if (e.labels, e.protocol, e.finetune_steps) == (labels, protocol, steps)]
+        rows = torch.tensor([models.index(_pretraining(e)) for e in stage], device=device)
+        network = _part_of(models, state, data, rows)
+        inputs, targets = (x[rows, :labels] for x in data.part("labelled"))
+        _require_every_class(targets, data.classes[1])
+        parts = [(inputs, targets)]
+        for name in ("validation", "test"):
+            x, y = data.part(name)
+            parts.append((x[rows], y[rows]))
+        step_done = partial(advance, protocol, stage, [histories[row] for row in rows.tolist()])
+        outcomes = _probe(network, parts, step_done) if protocol == "probe" else _finetune(network, stage, parts, step_done)
+        for experiment, row, outcome in zip(stage, rows.tolist(), outcomes, strict=True):
+            validation, test, penalty = outcome
+            results.append(Result(experiment, test, validation, source_accuracy[row], penalty, histories[row]))
+    return results
+
+
+def _part_of(models: Sequence[Experiment], state: dict[str, Tensor], data: _Data, rows: Tensor) -> StackedNetwork:
+    chosen = [models[row] for row in rows.tolist()]
+    network = _network(chosen, data)
+    network.load_state_dict({name: value[rows] for name, value in state.items()})
+    return network
+
+
+def _network(models: Sequence[Experiment], data: _Data) -> StackedNetwork:
+    shape = tuple(data.tasks[0].source.inputs.shape[1:])
+    return NETWORKS[models[0].network](shape, data.classes[0], [e.seed for e in models]).to(data.device)  # type: ignore[arg-type]
+
+
+def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> tuple[StackedNetwork, list[History]]:
+    first, device = models[0], data.device
+    network = _network(models, data)
+    unlabelled = [task.unlabelled if first.inputs == "target" else task.source.inputs for task in data.tasks]
+    methods = [make_method(first.method, inputs, first.n_components, first.ridge) for inputs in unlabelled]
+    method = methods[0]
+    pools = torch.stack(unlabelled)
+    projected = torch.stack([m.regularizer.project(inputs) for m, inputs in zip(methods, unlabelled, strict=True)])
+    source = torch.stack([task.source.inputs for task in data.tasks])
+    source_labels = torch.stack([task.source.labels for task in data.tasks])
+    strength = torch.tensor([e.strength for e in models], device=device)
+    plain = first.method == "standard" or not bool((strength > 0).any())
+    which = data.which[:, None]
+    source_index = _batches(models, source.shape[1], first.source_batch, device, stream=1)
+    target_index = _batches(models, pools.shape[1], first.target_batch, device, stream=2)
+
+    def loss_at(step: int) -> Tensor:
+        s = source_index[:, step]
+        x, y = source[which, s], source_labels[which, s]
+        if plain:
+            return _cross_entropy(network(x), y)
+        t = target_index[:, step]
+        features = network.features(torch.cat((x, pools[which, t]), 1))
+        logits = network.head(features[:, : first.source_batch])
+        outputs = features[:, first.source_batch :]
+        if first.layer == "logits":
+            outputs = network.head(outputs)
+        term = method.term(UnlabelledBatch(outputs, projected[which, t]))
+        loss = _cross_entropy(logits, y)
+        return loss if term is None else loss + strength * term
+
+    histories: list[History] = [{"step": [], "loss": [], "dependence": [], "target_accuracy": []} for _ in models]
+    labelled, validation = data.part("labelled"), data.part("validation")
+    sample = target_index[:, 0]
+    every = max(1, first.steps // RECORDS)
+
+    @torch.no_grad()
+    def record(step: int) -> None:
+        outputs = network.features(pools[which, sample])
+        outputs = network.head(outputs) if first.layer == "logits" else outputs
+        dependence = method.regularizer(outputs, projected[which, sample], validate_args=False)
+        ce = _cross_entropy(network(source[which, source_index[:, step]]), source_labels[which, source_index[:, step]])
+        accuracy = _read_out_accuracy(network.features(labelled[0]), labelled[1], network.features(validation[0]), validation[1])
+        for history, *values in zip(histories, ce.tolist(), dependence.tolist(), accuracy.tolist(), strict=True):
+            for name, value in zip(history, (float(step + 1), *values), strict=True):
+                history[name].append(value)
+
+    def watch(step: int) -> None:
+        if step == 0 or (step + 1) % every == 0 or step + 1 == first.steps:
+            record(step)
+        advance("pre-train", models, histories)
+
+    _optimise(network, loss_at, first.steps, first.learning_rate, watch)
+    return network, histories
+
+
+_Part = tuple[Tensor, Tensor]
+_Outcome = tuple[float, float, float | None]
+
+
+def _finetune(network: StackedNetwork, stage: Sequence[Experiment], parts: Sequence[_Part], step_done: _Done) -> list[_Outcome]:
+    first, (x, y) = stage[0], parts[0]
+    network.replace_head(int(y.max()) + 1, [e.seed + 1 for e in stage])
+    size = min(first.source_batch, x.shape[1])
+    index = _batches(stage, x.shape[1], size, x.device, stream=3, steps=first.finetune_steps)
+    model = torch.arange(len(stage), device=x.device)[:, None]
+
+    def loss_at(step: int) -> Tensor:
+        return _cross_entropy(network(x[model, index[:, step]]), y[model, index[:, step]])
+
+    _optimise(network, loss_at, first.finetune_steps, first.learning_rate, lambda step: step_done())
+    with torch.no_grad():
+        scores = [_accuracy(network(inputs), labels).tolist() for inputs, labels in parts[1:]]
+    return [(v, t, None) for v, t in zip(*scores, strict=True)]
+
+
+def _optimise(
+    network: StackedNetwork, loss_at: Callable[[int], Tensor], steps: int, learning_rate: float, watch: Callable[[int], None]
+) -> None:
+    """The one training loop. Losses of stacked models add up; Adam works element by element, so models stay apart."""
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    for step in range(steps):
+        optimizer.zero_grad()
+        loss_at(step).sum().backward()
+        optimizer.step()
+        watch(step)
+
+
+def _batches(
+    models: Sequence[Experiment], n: int, size: int, device: torch.device, stream: int, steps: int | None = None
+) -> Tensor:
+    """(models, steps, size) indices below n, from each model's own seed."""
+    shape = (steps or models[0].steps, size)
+    generators = [torch.Generator().manual_seed(4 * e.seed + stream) for e in models]
+    return torch.stack([torch.randint(n, shape, generator=generator) for generator in generators]).to(device)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape).mean(-1)
+
+
+def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(-1) == labels).float().mean(-1)
+
+
+# ------------------------------------------------------------------------------------------------ probe and read-out
+
+
+@torch.no_grad()
+def _probe(network: StackedNetwork, parts: Sequence[_Part], step_done: _Done) -> list[_Outcome]:
+    features = [(network.features(x).float().cpu().numpy(), y.cpu().numpy()) for x, y in parts]
+    outcomes: list[_Outcome] = []
+    for model in range(len(features[0][0])):
+        labelled, validation, test = ((z[model], y[model]) for z, y in features)
+        outcomes.append(fit_probe(labelled, validation, test))
+        step_done()
+    return outcomes
+
+
+def fit_probe(
+    labelled: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
+) -> tuple[float, float, float]:
+    """Logistic regression on standardised features: (validation accuracy, test accuracy, penalty).
+
+    Each argument: features (n, k) and labels (n,). The L2 penalty is the one of `PROBE_PENALTIES` with the best
+    validation accuracy, the strongest of equals; test data is scored once, with that one.
+    """
+    best: tuple[float, float] | None = None
+    for penalty in PROBE_PENALTIES:
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, max_iter=200))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            probe.fit(*labelled)
+        score = float(probe.score(*validation))
+        if best is None or score > best[0]:
+            best, chosen = (score, penalty), probe
+    assert best is not None
+    return best[0], float(chosen.score(*test)), best[1]
+
+
+def _read_out_accuracy(z: Tensor, labels: Tensor, z_validation: Tensor, validation_labels: Tensor) -> Tensor:
+    """Accuracy of ridge regression onto one-hot labels: closed form, so that it can be watched during training."""
+    mean, scale = z.mean(-2, keepdim=True), z.std((-2, -1), keepdim=True) + 1e-6
+    z, z_validation = (z - mean) / scale, (z_validation - mean) / scale
+    gram = z.mT @ z + 0.01 * z.shape[-2] * torch.eye(z.shape[-1], device=z.device)
+    chol, _ = torch.linalg.cholesky_ex(gram)
+    targets = F.one_hot(labels).to(z)
+    weights = torch.cholesky_solve(z.mT @ (targets - targets.mean(-2, keepdim=True)), chol)
+    return _accuracy(z_validation @ weights, validation_labels)
+
+
+def _require_every_class(labels: Tensor, classes: int) -> None:
+    counts = F.one_hot(labels, classes).sum(-2).amin(0)
+    if not bool((counts > 0).all()):
+        empty = ", ".join(str(c) for c in (counts == 0).nonzero().flatten().tolist())
+        raise ValueError(f"the labelled set needs a sample of every class, got none of class {empty} in {labels.shape[-1]}.")
+
+
+# ------------------------------------------------------------------------------------------------------- comparing
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its confidence interval, [low, high]; n values went into it."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
+
+def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Mean and Student's t interval of independent values, such as one accuracy a seed; infinite for one value."""
+    x = np.asarray(values, dtype=float)
+    if x.ndim != 1 or not len(x) or not np.isfinite(x).all():
+        raise ValueError(f"values need to be one or more finite numbers, got {values!r}.")
+    half = math.inf if len(x) == 1 else float(stats.t.ppf((1 + confidence) / 2, len(x) - 1) * stats.sem(x))
+    return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half, len(x))
+
+
+def paired_difference(results: Sequence[Result], control: Sequence[Result], confidence: float = 0.95) -> Interval:
+    """Interval of test accuracy minus the control's, over the seeds that both hold (ValueError if none)."""
+    ours, theirs = ({r.experiment.seed: r.test_accuracy for r in x} for x in (results, control))
+    seeds = sorted(ours.keys() & theirs.keys())
+    if not seeds:
+        raise ValueError(f"results and control need seeds in common, got {sorted(ours)} and {sorted(theirs)}.")
+    return interval([ours[seed] - theirs[seed] for seed in seeds], confidence)
+
+
+def choose_strength(results: Sequence[Result]) -> float:
+    """The strength with the best mean *validation* accuracy; of equals, the smallest. Test accuracy is not looked at."""
+    scores: dict[float, list[float]] = {}
+    for result in results:
+        scores.setdefault(result.experiment.strength, []).append(result.validation_accuracy)
+    if not scores:
+        raise ValueError("results need to hold one or more, got none.")
+    return max(sorted(scores), key=lambda strength: float(np.mean(scores[strength])))
