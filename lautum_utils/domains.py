@@ -202,13 +202,7 @@ def _draw_letters(labels: Tensor, split: str, generator: torch.Generator, device
     def uniform(half_width: float) -> Tensor:
         return (2 * torch.rand(n, generator=generator) - 1) * half_width
 
-    angle, shear, size, across, down = (
-        uniform(0.3 * w),
-        uniform(0.25 * w),
-        0.95 + uniform(0.15 * w),
-        uniform(0.15 * w),
-        uniform(0.15 * w),
-    )
+    angle, shear, size, across, down = uniform(0.25), uniform(0.2), 0.95 + uniform(0.12), uniform(0.12), uniform(0.12)
     cos, sin = angle.cos(), angle.sin()
     rows = torch.stack((cos, shear * cos - sin, across, sin, shear * sin + cos, down), -1).reshape(n, 2, 3)
     rows[:, :, :2] *= size[:, None, None]

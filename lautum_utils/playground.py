@@ -36,7 +36,7 @@ class Playground:
         A severity, strength or number of labels that is not on its slider's scale raises ValueError.
     """
 
-    _named: "ClassVar[weakref.WeakValueDictionary[str, Playground]]" = weakref.WeakValueDictionary()
+    _named: ClassVar["weakref.WeakValueDictionary[str, Playground]"] = weakref.WeakValueDictionary()
 
     def __init__(self, controls: tuple[str, ...] = CONTROLS, name: str = "playground", **settings: object) -> None:
         unknown = [c for c in controls if c not in CONTROLS]
