@@ -86,8 +86,10 @@ def label_part_swap(
     cells = torch.multinomial(swap_joint(severity).flatten(), n, replacement=True, generator=generator)
     digits, letters = cells // len(LETTERS), cells % len(LETTERS)
     images, classes = _handwritten_digits(split)
-    ranks = torch.rand(n, len(classes), generator=generator).masked_fill_(classes != digits[:, None], -1)
-    parts = (images[ranks.argmax(-1)].to(device), _draw_letters(letters, split, generator, device))
+    counts = classes.bincount(minlength=len(DIGITS))
+    place = (counts.cumsum(0) - counts)[digits] + (torch.rand(n, generator=generator) * counts[digits]).long()
+    drawn = images[classes.argsort(stable=True)[place]]
+    parts = (drawn.to(device), _draw_letters(letters, split, generator, device))
     chosen, names = (digits, DIGITS) if label == "digit" else (letters, LETTERS)
     return Domain(torch.cat(parts, -1), chosen.to(device), names)
 
@@ -180,9 +182,10 @@ def _handwritten_digits(split: str) -> tuple[Tensor, Tensor]:
 
 @cache
 def _glyphs(split: str) -> Tensor:
-    """(fonts, letters, 32, 32): each letter centred and scaled to 28 of 32 pixels."""
+    """(fonts, letters, 31, 31): each letter centred, scaled to 28 of 32 pixels, and smoothed for sampling at half the size."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    return torch.stack([torch.stack([_glyph(folder / f"{font}.ttf", letter) for letter in LETTERS]) for font in FONTS[split]])
+    sharp = torch.stack([torch.stack([_glyph(folder / f"{font}.ttf", letter) for letter in LETTERS]) for font in FONTS[split]])
+    return F.avg_pool2d(sharp, 2, stride=1)
 
 
 def _glyph(font: Path, letter: str) -> Tensor:
@@ -204,10 +207,12 @@ def _draw_letters(labels: Tensor, split: str, generator: torch.Generator, device
 
     angle, shear, size, across, down = uniform(0.25), uniform(0.2), 0.95 + uniform(0.12), uniform(0.12), uniform(0.12)
     cos, sin = angle.cos(), angle.sin()
-    rows = torch.stack((cos, shear * cos - sin, across, sin, shear * sin + cos, down), -1).reshape(n, 2, 3)
-    rows[:, :, :2] *= size[:, None, None]
-    grid = F.affine_grid(rows.to(device), [n, 1, 32, 32], align_corners=False)
-    warped = F.avg_pool2d(F.grid_sample(chosen, grid, align_corners=False), 2)
+    affine = torch.stack((size * cos, size * (shear * cos - sin), across, size * sin, size * (shear * sin + cos), down), -1)
+    side = torch.linspace(-1 + 1 / SIZE, 1 - 1 / SIZE, SIZE)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    points = torch.stack((x, y, torch.ones_like(x)), -1).flatten(0, 1).to(device)
+    grid = (points @ affine.to(device).reshape(2 * n, 3).T).T.reshape(n, 2, SIZE, SIZE).movedim(1, -1)
+    warped = F.grid_sample(chosen, grid, align_corners=False)
     return (warped + 0.3 * torch.randn(warped.shape, generator=generator).to(device)).clamp(0, 1)
 
 

@@ -1,6 +1,7 @@
 """Figures of results, as matplotlib Figure objects: no pyplot state, safe to draw from any thread.
 
-Show one by ending a cell with it; `png_bytes` turns it into an image for a widget. Accuracies are in percent.
+A `Picture` is a Figure that a notebook shows, with its title as text alternative, where it is the last value of a cell;
+`png_bytes` turns one into an image for a widget. Accuracies are in percent.
 """
 
 import io
@@ -27,9 +28,18 @@ STYLES: tuple[dict[str, Any], ...] = (
 )
 
 
+class Picture(Figure):
+    """A Figure that shows itself as the last value of a cell, without pyplot; its titles are the text alternative."""
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        titles = [self.get_suptitle()] if self.get_suptitle() else [ax.get_title() for ax in self.axes]
+        text = "Figure: " + "; ".join(title.replace("\n", " ") for title in titles if title)
+        return {"image/png": png_bytes(self), "text/plain": text}, {"image/png": {"alt": text}}
+
+
 def new_figure(width: float = 7, height: float = 3.6, columns: int = 1, **subplots: Any) -> tuple[Figure, list[Axes]]:
     """An empty figure of `columns` axes side by side, width and height in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Picture(figsize=(width, height), layout="constrained")
     axes = np.atleast_1d(figure.subplots(1, columns, **subplots)).ravel().tolist()
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
@@ -46,7 +56,8 @@ def png_bytes(figure: Figure, dpi: int = 96) -> bytes:
 
 def show_domains(domains: dict[str, Domain], n: int = 10, title: str = "") -> Figure:
     """A row of n images of each domain, each under its label."""
-    figure = Figure(figsize=(0.8 * n + 1.6, 0.95 * len(domains) + 0.3), layout="constrained")
+    height, width = next(iter(domains.values())).inputs.shape[-2:]
+    figure = Picture(figsize=(0.8 * n + 1.6, (0.8 * height / width + 0.3) * len(domains) + 0.3), layout="constrained")
     rows = figure.subplots(len(domains), n, squeeze=False)
     for axes, (name, domain) in zip(rows, domains.items(), strict=True):
         for ax, image, label in zip(axes, domain.inputs, domain.labels, strict=False):
@@ -102,6 +113,20 @@ def _draw_accuracy(ax: Axes, groups: dict[str, Sequence[Result]], confidence: fl
     ax.set_xlabel("regularization weight (0 = standard transfer)")
     ax.set_ylabel("target test accuracy (%)")
     ax.legend(frameon=False)
+
+
+def gains(intervals: dict[str, Interval], title: str = "", unit: str = "gain over weight 0 (points of test accuracy)") -> Figure:
+    """A dot and its interval for each named paired difference, given as fractions and drawn in points."""
+    figure, (ax,) = new_figure(7, 0.5 * len(intervals) + 1.2)
+    for row, (point, style) in enumerate(zip(intervals.values(), STYLES * 3, strict=False)):
+        reach = 100 * (point.mean - point.low) if point.n > 1 else 0
+        ax.errorbar([100 * point.mean], [-row], xerr=[reach], capsize=4, **(style | {"linestyle": "none"}))
+    ax.set_yticks([-row for row in range(len(intervals))], list(intervals))
+    ax.set_ylim(0.5 - len(intervals), 0.5)
+    ax.axvline(0, color="0.3", linewidth=1)
+    ax.set_xlabel(unit)
+    ax.set_title(title)
+    return figure
 
 
 def training_curves(results: Sequence[Result], title: str = "") -> Figure:

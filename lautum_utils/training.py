@@ -5,11 +5,13 @@ Stage 2, transfer with n labelled target samples: "probe" (features frozen, logi
 Experiments that differ only in strength, seed, data or labels are stacked: one run trains them side by side.
 """
 
+import json
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,7 +73,7 @@ class Experiment:
     labels: int = 200
     protocol: str = "probe"
     seed: int = 0
-    steps: int = 300
+    steps: int = 400
     source_batch: int = 64
     target_batch: int = 256
     learning_rate: float = 3e-3
@@ -486,3 +488,30 @@ def choose_strength(results: Sequence[Result]) -> float:
     if not scores:
         raise ValueError("results need to hold one or more, got none.")
     return max(sorted(scores), key=lambda strength: float(np.mean(scores[strength])))
+
+
+def compare(results: Sequence[Result], confidence: float = 0.95) -> list[dict[str, Any]]:
+    """A row for each protocol, number of labels and strength: mean accuracy, and the paired difference to strength 0.
+
+    Keys: protocol, labels, strength, accuracy, difference, low, high (fractions), seeds, and chosen: whether validation
+    data picks this strength for that protocol and number of labels. ValueError where strength 0 was not run.
+    """
+    rows = []
+    for protocol, labels in dict.fromkeys((r.experiment.protocol, r.experiment.labels) for r in results):
+        alike = [r for r in results if (r.experiment.protocol, r.experiment.labels) == (protocol, labels)]
+        control, chosen = [r for r in alike if r.experiment.strength == 0], choose_strength(alike)
+        for strength in sorted({r.experiment.strength for r in alike}):
+            ours = [r for r in alike if r.experiment.strength == strength]
+            gain = paired_difference(ours, control, confidence)
+            accuracy = float(np.mean([r.test_accuracy for r in ours]))
+            row = {"protocol": protocol, "labels": labels, "strength": strength, "accuracy": accuracy, "difference": gain.mean}
+            rows.append(row | {"low": gain.low, "high": gain.high, "seeds": gain.n, "chosen": strength == chosen})
+    return rows
+
+
+def save_results(results: Sequence[Result], path: str | Path) -> None:
+    """Write one JSON object a result (`Result.as_row`) as a list: to a temporary file first, then renamed."""
+    path = Path(path)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps([r.as_row() for r in results], indent=1))
+    temporary.replace(path)

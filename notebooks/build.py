@@ -1,0 +1,75 @@
+"""Build the notebooks that readers open, executed, from notebooks/source/NN_name.py (jupytext percent format).
+
+python notebooks/build.py          all of them
+python notebooks/build.py 06 00    those whose names start so
+
+The picture of a cell tagged "headline" also goes to notebooks/headline.png, which the README shows.
+"""
+
+import argparse
+import base64
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+HERE = Path(__file__).parent
+
+
+def build(source: Path) -> Path:
+    """Execute one source and write the notebook beside this file, whole or not at all."""
+    notebook = jupytext.read(source)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}).execute()
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        outputs = cell.get("outputs", [])
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in outputs if not _is_progress(o)]
+        if "headline" in cell.metadata.get("tags", []):
+            picture = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
+            _write(HERE / "headline.png", base64.b64decode(picture))
+    target = HERE / f"{source.stem}.ipynb"
+    _write(target, (nbformat.writes(notebook) + "\n").encode())
+    return target
+
+
+def _is_progress(output: nbformat.NotebookNode) -> bool:
+    """A progress bar belongs to the moment in which it is watched."""
+    text = output.get("data", {}).get("text/plain", "")
+    return output.get("name") == "stderr" or (text.startswith("training:") and "step/s]" in text)
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="beginnings of names, such as 06; none builds all")
+    names = parser.parse_args().names
+    sources = sorted(p for p in (HERE / "source").glob("*.py") if not names or p.stem.startswith(tuple(names)))
+    if not sources:
+        have = ", ".join(sorted(p.stem for p in (HERE / "source").glob("*.py")))
+        sys.exit(f"NAME needs to be the beginning of one of {have}, got {' '.join(names)}.")
+    for source in (bar := tqdm(sources, unit="notebook")):
+        bar.set_description(source.stem)
+        started = time.monotonic()
+        bar.write(f"{build(source).relative_to(HERE.parent)}: {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 00 · Start here: one idea, two sliders
+#
+# A network trained on a *source* task is to be used for a *target* task. We have many **unlabelled** target inputs now, and will get
+# only a few labels later. The idea of this suite: **while the network trains on the source, keep its features informative about
+# the target inputs**, and measure how informative they are by *Lautum information*.
+#
+# **You will be able to** say what the idea does and see it work and fail · **You need** to know what a neural network and a
+# probability are · **Takes** 10 minutes to read, under a minute to run.
+
+# %% tags=["parameters"]
+device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
+seeds = 3  # networks for each setting; an interval needs 2 or more
+steps = 200  # of pre-training on the source
+strengths = [0.0, 1e-4, 1e-3, 1e-2]  # regularization weights; 0 is standard transfer and has to be there
+shift = "label_part_swap"  # how source and target differ
+severities = [0.0, 0.5, 1.0]  # how strongly, from 0 to 1; the last one is used for the main figure
+labels = 200  # labelled target samples
+results_path = ""  # where to write every result as JSON; "" writes nothing
+
+# %% [markdown]
+# ## Is everything there?
+
+# %%
+import platform
+
+import torch
+import torchvision
+
+from lautum_utils import training
+from lautum_utils.domains import load_transfer_task
+from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
+from lautum_utils.playground import Playground
+from lautum_utils.plots import accuracy_against_strength, gains, show_domains, verdict
+from lautum_utils.training import Experiment
+
+print(f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}")
+print(f"networks train on: {training.resolve_device(device)}")
+
+# %% [markdown]
+# ## The quantity
+#
+# Mutual information compares a joint distribution with the product of its marginals. Lautum information ("mutual" spelled backwards)
+# exchanges the two arguments of the same divergence:
+#
+# $$I(A;B) = D(P_{AB}\,\|\,P_A P_B), \qquad L(A;B) = D(P_A P_B\,\|\,P_{AB}).$$
+#
+# Both are 0 exactly when $A$ and $B$ are independent. For two Gaussian variables with correlation $\rho$ (`rho`) both have a closed form.
+#
+# **Predict:** at $\rho = 0.6$, which of the two is larger?
+
+# %%
+# NBVAL_CHECK_OUTPUT
+rho = 0.6
+covariance = torch.tensor([[1, rho], [rho, 1]], dtype=torch.float64, device="cpu")
+print(f"I = {gaussian_mutual_information(covariance, 1):.4f} nats")
+print(f"L = {gaussian_lautum_information(covariance, 1):.4f} nats")
+
+# %% [markdown]
+# $L$ is larger here. Notebook [06](06_semi_supervised_transfer.ipynb) puts it to work: during training, the loss is
+#
+# $$\text{cross-entropy on the source} \;-\; \text{weight} \cdot L(\text{features of target inputs};\ \text{target inputs}).$$
+#
+# ## Two tasks on the same kind of image
+#
+# Each image holds a handwritten digit beside a letter. The **source** label is the digit, the **target** label is the letter. At severity 0 the letter
+# can be read off the digit (0 = A, 1 = B, ...); at severity 1 the digit says nothing about it.
+
+# %%
+task = load_transfer_task("digits", "letters", shift, severities[-1], seed=0)
+show_domains({"source": task.source, "target": task.test}, title=f"The same kind of image, two questions (severity {severities[-1]:g})")
+
+# %% [markdown]
+# A network trained to name the digit has no reason to keep what it saw of the letter.
+#
+# **Predict:** we freeze its features and fit a linear classifier for the *letter* on a few labels. There are 10 letters. How
+# good will it be, and how good if the features were kept informative about the target images?
+
+# %% tags=["headline"]
+base = Experiment(shift=shift, severity=severities[-1], labels=labels, steps=steps)
+grid = [training.replace(base, strength=s, seed=i) for s in strengths for i in range(seeds)]
+results = training.run(grid, device)
+by_strength = {s: [r for r in results if r.experiment.strength == s] for s in strengths}
+best = training.choose_strength(results)
+accuracy_against_strength(
+    {f"linear probe, {labels} labels": results},
+    "Frozen features: " + verdict(by_strength[best or max(strengths)], by_strength[0.0], f"weight {best or max(strengths):g}"),
+)
+
+# %%
+for s in strengths[1:]:
+    print(verdict(by_strength[s], by_strength[0.0], f"weight {s:g}"))
+print(f"weight chosen on validation data: {best:g}")
+
+# %% [markdown]
+# ## Two sliders
+#
+# Move one: networks train with and without the regularizer, and the picture tells whether the difference can be told from chance.
+# The first run takes a few seconds; **Stop** ends it. (Here only the two sliders are shown; notebook 06 has all the controls.)
+
+# %%
+playground = Playground(("severity", "strength"), shift=shift, labels=labels, steps=steps, seeds=min(seeds, 8), device=device)
+playground
+
+# %% [markdown]
+# ## The same without widgets
+#
+# The more the two tasks have in common, the less there is to gain:
+
+# %%
+chosen = best or max(strengths)
+sweep = [training.replace(base, strength=s, seed=i, severity=v) for v in severities for s in (0.0, chosen) for i in range(seeds)]
+swept = training.run(sweep, device)
+by_severity = {
+    v: training.paired_difference(
+        [r for r in swept if r.experiment.severity == v and r.experiment.strength == chosen],
+        [r for r in swept if r.experiment.severity == v and r.experiment.strength == 0],
+    )
+    for v in severities
+}
+gains({f"severity {v:g}": gain for v, gain in by_severity.items()}, f"What weight {chosen:g} gains, by how far the tasks are apart")
+
+# %%
+for v, gain in by_severity.items():
+    print(f"severity {v:g}: {100 * gain.mean:+.1f} points, 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}")
+
+# %%
+if results_path:
+    training.save_results(results + swept, results_path)
+
+# %% [markdown]
+# ## What we saw, and what not
+#
+# - With frozen features and a target label that the source label says nothing about, the regularizer gains a lot (first figure).
+# - The gain depends on severity: see the last figure for where it is small, or even a loss.
+# - We did *not* see that it always helps. Notebook 06 shows where it does not: full fine-tuning, a weight too high, logits in place of features.
+#
+# ## The map
+#
+# | | notebook | holds |
+# |---|---|---|
+# | 00 | start here | this page |
+# | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
+#
+# ## References
+#
+# - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019.
+# - D. Palomar, S. Verdu, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.

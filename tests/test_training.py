@@ -1,0 +1,427 @@
+"""Networks and training: many models at once give what each gives alone, and every setting does what it says."""
+
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import FrozenInstanceError, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy import stats
+
+from lautum_utils import training
+from lautum_utils.domains import Domain, TransferTask
+from lautum_utils.methods import METHODS
+from lautum_utils.networks import NETWORKS, StackedConv, StackedLinear
+from lautum_utils.training import (
+    PROBE_PENALTIES,
+    Experiment,
+    Progress,
+    Result,
+    choose_strength,
+    fit_probe,
+    interval,
+    paired_difference,
+    resolve_device,
+    run,
+)
+
+QUICK = Experiment(steps=5, labels=20, source_batch=16, target_batch=64, n_components=8, strength=1e-2, finetune_steps=3)
+
+
+def train(*experiments: Experiment) -> list[Result]:
+    return run(experiments, "cpu", progress=False)
+
+
+def accuracies(result: Result) -> tuple[float, float, float, float | None]:
+    return result.test_accuracy, result.validation_accuracy, result.source_accuracy, result.penalty
+
+
+def assert_same(one: Result, other: Result, tolerance: float = 0.0) -> None:
+    assert one.experiment == other.experiment
+    assert accuracies(one) == accuracies(other)
+    assert one.history.keys() == other.history.keys()
+    for name, values in one.history.items():
+        assert values == pytest.approx(other.history[name], rel=tolerance, abs=tolerance), name
+
+
+# --------------------------------------------------------------------------------------------------------- networks
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (1, 16, 32)])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_stacked_networks_are_the_networks_one_by_one(name: str, shape: tuple[int, int, int]) -> None:
+    seeds, x = [7, 8, 9], torch.rand(3, 5, *shape)
+    network = NETWORKS[name](shape, 10, seeds)
+    features = network.features(x)
+    assert features.shape == (3, 5, 64)
+    assert (features >= 0).all()
+    assert network.head(features).shape == (3, 5, 10)
+    assert torch.equal(network(x), network.head(features))
+    alone = torch.cat([NETWORKS[name](shape, 10, [seed])(x[i : i + 1]) for i, seed in enumerate(seeds)])
+    torch.testing.assert_close(network(x), alone, rtol=1e-6, atol=1e-6)
+    assert not torch.allclose(alone[0], NETWORKS[name](shape, 10, [8])(x[:1])[0]), "another seed, another network"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradient_of_a_model_does_not_depend_on_the_others(name: str) -> None:
+    network, x = NETWORKS[name]((1, 16, 16), 10, [0, 1, 2]), torch.rand(3, 4, 1, 16, 16)
+
+    def gradients(x: torch.Tensor) -> list[torch.Tensor]:
+        return list(torch.autograd.grad(network(x)[1].square().sum(), list(network.parameters())))
+
+    changed = x.clone()
+    changed[0], changed[2] = 0.3, 0.9
+    for one, other in zip(gradients(x), gradients(changed), strict=True):
+        torch.testing.assert_close(one[1], other[1])
+        assert one[1].abs().max() > 0
+        assert one[[0, 2]].abs().max() == 0
+
+
+def test_stacked_layers_are_those_of_torch() -> None:
+    def generators() -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(seed) for seed in range(3)]
+
+    convolution, linear = StackedConv(2, 5, generators()), StackedLinear(6, 4, generators())
+    maps, x = torch.rand(7, 3, 2, 9, 12), torch.rand(3, 7, 6)
+    y = convolution(maps.flatten(1, 2))
+    assert y.shape == (7, 15, 5, 6)
+    for g in range(3):
+        expected = F.conv2d(maps[:, g], convolution.weight[g], convolution.bias[g], stride=2, padding=1)
+        torch.testing.assert_close(y[:, 5 * g : 5 * (g + 1)], expected)
+        torch.testing.assert_close(linear(x)[g], x[g] @ linear.weight[g] + linear.bias[g, 0])
+    for parameter, fan_in in ((convolution.weight, 18), (linear.weight, 6)):
+        assert 0.8 / fan_in**0.5 < parameter.abs().max() <= 1 / fan_in**0.5
+        assert abs(parameter.mean()) < 0.3 / fan_in**0.5
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_run_forward_and_backward_on_another_device(name: str) -> None:
+    network = NETWORKS[name]((1, 16, 16), 10, [0, 1]).to("meta")
+    network.replace_head(7, [0, 1])
+    y = network(torch.empty(2, 3, 1, 16, 16, device="meta"))
+    y.sum().backward()
+    assert y.shape == (2, 3, 7)
+    assert all(p.grad is not None and p.grad.is_meta for p in network.parameters())
+
+
+def test_new_head_is_fixed_by_its_seeds_and_leaves_the_features_alone() -> None:
+    network, other = (NETWORKS["mlp"]((1, 16, 16), 10, [seed, 5]) for seed in (0, 1))
+    x = torch.rand(2, 3, 1, 16, 16)
+    features, logits = network.features(x), network(x)
+    network.replace_head(10, [3, 4])
+    other.replace_head(10, [3, 4])
+    assert torch.equal(network.features(x), features)
+    assert torch.equal(network.head(features), other.head(features))
+    assert not torch.allclose(network(x), logits)
+
+
+# ------------------------------------------------------------------------------------------------------- experiments
+
+
+def test_experiment_is_frozen_and_hashable_and_equal_by_value() -> None:
+    assert Experiment(severity=1, shift="blur") == Experiment(severity=1.0, shift="blur")
+    assert len({Experiment(), Experiment(seed=0), Experiment(seed=1)}) == 2
+    with pytest.raises(FrozenInstanceError):
+        QUICK.seed = 1  # type: ignore[misc]
+
+
+BAD: list[tuple[str, Any]] = [
+    *((name, "nonsense") for name in ("source", "target", "shift", "network", "method", "layer", "inputs", "protocol")),
+    *((name, 0) for name in ("n_components", "labels", "steps", "source_batch", "target_batch", "finetune_steps")),
+    *((name, bad) for name in ("strength", "ridge", "learning_rate", "severity") for bad in (-0.5, float("nan"), float("inf"))),
+    *(("labels", 9), ("source_batch", 1), ("target_batch", 1), ("seed", -1), ("severity", 1.5)),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), BAD)
+def test_experiment_names_a_bad_field_and_its_value(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"^{field} needs to be .*, got '?{value}'?\.$"):
+        Experiment(**{field: value})
+
+
+@pytest.mark.parametrize(("field", "value"), [("steps", 2.5), ("steps", True), ("strength", "1"), ("labels", "20")])
+def test_experiment_refuses_a_bad_type(field: str, value: object) -> None:
+    with pytest.raises((ValueError, TypeError), match=field):
+        Experiment(**{field: value})  # type: ignore[arg-type]
+
+
+# -------------------------------------------------------------------------------------------------- what a run gives
+
+MANY = [
+    QUICK,
+    replace(QUICK, seed=1),
+    replace(QUICK, strength=1e-3, protocol="finetune"),
+    replace(QUICK, shift="rotation", severity=0.3),
+    replace(QUICK, shift="rotation", severity=0.6, labels=30, strength=0.0),
+]
+
+
+@pytest.fixture(scope="module", name="together")
+def _together() -> list[Result]:
+    return train(*MANY)
+
+
+def test_a_run_gives_the_same_twice_bit_for_bit(together: list[Result]) -> None:
+    for one, other in zip(together, train(*MANY), strict=True):
+        assert_same(one, other)
+
+
+def test_a_run_gives_the_same_alone_and_stacked(together: list[Result]) -> None:
+    for one, experiment in zip(together, MANY, strict=True):
+        assert_same(one, train(experiment)[0], 1e-4)
+    assert len({r.history["loss"][-1] for r in together}) == len(MANY), "five different trainings"
+
+
+def test_a_run_gives_the_same_in_a_worker_process(together: list[Result]) -> None:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        for one, other in zip(together, executor.submit(run, MANY, "cpu", progress=False).result(), strict=True):
+            assert_same(one, other, 1e-6)
+
+
+def test_cnns_and_pairs_give_the_same_alone_and_together() -> None:
+    both = [replace(QUICK, network="cnn", shift="label_part_swap", severity=1.0, seed=seed) for seed in (0, 1)]
+    for one, experiment in zip(train(*both), both, strict=True):
+        assert_same(one, train(experiment)[0], 1e-4)
+
+
+def test_results_come_in_the_order_asked_with_duplicates() -> None:
+    wanted = [MANY[2], MANY[0], replace(QUICK, method="standard"), MANY[0]]
+    results = train(*wanted)
+    assert [r.experiment for r in results] == wanted
+    assert_same(results[1], results[3])
+    assert run(MANY[0], "cpu", progress=False)[0].experiment == MANY[0]
+    assert run([], "cpu", progress=False) == []
+    assert results[0].as_row()["protocol"] == "finetune"
+    assert results[0].as_row()["test_accuracy"] == results[0].test_accuracy
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_strength_0_is_standard_transfer_bit_for_bit(network: str) -> None:
+    control = replace(QUICK, network=network)
+    standard, lautum, mutual = train(
+        replace(control, method="standard"),
+        replace(control, strength=0.0),
+        replace(control, method="mutual_information", strength=0.0),
+    )
+    for result in (lautum, mutual):
+        assert accuracies(result) == accuracies(standard)
+        assert result.history["loss"] == standard.history["loss"]
+        assert result.history["target_accuracy"] == standard.history["target_accuracy"]
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "standard"])
+def test_every_method_uses_the_unlabelled_inputs_it_is_given(method: str) -> None:
+    settings = replace(QUICK, method=method, steps=12)
+    on, source, logits, off, off_source = train(
+        settings,
+        replace(settings, inputs="source"),
+        replace(settings, layer="logits"),
+        replace(settings, strength=0.0),
+        replace(settings, strength=0.0, inputs="source"),
+    )
+    final = [r.history["loss"][-1] for r in (on, source, logits, off)]
+    assert len(set(final)) == 4
+    assert off.history["loss"] == off_source.history["loss"]
+    assert accuracies(off) == accuracies(off_source)
+
+
+def test_each_method_moves_the_dependence_the_way_it_says() -> None:
+    signs = {"lautum": 1, "mutual_information": -1, "mutual_information_maximised": 1}
+    pairs = [replace(QUICK, method=m, steps=20, strength=s) for m in signs for s in (0.5, 0.0)]
+    final = [r.history["dependence"][-1] for r in train(*pairs)]
+    for sign, on, off in zip(signs.values(), final[::2], final[1::2], strict=True):
+        assert sign * (on - off) > 0.2
+
+
+def test_method_standard_does_not_look_at_the_strength() -> None:
+    weak, strong = train(replace(QUICK, method="standard", strength=0.0), replace(QUICK, method="standard", strength=9.0))
+    assert accuracies(weak) == accuracies(strong)
+
+
+def test_histories_are_equally_long_and_the_source_is_learned() -> None:
+    result = train(replace(QUICK, steps=60, source_batch=64, strength=0.0))[0]
+    assert set(result.history) == {"step", "loss", "dependence", "target_accuracy"}
+    assert len({len(values) for values in result.history.values()}) == 1
+    assert result.history["step"][0] == 1
+    assert result.history["step"][-1] == 60
+    assert result.history["loss"][-1] < 0.5 * result.history["loss"][0]
+    assert result.source_accuracy > 0.7
+    assert result.penalty in PROBE_PENALTIES
+
+
+def test_more_labels_help_and_more_than_there_are_are_refused() -> None:
+    few, many = train(replace(QUICK, labels=10), replace(QUICK, labels=400))
+    assert many.test_accuracy > few.test_accuracy + 0.1
+    with pytest.raises(ValueError, match="labels.*401"):
+        train(replace(QUICK, labels=401))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"source": "letters", "target": "digits"},
+        {"source": "letters", "target": "letters"},
+        {"source": "digits", "target": "digits"},
+        {"inputs": "source"},
+        {"shift": "blur", "severity": 1.0},
+    ],
+    ids=str,
+)
+def test_every_choice_trains_with_the_other_settings_at_their_defaults(settings: dict[str, Any]) -> None:
+    assert 0 <= train(Experiment(steps=2, labels=10, **settings))[0].test_accuracy <= 1
+
+
+# ------------------------------------------------------------------------------------------- progress, stop, devices
+
+
+class Watch:
+    """A callback that keeps what it is told and stops the run where `stop` says."""
+
+    def __init__(self, stop: Callable[[Progress], bool] = lambda progress: False) -> None:
+        self.seen: list[Progress] = []
+        self.stop = stop
+
+    def __call__(self, progress: Progress) -> bool:
+        self.seen.append(progress)
+        return self.stop(progress)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_pretraining_is_shared_and_the_callback_counts_to_the_total(network: str) -> None:
+    base = replace(QUICK, network=network)
+    stages = [base, replace(base, labels=30), replace(base, protocol="finetune"), replace(base, seed=1)]
+    watch = Watch()
+    run(stages, "cpu", progress=False, callback=watch)
+    models = {"mlp": 1, "cnn": 2}[network]  # on a CPU MLPs train stacked, CNNs one by one
+    assert Counter(p.stage for p in watch.seen) == {"pre-train": 5 * models, "probe": 3, "finetune": 3}
+    assert [p.step for p in watch.seen] == list(range(1, watch.seen[0].total + 1))
+    assert {p.total for p in watch.seen} == {len(watch.seen)}
+    assert all(len(p.experiments) == len(p.histories) for p in watch.seen)
+
+
+def test_callback_that_returns_true_stops_and_leaves_what_is_finished() -> None:
+    cnns = [replace(QUICK, network="cnn", seed=seed) for seed in (0, 1)]
+    watch = Watch(lambda p: p.stage == "pre-train" and p.experiments[0].seed == 1)
+    results = run(cnns, "cpu", progress=False, callback=watch)
+    assert [r.experiment for r in results] == cnns[:1]
+    assert len(watch.seen) == 5 + 1 + 1
+    assert run(QUICK, "cpu", progress=False, callback=lambda progress: True) == []
+
+
+def test_progress_false_prints_nothing_and_true_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    def slow(progress: Progress) -> None:
+        if progress.step == 1:
+            time.sleep(2.1)
+
+    run(replace(QUICK, steps=2), "cpu", progress=False, callback=slow)
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
+    run(replace(QUICK, steps=2), "cpu", progress=True, callback=slow)
+    assert "training" in capsys.readouterr().err
+
+
+def test_device_auto_is_the_best_one_there_and_an_absent_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == resolve_device("cpu") == resolve_device(torch.device("cpu")) == torch.device("cpu")
+    for absent in ("cuda", "cuda:3", "mps", "tpu", "meta", torch.device("cuda", 1)):
+        with pytest.raises(ValueError, match=rf"device needs to be auto or one that is there \(cpu\), got '{absent}'"):
+            run(QUICK, absent, progress=False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert resolve_device("auto") == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("auto") == torch.device("cuda")
+    assert resolve_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="got 'cuda:2'"):
+        resolve_device("cuda:2")
+
+
+@pytest.fixture(name="_no_class_3")
+def _without_a_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    load = training.load_transfer_task
+
+    def load_without(*args: Any, **kwargs: Any) -> TransferTask:
+        task = load(*args, **kwargs)
+        labels = torch.where(task.labelled.labels == 3, 4, task.labelled.labels)
+        return replace(task, labelled=Domain(task.labelled.inputs, labels, task.labelled.class_names))
+
+    monkeypatch.setattr(training, "load_transfer_task", load_without)
+    training._task.cache_clear()
+    yield
+    training._task.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_class_3")
+@pytest.mark.parametrize("protocol", ["probe", "finetune"])
+def test_a_labelled_set_without_one_of_the_classes_is_refused(protocol: str) -> None:
+    with pytest.raises(ValueError, match="labelled set needs a sample of every class, got none of class 3 in 20"):
+        train(replace(QUICK, protocol=protocol))
+
+
+# ---------------------------------------------------------------------------------------- the probe, and comparisons
+
+
+def test_probe_chooses_its_penalty_on_validation_data_only() -> None:
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(3, 60, 40)), np.tile(np.arange(3), (3, 20))
+    z[..., 0] += y
+    labelled, validation, test = zip(z, y, strict=True)
+    penalties = set()
+    for seed in range(12):
+        chosen = np.random.default_rng(seed).choice(60, 25)
+        part = (validation[0][chosen], validation[1][chosen])
+        score, accuracy, penalty = fit_probe(labelled, part, test)
+        other = fit_probe(labelled, part, (test[0], (test[1] + 1) % 3))
+        assert (other[0], other[2]) == (score, penalty)
+        assert other[1] != accuracy
+        penalties.add(penalty)
+    assert penalties <= set(PROBE_PENALTIES)
+    assert len(penalties) > 1
+    far = (100 * np.eye(3)[y[0]] + z[0, :, :3], y[0])
+    assert fit_probe(far, far, far) == (1.0, 1.0, max(PROBE_PENALTIES)), "the strongest of equals"
+
+
+def result(test: float, seed: int = 0, strength: float = 0.0, validation: float = 0.5) -> Result:
+    return Result(Experiment(seed=seed, strength=strength), test, validation, 0.9, None, {"step": []})
+
+
+def test_paired_difference_is_the_t_interval_of_the_seeds_in_common() -> None:
+    ours, theirs = [0.61, 0.7, 0.66, 0.72, 0.5], [0.6, 0.62, 0.61, 0.7, 0.58]
+    for confidence in (0.95, 0.8):
+        expected = stats.ttest_rel(ours, theirs).confidence_interval(confidence)
+        found = paired_difference(
+            [result(x, seed) for seed, x in enumerate(ours)] + [result(0.99, 17)],
+            [result(x, seed) for seed, x in reversed(list(enumerate(theirs)))] + [result(0.01, 18)],
+            confidence,
+        )
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert (found.mean, found.n) == (pytest.approx(np.mean(ours) - np.mean(theirs)), 5)
+    with pytest.raises(ValueError, match=r"seeds in common, got \[0\] and \[1\]"):
+        paired_difference([result(0.5)], [result(0.5, 1)])
+
+
+def test_interval_is_students_and_infinite_for_one_value() -> None:
+    values = [0.2, 0.5, 0.9]
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    found = interval(values)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    one = interval([0.4])
+    assert (one.mean, one.low, one.high, one.n) == (0.4, -float("inf"), float("inf"), 1)
+    for bad in ([], [0.1, float("nan")]):
+        with pytest.raises(ValueError, match="one or more finite numbers"):
+            interval(bad)
+
+
+def test_strength_is_chosen_on_validation_not_on_test() -> None:
+    scores = {0.0: (0.4, 0.9), 1e-3: (0.7, 0.1), 1e-2: (0.7, 0.8), 1e-1: (0.5, 0.95)}
+    results = [result(t, seed, s, v + 0.01 * seed) for s, (v, t) in reversed(scores.items()) for seed in (0, 1)]
+    assert choose_strength(results) == 1e-3, "best mean validation accuracy, of equals the smallest"
+    with pytest.raises(ValueError, match="one or more, got none"):
+        choose_strength([])
