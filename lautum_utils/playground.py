@@ -8,8 +8,9 @@ import html
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import torch
@@ -17,11 +18,23 @@ import torch
 from lautum_utils.domains import SHIFTS
 from lautum_utils.networks import NETWORKS
 from lautum_utils.plots import explored, history_curves, png_bytes, verdict
-from lautum_utils.training import Experiment, Progress, Result, run
+from lautum_utils.training import Experiment, Progress, Result, resolve_device, run
 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
+MAX_SEEDS = 8
 REDRAW_SECONDS = 0.8
+
+
+class _Box(widgets.VBox):
+    """A box that tells when it is closed."""
+
+    on_close: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        if self.on_close is not None:
+            self.on_close()
+        super().close()
 
 
 class Playground:
@@ -38,18 +51,22 @@ class Playground:
 
     _named: ClassVar["weakref.WeakValueDictionary[str, Playground]"] = weakref.WeakValueDictionary()
 
-    def __init__(self, controls: tuple[str, ...] = CONTROLS, name: str = "playground", **settings: object) -> None:
+    def __init__(self, controls: tuple[str, ...] = CONTROLS, name: str = "playground", **settings: Any) -> None:
         unknown = [c for c in controls if c not in CONTROLS]
         if unknown:
             raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}.")
-        values = {"shift": "label_part_swap", "severity": 1.0, "strength": 1e-3, "seeds": 3, "device": "auto"} | settings
+        values: dict[str, Any] = {"shift": "label_part_swap", "severity": 1.0, "strength": 1e-3, "seeds": 3, "device": "auto"} | settings
         seeds, device = values.pop("seeds"), values.pop("device")
-        self._base = Experiment(**values)  # type: ignore[arg-type]
+        if not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
+            raise ValueError(f"seeds needs to be from 1 to {MAX_SEEDS}, got {seeds!r}.")
+        resolve_device(str(device))
+        self._base = Experiment(**values)
         self.results: dict[Experiment, Result] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._build(controls, seeds, device)
+        self.box.on_close = self.stop
         previous = Playground._named.get(name)
         if previous is not None:
             previous.close()
@@ -72,7 +89,7 @@ class Playground:
         self.protocol = widgets.ToggleButtons(options=["probe", "finetune"], value=base.protocol, description="protocol")
         self.layer = widgets.ToggleButtons(options=["features", "logits"], value=base.layer, description="layer")
         self.network = widgets.ToggleButtons(options=list(NETWORKS), value=base.network, description="network")
-        self.seeds = widgets.IntSlider(value=seeds, min=1, max=8, description="seeds", continuous_update=False, **wide)
+        self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **wide)
         self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **wide)
         self.auto = widgets.Checkbox(value=True, description="train when a control moves", indent=False)
         self.train_button = widgets.Button(description="Train", button_style="primary", icon="play")
@@ -92,7 +109,7 @@ class Playground:
         self.stop_button.on_click(lambda _: self.stop())
         buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
         grid = widgets.Layout(display="flex", flex_flow="row wrap")
-        self.box = widgets.VBox(
+        self.box = _Box(
             [
                 widgets.Box(shown, layout=grid),
                 self.auto,
@@ -146,7 +163,6 @@ class Playground:
 
     def close(self) -> None:
         """End the training and remove the widgets."""
-        self.stop()
         self.box.close()
 
     def _control_moved(self, change: object) -> None:

@@ -149,8 +149,12 @@ def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], ti
         ax.set_xlabel("pre-training step")
         ax.set_title(label, fontsize=10)
     axes[1].set_yscale("symlog", linthresh=1)
+    axes[1].minorticks_off()
     axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(title)
+    # Fixed margins in place of a layout engine: drawn every second while training, this halves the time.
+    figure.set_layout_engine("none")
+    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.16, top=0.8 if title else 0.9, wspace=0.2)
     return figure
 
 

@@ -1,7 +1,6 @@
 """The domains: what they hold, what they share (nothing), and how far the knob moves them."""
 
 import math
-from collections.abc import Iterator
 
 import jaxtyping
 import numpy as np
@@ -19,14 +18,6 @@ from lautum_utils.information import mutual_information
 KINDS = tuple(SHIFTS)
 FIRST = {"digits": "0", "letters": "A"}
 SMALL = {"unlabelled": 60, "labelled": 50, "validation": 40, "test": 30}
-
-
-@pytest.fixture(name="_unchecked")
-def _without_shape_checks() -> Iterator[None]:
-    """As a reader runs it: our own errors, not jaxtyping's."""
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 def images(x: Tensor) -> set[bytes]:
@@ -68,13 +59,6 @@ def test_letters_are_ten_thousand_when_not_told_and_balanced() -> None:
     assert letters.labels.bincount().tolist() == [1000] * 10
     assert load("letters", 25).labels.bincount(minlength=10).unique().tolist() == [2, 3]
     assert not torch.equal(letters.labels, torch.arange(10_000) % 10), "in a random order"
-
-
-def test_letters_look_like_their_labels_also_in_fonts_of_the_test() -> None:
-    train, test = load("letters", 2000), load("letters", 500, split="test")
-    means = torch.stack([train.inputs[train.labels == c].mean(0).flatten() for c in range(10)])
-    guess = torch.cdist(test.inputs.flatten(1), means).argmin(-1)
-    assert (guess == test.labels).float().mean() > 0.5
 
 
 def test_train_and_test_share_no_handwritten_image() -> None:
@@ -183,17 +167,9 @@ def test_each_kind_does_what_its_line_says() -> None:
     assert abs((shift(dot, "blur", 0.5)[0].sum(0) * at**2).sum().sqrt() - 1.5) < 0.1
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_shift_refuses_inputs_that_are_not_finite(bad: float) -> None:
-    x = torch.rand(2, 1, 16, 16)
-    x[0, 0, 0, 0] = bad
-    with pytest.raises(ValueError, match="finite"):
-        shift(x, "noise", 0.5)
-
-
-@pytest.mark.usefixtures("_unchecked")
 @pytest.mark.parametrize("inputs", [torch.rand(16, 16), torch.ones(2, 1, 16, 16, dtype=torch.int64)])
-def test_shift_refuses_what_are_no_images(inputs: Tensor) -> None:
+def test_shift_refuses_what_are_no_images(inputs: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # a reader meets our errors, not jaxtyping's
     with pytest.raises(ValueError, match=r"images \(\.\.\., c, h, w\), got torch\.\w+ \(.*16, 16\)"):
         shift(inputs, "noise", 0.5)
 
@@ -238,7 +214,7 @@ def test_swap_shows_the_digit_and_the_letter_that_its_labels_name(split: str) ->
     assert pairs["digit"].inputs.shape == (300, 1, 16, 32)
     assert [known[x.numpy().tobytes()] for x in left] == pairs["digit"].labels.tolist()
     assert len(images(left)) > 100, "many different handwritten digits"
-    letters = load("letters", 2000, split=split)
+    letters = load("letters", 2000)
     means = torch.stack([letters.inputs[letters.labels == c].mean(0).flatten() for c in range(10)])
     guess = torch.cdist(right.flatten(1), means).argmin(-1)
     assert (guess == pairs["letter"].labels).float().mean() > 0.5
@@ -286,6 +262,7 @@ def test_parts_of_every_pair_are_disjoint_and_fixed_by_the_seed(source: str, tar
                 a,
                 b,
             )
+    assert target == "digits" or {name: len(held[name]) for name in SMALL} == SMALL
     assert (len(held["labelled"]), len(held["validation"])) == (50, 40)
     assert task.source.class_names[0] == FIRST[source]
     assert task.test.class_names == task.labelled.class_names == task.validation.class_names
@@ -299,11 +276,6 @@ def test_every_pair_loads_with_the_sizes_of_an_experiment(source: str, target: s
     task = load_transfer_task(source, target)
     assert len(task.labelled) == 400
     assert len(task.unlabelled) >= 2
-
-
-def test_sizes_are_as_asked_where_letters_never_run_out() -> None:
-    task = load_transfer_task("digits", "letters", **SMALL)
-    assert {name: len(x) for name, x in parts(task).items()} == SMALL | {"source": 1437, "source_test": 360}
 
 
 @pytest.mark.parametrize("target", ["digits", "letters"])
@@ -343,6 +315,8 @@ def test_shift_moves_every_part_of_the_target_and_nothing_of_the_source(kind: st
         (lambda: shift(torch.rand(1, 4, 4), "blur", 1.5), "severity needs to be from 0 to 1, got 1.5"),
         (lambda: shift(torch.rand(1, 4, 4), "blur", -0.1), "severity needs to be from 0 to 1, got -0.1"),
         (lambda: shift(torch.rand(1, 4, 4), "blur", math.nan), "severity needs to be from 0 to 1, got nan"),
+        (lambda: shift(torch.full((1, 4, 4), math.nan), "blur", 0.5), "inputs need finite values, got NaN"),
+        (lambda: shift(torch.full((1, 4, 4), math.inf), "blur", 0.0), "inputs need finite values, got NaN or infinite"),
         (lambda: swap_joint(2.0), "severity needs to be from 0 to 1, got 2.0"),
         (lambda: label_part_swap(10, 1.1, "digit"), "severity needs to be from 0 to 1, got 1.1"),
         (lambda: label_part_swap(0, 0.5, "digit"), "n needs to be 1 or more, got 0"),

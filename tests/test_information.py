@@ -138,12 +138,12 @@ def test_weak_dependence_is_half_of_chi_square() -> None:
     a, b = probabilities(4, event=1, seed=4), probabilities(3, event=1, seed=5)
     product = a[:, None] * b
     direction = probabilities(4, 3, seed=6)
-    for weight in (1e-2, 1e-3):
+    for weight in (1e-3, 1e-4):
         mixed = (1 - weight) * product + weight * direction
         marginals = mixed.sum(1, keepdim=True) * mixed.sum(0)
         half = 0.5 * ((mixed - marginals).square() / marginals).sum().item()
         for measure in JOINT:
-            close(measure(mixed), half, rtol=4 * weight, atol=1e-14)
+            close(measure(mixed), half, rtol=30 * weight, atol=1e-14)
 
 
 @quick
@@ -176,11 +176,12 @@ def test_chain_rules(seed: int, w: int, x: int, y: int) -> None:
 
 
 def test_several_leading_dimensions() -> None:
-    joints, p, q = probabilities(2, 3, 4, 5), *probabilities(2, 2, 3, 6, event=1)
-    for measure in JOINT:
-        close(measure(joints), [[measure(joint).item() for joint in row] for row in joints])
+    p, q = probabilities(2, 2, 3, 6, event=1)
     close(entropy(p), [[entropy(v).item() for v in row] for row in p])
     close(kl_divergence(p, q), [[kl_divergence(p[i, j], q[i, j]).item() for j in range(3)] for i in range(2)])
+    for measure in JOINT:
+        joints = probabilities(2, 3, 4, 5)
+        close(measure(joints), [[measure(joint).item() for joint in row] for row in joints])
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -203,7 +204,8 @@ def test_gradients_of_discrete_measures() -> None:
 
 def test_gradients_stay_finite_at_zeros() -> None:
     joint = torch.tensor([[0.5, 0.2, 0.0], [0.3, 0.0, 0.0]], dtype=torch.float64, requires_grad=True)
-    for measure in (*JOINT, lambda p: entropy(p.flatten()), lambda p: kl_divergence(p.flatten(), p.detach().flatten())):
+    other = torch.tensor([0.4, 0.3, 0.0, 0.2, 0.1, 0.0], dtype=torch.float64)
+    for measure in (*JOINT, lambda p: entropy(p.flatten()), lambda p: kl_divergence(p.flatten(), other)):
         (gradient,) = torch.autograd.grad(measure(joint), joint)
         assert gradient.isfinite().all()
         assert (gradient != 0).any()

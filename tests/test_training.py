@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
+import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -18,18 +19,7 @@ from lautum_utils import training
 from lautum_utils.domains import Domain, TransferTask
 from lautum_utils.methods import METHODS
 from lautum_utils.networks import NETWORKS, StackedConv, StackedLinear
-from lautum_utils.training import (
-    PROBE_PENALTIES,
-    Experiment,
-    Progress,
-    Result,
-    choose_strength,
-    fit_probe,
-    interval,
-    paired_difference,
-    resolve_device,
-    run,
-)
+from lautum_utils.training import PROBE_PENALTIES, Experiment, Progress, Result, fit_probe, resolve_device, run
 
 QUICK = Experiment(steps=5, labels=20, source_batch=16, target_batch=64, n_components=8, strength=1e-2, finetune_steps=3)
 
@@ -135,20 +125,16 @@ BAD: list[tuple[str, Any]] = [
     *((name, "nonsense") for name in ("source", "target", "shift", "network", "method", "layer", "inputs", "protocol")),
     *((name, 0) for name in ("n_components", "labels", "steps", "source_batch", "target_batch", "finetune_steps")),
     *((name, bad) for name in ("strength", "ridge", "learning_rate", "severity") for bad in (-0.5, float("nan"), float("inf"))),
+    *(("steps", 2.5), ("steps", True), ("strength", "1"), ("labels", "20")),
     *(("labels", 9), ("source_batch", 1), ("target_batch", 1), ("seed", -1), ("severity", 1.5)),
 ]
 
 
 @pytest.mark.parametrize(("field", "value"), BAD)
-def test_experiment_names_a_bad_field_and_its_value(field: str, value: object) -> None:
+def test_experiment_names_a_bad_field_and_its_value(field: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # a reader meets our errors, not jaxtyping's
     with pytest.raises(ValueError, match=rf"^{field} needs to be .*, got '?{value}'?\.$"):
         Experiment(**{field: value})
-
-
-@pytest.mark.parametrize(("field", "value"), [("steps", 2.5), ("steps", True), ("strength", "1"), ("labels", "20")])
-def test_experiment_refuses_a_bad_type(field: str, value: object) -> None:
-    with pytest.raises((ValueError, TypeError), match=field):
-        Experiment(**{field: value})  # type: ignore[arg-type]
 
 
 # -------------------------------------------------------------------------------------------------- what a run gives
@@ -239,11 +225,6 @@ def test_each_method_moves_the_dependence_the_way_it_says() -> None:
         assert sign * (on - off) > 0.2
 
 
-def test_method_standard_does_not_look_at_the_strength() -> None:
-    weak, strong = train(replace(QUICK, method="standard", strength=0.0), replace(QUICK, method="standard", strength=9.0))
-    assert accuracies(weak) == accuracies(strong)
-
-
 def test_histories_are_equally_long_and_the_source_is_learned() -> None:
     result = train(replace(QUICK, steps=60, source_batch=64, strength=0.0))[0]
     assert set(result.history) == {"step", "loss", "dependence", "target_accuracy"}
@@ -258,7 +239,7 @@ def test_histories_are_equally_long_and_the_source_is_learned() -> None:
 def test_more_labels_help_and_more_than_there_are_are_refused() -> None:
     few, many = train(replace(QUICK, labels=10), replace(QUICK, labels=400))
     assert many.test_accuracy > few.test_accuracy + 0.1
-    with pytest.raises(ValueError, match="labels.*401"):
+    with pytest.raises(ValueError, match=r"labels.*401"):
         train(replace(QUICK, labels=401))
 
 
@@ -396,7 +377,7 @@ def test_paired_difference_is_the_t_interval_of_the_seeds_in_common() -> None:
     ours, theirs = [0.61, 0.7, 0.66, 0.72, 0.5], [0.6, 0.62, 0.61, 0.7, 0.58]
     for confidence in (0.95, 0.8):
         expected = stats.ttest_rel(ours, theirs).confidence_interval(confidence)
-        found = paired_difference(
+        found = training.paired_difference(
             [result(x, seed) for seed, x in enumerate(ours)] + [result(0.99, 17)],
             [result(x, seed) for seed, x in reversed(list(enumerate(theirs)))] + [result(0.01, 18)],
             confidence,
@@ -404,24 +385,24 @@ def test_paired_difference_is_the_t_interval_of_the_seeds_in_common() -> None:
         assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
         assert (found.mean, found.n) == (pytest.approx(np.mean(ours) - np.mean(theirs)), 5)
     with pytest.raises(ValueError, match=r"seeds in common, got \[0\] and \[1\]"):
-        paired_difference([result(0.5)], [result(0.5, 1)])
+        training.paired_difference([result(0.5)], [result(0.5, 1)])
 
 
 def test_interval_is_students_and_infinite_for_one_value() -> None:
     values = [0.2, 0.5, 0.9]
     expected = stats.ttest_1samp(values, 0).confidence_interval()
-    found = interval(values)
+    found = training.interval(values)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    one = interval([0.4])
+    one = training.interval([0.4])
     assert (one.mean, one.low, one.high, one.n) == (0.4, -float("inf"), float("inf"), 1)
     for bad in ([], [0.1, float("nan")]):
         with pytest.raises(ValueError, match="one or more finite numbers"):
-            interval(bad)
+            training.interval(bad)
 
 
 def test_strength_is_chosen_on_validation_not_on_test() -> None:
     scores = {0.0: (0.4, 0.9), 1e-3: (0.7, 0.1), 1e-2: (0.7, 0.8), 1e-1: (0.5, 0.95)}
     results = [result(t, seed, s, v + 0.01 * seed) for s, (v, t) in reversed(scores.items()) for seed in (0, 1)]
-    assert choose_strength(results) == 1e-3, "best mean validation accuracy, of equals the smallest"
+    assert training.choose_strength(results) == 1e-3, "best mean validation accuracy, of equals the smallest"
     with pytest.raises(ValueError, match="one or more, got none"):
-        choose_strength([])
+        training.choose_strength([])

@@ -76,7 +76,9 @@ print(f"L = {gaussian_lautum_information(covariance, 1):.4f} nats")
 
 # %%
 task = load_transfer_task("digits", "letters", shift, severities[-1], seed=0)
-show_domains({"source": task.source, "target": task.test}, title=f"The same kind of image, two questions (severity {severities[-1]:g})")
+show_domains(
+    {"source": task.source, "target": task.test}, title=f"The same kind of image, two questions (severity {severities[-1]:g})"
+)
 
 # %% [markdown]
 # A network trained to name the digit has no reason to keep what it saw of the letter.
@@ -126,7 +128,9 @@ by_severity = {
     )
     for v in severities
 }
-gains({f"severity {v:g}": gain for v, gain in by_severity.items()}, f"What weight {chosen:g} gains, by how far the tasks are apart")
+gains(
+    {f"severity {v:g}": gain for v, gain in by_severity.items()}, f"What weight {chosen:g} gains, by how far the tasks are apart"
+)
 
 # %%
 for v, gain in by_severity.items():

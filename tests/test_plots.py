@@ -1,0 +1,111 @@
+"""Figures: Figure objects without pyplot, percent on their axes, and a sentence that does not claim too much."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from lautum_utils import plots
+from lautum_utils.domains import load
+from lautum_utils.training import Experiment, Result
+
+HISTORY = {"step": [1.0, 5.0], "loss": [2.3, 1.0], "dependence": [0.1, 3.0], "target_accuracy": [0.1, 0.6]}
+
+
+def results(strength: float, *accuracies: float, severity: float = 0.0) -> list[Result]:
+    return [
+        Result(Experiment(seed=seed, strength=strength, severity=severity), accuracy, 0.5, 0.9, 1.0, HISTORY)
+        for seed, accuracy in enumerate(accuracies)
+    ]
+
+
+CURVE = results(0.0, 0.4, 0.44) + results(1e-3, 0.6, 0.64) + results(1e-2, 0.5)
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "new_figure": lambda: plots.new_figure(columns=2)[0],
+    "show_domains": lambda: plots.show_domains({"digits": load("digits", 4), "letters": load("letters", 4)}, n=3),
+    "accuracy_against_strength": lambda: plots.accuracy_against_strength({"probe": CURVE, "one": results(0.0, 0.5)}),
+    "explored": lambda: plots.explored(CURVE + results(1e-3, 0.7, severity=0.5), 1e-3, 0.0),
+    "training_curves": lambda: plots.training_curves(CURVE),
+    "history_curves": lambda: plots.history_curves([(0.0, HISTORY), (1e-3, {name: [] for name in HISTORY})]),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_a_figure_that_becomes_a_png(name: str) -> None:
+    figure = FIGURES[name]()
+    assert isinstance(figure, Figure)
+    image = plots.png_bytes(figure, dpi=40)
+    assert image.startswith(b"\x89PNG\r\n\x1a\n")
+    assert int.from_bytes(image[16:20]) == int(40 * figure.get_figwidth()), "as wide as dpi says"
+
+
+def test_plots_never_import_pyplot() -> None:
+    code = (
+        "import sys; from lautum_utils import plots; plots.png_bytes(plots.history_curves([])); "
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
+
+
+def test_accuracy_curve_shows_the_mean_in_percent_over_the_logarithm_with_its_interval() -> None:
+    (ax,) = plots.accuracy_against_strength({"probe": CURVE}, "a finding").axes
+    line, _, bars = ax.containers[0]
+    assert np.allclose(line.get_xdata(), [-4, -3, -2]), "0 stands a decade left of the smallest"
+    assert np.allclose(line.get_ydata(), [42, 62, 50])
+    reach = [np.ptp(segment[:, 1]) for segment in bars[0].get_segments()]
+    assert reach == pytest.approx([2 * 12.706 * 2, 2 * 12.706 * 2, 0], rel=1e-3), "one seed has no finite interval to draw"
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "0.001", "0.01"]
+    assert ax.get_title() == "a finding"
+    assert "%" in ax.get_ylabel()
+
+
+def test_every_group_is_drawn_with_a_look_of_its_own() -> None:
+    groups = {f"group {i}": results(1e-3, 0.1 * i) for i in range(9)}
+    (ax,) = plots.accuracy_against_strength(groups).axes
+    looks = {(c[0].get_color(), c[0].get_marker(), c[0].get_linestyle()) for c in ax.containers[:7]}
+    assert len(looks) == 7
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(groups)
+
+
+def test_explored_shows_the_gain_over_strength_0_at_each_severity_that_has_both() -> None:
+    mild = results(0.0, 0.3, severity=0.5) + results(1e-3, 0.35, severity=0.5) + results(1e-3, 0.9, severity=1.0)
+    left, right = plots.explored(CURVE + mild, 1e-3, 0.0).axes
+    assert np.allclose(left.containers[0][0].get_ydata(), [42, 62, 50])
+    points = [(float(c[0].get_xdata()[0]), float(c[0].get_ydata()[0])) for c in right.containers]
+    assert np.allclose(points, [(0, 20), (0.5, 5)])
+
+
+def test_training_curves_show_the_mean_over_seeds_of_each_strength() -> None:
+    higher = {name: [2 * v for v in values] for name, values in HISTORY.items()} | {"step": HISTORY["step"]}
+    loss, dependence, accuracy = plots.history_curves([(1e-3, HISTORY), (1e-3, higher), (0.0, HISTORY)]).axes
+    assert [line.get_label() for line in loss.lines] == ["weight 0", "weight 0.001"]
+    assert np.allclose(loss.lines[1].get_ydata(), [3.45, 1.5])
+    assert np.allclose(dependence.lines[1].get_ydata(), [0.15, 4.5])
+    assert np.allclose(accuracy.lines[0].get_ydata(), [10, 60])
+    assert np.allclose(accuracy.lines[0].get_xdata(), [1, 5])
+
+
+def test_show_domains_puts_each_image_under_its_label() -> None:
+    digits = load("digits", 4)
+    axes = plots.show_domains({"digits": digits}, n=3).axes
+    assert [ax.get_title() for ax in axes] == [digits.class_names[int(label)] for label in digits.labels[:3]]
+    assert np.allclose(axes[2].images[0].get_array(), digits.inputs[2, 0])
+    assert axes[0].get_ylabel() == "digits"
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "start", "end"),
+    [
+        ((0.6, 0.61, 0.62), "w is distinguishably better than weight 0: +21.0 points (95 % interval +", "3 seeds)."),
+        ((0.2, 0.21, 0.22), "w is distinguishably worse than weight 0: -19.0 points (95 % interval -", "3 seeds)."),
+        ((0.6, 0.3, 0.42), "w is not distinguishable from weight 0: +4.0 points (95 % interval -", "3 seeds)."),
+        ((0.6,), "w: +20.0 points against weight 0 on one seed;", "train more seeds for an interval."),
+    ],
+)
+def test_verdict_says_what_the_interval_says(accuracies: tuple[float, ...], start: str, end: str) -> None:
+    sentence = plots.verdict(results(1e-3, *accuracies), results(0.0, 0.4, 0.4, 0.4), "w")
+    assert sentence.startswith(start)
+    assert sentence.endswith(end)
