@@ -55,7 +55,13 @@ class Playground:
         unknown = [c for c in controls if c not in CONTROLS]
         if unknown:
             raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}.")
-        values: dict[str, Any] = {"shift": "label_part_swap", "severity": 1.0, "strength": 1e-3, "seeds": 3, "device": "auto"} | settings
+        values: dict[str, Any] = {
+            "shift": "label_part_swap",
+            "severity": 1.0,
+            "strength": 1e-3,
+            "seeds": 3,
+            "device": "auto",
+        } | settings
         seeds, device = values.pop("seeds"), values.pop("device")
         if not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
             raise ValueError(f"seeds needs to be from 1 to {MAX_SEEDS}, got {seeds!r}.")
@@ -193,7 +199,7 @@ class Playground:
             nonlocal drawn
             now = time.monotonic()
             self.bar.value = progress.step / progress.total
-            if now - drawn > REDRAW_SECONDS and progress.histories[0]["step"]:
+            if now - drawn > REDRAW_SECONDS and progress.histories[0].get("step"):
                 drawn = now
                 self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
                 pairs = [(e.strength, h) for e, h in zip(progress.experiments, progress.histories, strict=True)]

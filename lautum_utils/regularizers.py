@@ -24,7 +24,7 @@ class _GaussianDependence(nn.Module):
     ridge : variance of the noise added to z, as a fraction of the mean variance of z's coordinates. Only
         S_zz changes: the ridge *is* independent Gaussian observation noise on z.
 
-    ValueError: NaN or infinite inputs, fewer than 2 samples, n_components beyond the rank of the inputs, ridge < 0.
+    ValueError: NaN, infinite or constant inputs, fewer than 2 samples, n_components beyond min(n - 1, d), ridge < 0.
     """
 
     mean: Tensor
@@ -43,11 +43,11 @@ class _GaussianDependence(nn.Module):
         if not 1 <= n_components <= most:
             raise ValueError(f"n_components needs to be from 1 to {most} for inputs {flat.shape}, got {n_components}.")
         pca = PCA(n_components, random_state=0).fit(flat)
-        variance = pca.explained_variance_
-        rank = int((variance > variance[0] * flat.shape[1] * torch.finfo(torch.float32).eps).sum())
-        if n_components > rank or variance[0] <= 0:
-            rank = rank if variance[0] > 0 else 0
-            raise ValueError(f"n_components needs to be at most {rank}, the rank of the inputs, got {n_components}.")
+        if pca.explained_variance_[0] <= 0:
+            raise ValueError("target_inputs needs inputs that differ from one another, got a constant.")
+        # Directions in which the inputs hardly vary are not blown up beyond what float32 resolves.
+        least = pca.explained_variance_[0] * flat.shape[1] * torch.finfo(torch.float32).eps
+        variance = pca.explained_variance_.clip(min=least)
         self.ridge = ridge
         whitening = (pca.components_ / variance[:, None] ** 0.5).T.copy()
         dtype, device = _statistics_dtype(target_inputs), target_inputs.device

@@ -120,7 +120,10 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Progress:
-    """Where a run is: a callback gets one after each step and stops the run by returning True."""
+    """Where a run is: a callback gets one after each step and stops the run by returning True.
+
+    stage: "prepare" (histories are empty), "pre-train", "probe" or "finetune".
+    """
 
     stage: str
     step: int
@@ -216,9 +219,10 @@ def _chunks(group: list[Experiment], device: torch.device) -> list[list[Experime
 
 
 def _steps(chunk: Sequence[Experiment]) -> int:
-    """How often the callback is called: once a step of training, once a fitted probe."""
+    """How often the callback is called: once a data set prepared, once a step of training, once a fitted probe."""
+    tasks = {(e.severity, e.seed) for e in chunk}
     finetuned = {(e.labels, e.finetune_steps) for e in chunk if e.protocol == "finetune"}
-    return chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
+    return len(tasks) + chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
 
 
 # ------------------------------------------------------------------------------------------------------ the stages
@@ -235,10 +239,13 @@ def _task(source: str, target: str, shift: str, severity: float, seed: int, devi
 class _Data:
     """The data of stacked experiments, each distinct task held once: `which` maps a model to its task."""
 
-    def __init__(self, models: Sequence[Experiment], device: torch.device) -> None:
+    def __init__(self, models: Sequence[Experiment], device: torch.device, loaded: Callable[[], None]) -> None:
         keys = [(e.source, e.target, e.shift, e.severity, e.seed, device) for e in models]
         unique = list(dict.fromkeys(keys))
-        self.tasks = [_task(*key) for key in unique]
+        self.tasks = []
+        for key in unique:
+            self.tasks.append(_task(*key))
+            loaded()
         self.which = torch.tensor([unique.index(key) for key in keys], device=device)
         self.classes = (len(self.tasks[0].source.class_names), len(self.tasks[0].test.class_names))
         self.device = device
@@ -251,7 +258,7 @@ class _Data:
 
 def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Advance) -> list[Result]:
     models = list(dict.fromkeys(map(_pretraining, chunk)))
-    data = _Data(models, device)
+    data = _Data(models, device, partial(advance, "prepare", models, [{} for _ in models]))
     network, histories = _pretrain(models, data, advance)
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
     with torch.no_grad():

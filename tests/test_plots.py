@@ -102,6 +102,7 @@ def test_show_domains_puts_each_image_under_its_label() -> None:
         ((0.6, 0.61, 0.62), "w is distinguishably better than weight 0: +21.0 points (95 % interval +", "3 seeds)."),
         ((0.2, 0.21, 0.22), "w is distinguishably worse than weight 0: -19.0 points (95 % interval -", "3 seeds)."),
         ((0.6, 0.3, 0.42), "w is not distinguishable from weight 0: +4.0 points (95 % interval -", "3 seeds)."),
+        ((0.1, 0.5, 0.42), "w is not distinguishable from weight 0: -6.0 points (95 % interval -", "3 seeds)."),
         ((0.6,), "w: +20.0 points against weight 0 on one seed;", "train more seeds for an interval."),
     ],
 )

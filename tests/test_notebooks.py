@@ -1,0 +1,92 @@
+"""Every notebook: as readers open it, and headlessly with other parameters."""
+
+import base64
+import json
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+from papermill.iorw import load_notebook_node
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
+
+# Small settings, each different from the notebook's default.
+PARAMETERS = {
+    "00_start_here": {
+        "device": "cpu",
+        "seeds": 2,
+        "steps": 6,
+        "strengths": [0.0, 3e-4],
+        "shift": "rotation",
+        "severities": [0.3, 0.6],
+        "labels": 50,
+    },
+    "06_semi_supervised_transfer": {
+        "device": "cpu",
+        "seeds": 2,
+        "network": "cnn",
+        "steps": 5,
+        "strengths": [0.0, 3e-4],
+        "shift": "background",
+        "severity": 0.5,
+        "severities": [0.2, 0.9],
+        "labels": [20, 40],
+    },
+}
+
+
+def test_every_source_has_its_notebook_and_its_parameters() -> None:
+    assert [p.stem for p in SOURCES] == sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb")) == sorted(PARAMETERS)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_committed_notebook_is_the_source_built(name: str) -> None:
+    source = jupytext.read(NOTEBOOKS / "source" / f"{name}.py")
+    built = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    assert [(c.cell_type, c.source) for c in built.cells] == [(c.cell_type, c.source) for c in source.cells]
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_committed_notebook_is_executed_with_pictures_and_without_errors(name: str) -> None:
+    built = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    code = [c for c in built.cells if c.cell_type == "code"]
+    assert all(c.execution_count for c in code)
+    outputs = [o for c in code for o in c.outputs]
+    assert not [o for o in outputs if o.output_type == "error"]
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    assert len(pictures) >= 3
+    assert all(o.metadata["image/png"]["alt"] for o in pictures)
+    assert 15 <= len(built.cells) <= 40
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_runs_headlessly_with_other_parameters(name: str, tmp_path: Path) -> None:
+    source, out, results = NOTEBOOKS / f"{name}.ipynb", tmp_path / "out.ipynb", tmp_path / "results.json"
+    known = papermill.inspect_notebook(str(source))
+    wanted = PARAMETERS[name] | {"results_path": str(results)}
+    assert set(wanted) == set(known), "each parameter of the notebook, and no other, is changed here"
+    papermill.execute_notebook(str(source), str(out), wanted, cwd=str(NOTEBOOKS), progress_bar=False, kernel_name="python3")
+    executed = load_notebook_node(str(out))
+    assert not [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
+    rows = json.loads(results.read_text())
+    assert {row["seed"] for row in rows} == {0, 1}
+    assert {row["steps"] for row in rows} == {wanted["steps"]}
+    assert all(0 <= row["test_accuracy"] <= 1 for row in rows)
+    assert wanted["shift"] in {row["shift"] for row in rows}
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_an_unknown_parameter_would_be_seen() -> None:
+    known = papermill.inspect_notebook(str(NOTEBOOKS / "00_start_here.ipynb"))
+    assert "strengths" in known
+    assert "strenghts" not in known
+
+
+def test_the_picture_of_the_readme_is_the_headline_of_notebook_00() -> None:
+    built = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
+    (cell,) = [c for c in built.cells if "headline" in c.metadata.get("tags", [])]
+    picture = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
+    assert base64.b64decode(picture) == (NOTEBOOKS / "headline.png").read_bytes()

@@ -1,0 +1,111 @@
+"""What a fresh clone relies on: packaging, the two commands, and the rules that a reviewer would otherwise check by hand."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from rattler import MatchSpec
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "lautum_utils").glob("*.py"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+# An import runs downwards only.
+LAYERS = ("information", "regularizers", "methods", "domains", "networks", "training", "plots", "playground")
+
+
+def requirements() -> list[Requirement]:
+    groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    return [Requirement(line) for group in groups for line in group]
+
+
+def test_constraints_hold_an_exact_version_of_each_dependency_and_no_address() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line) for line in lines)
+    pinned = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in (line.split("==") for line in lines)}
+    for requirement in requirements():
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        assert requirement.specifier.contains(pinned[name]), requirement
+
+
+def test_environment_yml_is_what_conda_reads() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *specs, pip = environment["dependencies"]
+    assert [str(MatchSpec(spec, strict=True)).split()[0] for spec in specs] == ["python", "pip"]
+    assert pip == {"pip": ["-e .[lab,test]"]}
+    assert {"lab", "test"} <= PROJECT["optional-dependencies"].keys()
+
+
+def test_what_the_user_named_is_there() -> None:
+    names = {r.name for r in requirements()}
+    assert {"jupyterlab", "torch", "torchvision", "matplotlib", "ipywidgets", "papermill", "nbval"} <= names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda p: p.stem)
+def test_imports_run_downwards_and_only_the_playground_needs_widgets(module: Path) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    ours = {name.split(".")[1] for name in imported if name.startswith("lautum_utils.")}
+    if module.stem in LAYERS:
+        assert ours <= set(LAYERS[: LAYERS.index(module.stem)])
+    else:
+        assert not ours
+    assert ("ipywidgets" in imported) == (module.stem == "playground")
+    assert not any(name.startswith("matplotlib.pyplot") for name in imported)
+
+
+def test_the_helper_module_stays_small() -> None:
+    lines = {p.stem: len(p.read_text().splitlines()) for p in MODULES}
+    assert lines["information"] + lines["regularizers"] < 400
+    assert sum(lines.values()) < 2500
+
+
+@pytest.mark.parametrize("path", [*MODULES, *sorted((ROOT / "notebooks/source").glob("*.py"))], ids=lambda p: p.stem)
+def test_nothing_assumes_a_device(path: Path) -> None:
+    text = path.read_text()
+    assert ".cuda()" not in text
+    for call in ast.walk(ast.parse(text)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("torch.tensor", "torch.eye"):
+            keywords = {keyword.arg for keyword in call.keywords}
+            on_host = path.stem == "domains" and "dtype" in keywords  # tables of probabilities, on the CPU by design
+            assert "device" in keywords or on_host, ast.unparse(call)
+
+
+def test_the_readme_names_what_is_there() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert len(readme.splitlines()) < 150
+    assert "make lab" in readme
+    assert "make test" in readme
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
+        assert (ROOT / target).exists(), target
+
+
+def test_make_help_lists_the_commands() -> None:
+    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ("lab", "test", "notebooks", "bench", "help"):
+        assert re.search(rf"^{target}\s+\S", text, re.MULTILINE), target
+    plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "pytest" in plan
+    assert "mypy" in plan
+    assert "ruff" in plan
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["99"]])
+def test_the_notebook_build_explains_itself(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, "notebooks/build.py", *arguments], cwd=ROOT, capture_output=True, text=True)
+    if arguments == ["--help"]:
+        assert done.returncode == 0
+        assert "notebooks/source" in done.stdout
+    else:
+        assert done.returncode == 1
+        assert done.stderr.strip().endswith("got 99.")
