@@ -33,6 +33,7 @@ DejaVuSerif DejaVuSerif-Bold DejaVuSerif-BoldItalic STIXGeneral STIXGeneralItali
 _TEST_FONTS = "DejaVuSans-Oblique DejaVuSansMono-Bold DejaVuSerif-Italic STIXGeneralBol cmss10"
 FONTS = {"train": tuple(_TRAIN_FONTS.split()), "test": tuple(_TEST_FONTS.split())}
 DEFAULT_LETTERS = 10_000
+MAX_LABELS = 400  # labelled target samples of a transfer task
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +61,12 @@ def load(name: str, n: int | None = None, seed: int = 0, split: str = "train", d
     generator = torch.Generator().manual_seed(seed)
     if name == "letters":
         n = DEFAULT_LETTERS if n is None else n
-        labels = torch.randperm(n, generator=generator) % len(LETTERS)
+        labels = torch.randperm(n, generator=generator, device="cpu") % len(LETTERS)
         return Domain(_draw_letters(labels, split, generator, device), labels.to(device), LETTERS)
     images, labels = _handwritten_digits(split)
     if n is not None and n > len(labels):
         raise ValueError(f"n needs to be at most {len(labels)} for the {split} split of digits, got {n}.")
-    order = torch.randperm(len(labels), generator=generator)[:n]
+    order = torch.randperm(len(labels), generator=generator, device="cpu")[:n]
     return Domain(images[order].to(device), labels[order].to(device), DIGITS)
 
 
@@ -87,7 +88,7 @@ def label_part_swap(
     digits, letters = cells // len(LETTERS), cells % len(LETTERS)
     images, classes = _handwritten_digits(split)
     counts = classes.bincount(minlength=len(DIGITS))
-    place = (counts.cumsum(0) - counts)[digits] + (torch.rand(n, generator=generator) * counts[digits]).long()
+    place = (counts.cumsum(0) - counts)[digits] + (torch.rand(n, generator=generator, device="cpu") * counts[digits]).long()
     drawn = images[classes.argsort(stable=True)[place]]
     parts = (drawn.to(device), _draw_letters(letters, split, generator, device))
     chosen, names = (digits, DIGITS) if label == "digit" else (letters, LETTERS)
@@ -100,7 +101,7 @@ def swap_joint(severity: float) -> Float[Tensor, "digit letter"]:
     Its mutual information is what the source label says about the target label: log 10 nats at 0, none at 1.
     """
     _require_severity(severity)
-    return (1 - severity) * torch.eye(10, dtype=torch.float64) / 10 + severity / 100
+    return (1 - severity) * torch.eye(10, dtype=torch.float64, device="cpu") / 10 + severity / 100
 
 
 # ------------------------------------------------------------------------------------------------------ the shifts
@@ -137,7 +138,7 @@ def _blur(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
 
 
 def _noise(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
-    return (x + 0.7 * severity * torch.randn(x.shape, generator=generator).to(x)).clamp(0, 1)
+    return (x + 0.7 * severity * torch.randn(x.shape, generator=generator, device="cpu").to(x)).clamp(0, 1)
 
 
 def _contrast(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
@@ -146,12 +147,12 @@ def _contrast(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
 
 
 def _inversion(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
-    chosen = torch.rand(x.shape[:-3], generator=generator).to(x.device) < severity
+    chosen = torch.rand(x.shape[:-3], generator=generator, device="cpu").to(x.device) < severity
     return torch.where(chosen[..., None, None, None], 1 - x, x)
 
 
 def _background(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
-    coarse = torch.rand((math.prod(x.shape[:-2]), 1, 5, 5), generator=generator).to(x)
+    coarse = torch.rand((math.prod(x.shape[:-2]), 1, 5, 5), generator=generator, device="cpu").to(x)
     texture = F.interpolate(coarse, x.shape[-2:], mode="bicubic", align_corners=True).clamp(0, 1)
     return torch.maximum(x, severity * texture.reshape(x.shape))
 
@@ -172,9 +173,9 @@ SHIFTS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
 @cache
 def _handwritten_digits(split: str) -> tuple[Tensor, Tensor]:
     data = load_digits()
-    images = torch.as_tensor(data.images, dtype=torch.float32)[:, None] / 16
-    labels = torch.as_tensor(data.target, dtype=torch.int64)
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(1797))
+    images = torch.as_tensor(data.images, dtype=torch.float32, device="cpu")[:, None] / 16
+    labels = torch.as_tensor(data.target, dtype=torch.int64, device="cpu")
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(1797), device="cpu")
     chosen = order[:360] if split == "test" else order[360:]
     large = F.interpolate(images[chosen], (SIZE, SIZE), mode="bilinear", align_corners=False)
     return large, labels[chosen]
@@ -200,20 +201,20 @@ def _glyph(font: Path, letter: str) -> Tensor:
 
 def _draw_letters(labels: Tensor, split: str, generator: torch.Generator, device: torch.device | str) -> Tensor:
     n, fonts = len(labels), len(FONTS[split])
-    chosen = _glyphs(split)[torch.randint(fonts, (n,), generator=generator), labels][:, None].to(device)
+    chosen = _glyphs(split)[torch.randint(fonts, (n,), generator=generator, device="cpu"), labels][:, None].to(device)
 
     def uniform(half_width: float) -> Tensor:
-        return (2 * torch.rand(n, generator=generator) - 1) * half_width
+        return (2 * torch.rand(n, generator=generator, device="cpu") - 1) * half_width
 
     angle, shear, size, across, down = uniform(0.25), uniform(0.2), 0.95 + uniform(0.12), uniform(0.12), uniform(0.12)
     cos, sin = angle.cos(), angle.sin()
     affine = torch.stack((size * cos, size * (shear * cos - sin), across, size * sin, size * (shear * sin + cos), down), -1)
-    side = torch.linspace(-1 + 1 / SIZE, 1 - 1 / SIZE, SIZE)
+    side = torch.linspace(-1 + 1 / SIZE, 1 - 1 / SIZE, SIZE, device="cpu")
     y, x = torch.meshgrid(side, side, indexing="ij")
     points = torch.stack((x, y, torch.ones_like(x)), -1).flatten(0, 1).to(device)
     grid = (points @ affine.to(device).reshape(2 * n, 3).T).T.reshape(n, 2, SIZE, SIZE).movedim(1, -1)
     warped = F.grid_sample(chosen, grid, align_corners=False)
-    return (warped + 0.3 * torch.randn(warped.shape, generator=generator).to(device)).clamp(0, 1)
+    return (warped + 0.3 * torch.randn(warped.shape, generator=generator, device="cpu").to(device)).clamp(0, 1)
 
 
 def _require_one_of(value: str, allowed: tuple[str, ...], name: str) -> None:
@@ -250,19 +251,22 @@ def load_transfer_task(
     device: torch.device | str = "cpu",
     *,
     unlabelled: int = 4000,
-    labelled: int = 400,
+    labelled: int = MAX_LABELS,
     validation: int = 500,
     test: int = 2000,
 ) -> TransferTask:
     """The data of one experiment. The target is moved by `shift`; with "label_part_swap" both are pairs instead.
 
     The labelled part is ordered so that each stretch of as many samples as there are classes holds every class once:
-    its first 50, 100, ... are balanced and nested. Where handwritten digits run out, the unlabelled part is smaller.
+    its first 50, 100, ... are balanced and nested. Where handwritten digits run out, the unlabelled and then the
+    validation part are smaller.
     ValueError: unknown names, a swap between anything but digits and letters, more labels than the target has.
     """
     _require_one_of(shift_kind, ("none", *SHIFTS, "label_part_swap"), "shift")
     _require_severity(severity)
-    seeds = torch.randint(2**62, (5,), generator=torch.Generator().manual_seed(seed)).tolist()
+    if min(unlabelled, labelled, validation, test) < 2:
+        raise ValueError(f"sizes need to be 2 or more, got {unlabelled}, {labelled}, {validation} and {test}.")
+    seeds = torch.randint(2**62, (5,), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()
     wanted = unlabelled + labelled + validation
     if shift_kind == "label_part_swap":
         if (source, target) != ("digits", "letters"):
@@ -283,9 +287,9 @@ def load_transfer_task(
         if shift_kind != "none":
             pool = _shifted(pool, shift_kind, severity, seeds[4])
             held_out = _shifted(held_out, shift_kind, severity, seeds[4] + 1)
-    rest = len(pool) - labelled - validation
-    if rest < 2:
-        raise ValueError(f"labelled needs to be at most {len(pool) - validation - 2} for target {target}, got {labelled}.")
+    validation = min(validation, (len(pool) - labelled) // 2)
+    if validation < 2:
+        raise ValueError(f"labelled needs to be at most {len(pool) - 4} for target {target}, got {labelled}.")
     chosen = _balanced_order(pool.labels[:-validation])[:labelled]
     left = torch.ones(len(pool), dtype=torch.bool, device=chosen.device)
     left[chosen] = False

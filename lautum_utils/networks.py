@@ -102,5 +102,5 @@ def _generators(seeds: Sequence[int]) -> list[torch.Generator]:
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int, generators: Sequence[torch.Generator]) -> nn.Parameter:
-    unit = torch.stack([torch.rand(shape, generator=generator) for generator in generators])
+    unit = torch.stack([torch.rand(shape, generator=generator, device="cpu") for generator in generators])
     return nn.Parameter((2 * unit - 1) / math.sqrt(fan_in))

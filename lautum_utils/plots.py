@@ -7,6 +7,7 @@ A `Picture` is a Figure that a notebook shows, with its title as text alternativ
 import io
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def show_domains(domains: dict[str, Domain], n: int = 10, title: str = "") -> Fi
     rows = figure.subplots(len(domains), n, squeeze=False)
     for axes, (name, domain) in zip(rows, domains.items(), strict=True):
         for ax, image, label in zip(axes, domain.inputs, domain.labels, strict=False):
-            ax.imshow(image[0].cpu(), cmap="gray", vmin=0, vmax=1)
+            ax.imshow(image[0].cpu().numpy(), cmap="gray", vmin=0, vmax=1)
             ax.set_title(domain.class_names[int(label)], fontsize=9, pad=2)
             ax.set_xticks([])
             ax.set_yticks([])
@@ -106,7 +107,7 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Fig
 
 def _draw_accuracy(ax: Axes, groups: dict[str, Sequence[Result]], confidence: float = 0.95) -> None:
     places = strength_places(sorted({r.experiment.strength for results in groups.values() for r in results}))
-    for (name, results), style in zip(groups.items(), STYLES, strict=False):
+    for (name, results), style in zip(groups.items(), cycle(STYLES), strict=False):
         points = summarise(results, confidence)
         mean, low, high = (100 * np.array([getattr(p, k) for p in points.values()]) for k in ("mean", "low", "high"))
         reach = np.where(np.isfinite([mean - low, high - mean]), [mean - low, high - mean], 0)
@@ -120,14 +121,14 @@ def _draw_accuracy(ax: Axes, groups: dict[str, Sequence[Result]], confidence: fl
 def gains(intervals: dict[str, Interval], title: str = "", unit: str = "gain over weight 0 (points of test accuracy)") -> Figure:
     """A dot and its interval for each named paired difference, given as fractions and drawn in points."""
     figure, (ax,) = new_figure(7, 0.5 * len(intervals) + 1.2)
-    for row, (point, style) in enumerate(zip(intervals.values(), STYLES * 3, strict=False)):
+    for row, (point, style) in enumerate(zip(intervals.values(), cycle(STYLES), strict=False)):
         reach = 100 * (point.mean - point.low) if point.n > 1 else 0
         ax.errorbar([100 * point.mean], [-row], xerr=[reach], capsize=4, **(style | {"linestyle": "none"}))
     ax.set_yticks([-row for row in range(len(intervals))], list(intervals))
     ax.set_ylim(0.5 - len(intervals), 0.5)
     ax.axvline(0, color="0.3", linewidth=1)
     ax.set_xlabel(unit)
-    ax.set_title(title)
+    figure.suptitle(title)
     return figure
 
 
@@ -146,14 +147,12 @@ def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], ti
         by_strength[strength].append(history)
     labels = ("source cross-entropy (nats)", "dependence of features and inputs (nats)", "target validation accuracy (%)")
     for ax, key, label in zip(axes, ("loss", "dependence", "target_accuracy"), labels, strict=True):
-        for (strength, group), style in zip(sorted(by_strength.items()), STYLES * 3, strict=False):
+        for (strength, group), style in zip(sorted(by_strength.items()), cycle(STYLES), strict=False):
             n = min(len(h[key]) for h in group)
             y = np.mean([h[key][:n] for h in group], 0) * (100 if key == "target_accuracy" else 1)
             ax.plot(group[0]["step"][:n], y, label=f"weight {strength:g}", markersize=3, **style)
         ax.set_xlabel("pre-training step")
         ax.set_title(label, fontsize=10)
-    axes[1].set_yscale("symlog", linthresh=1)
-    axes[1].minorticks_off()
     axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(title)
     return figure

@@ -8,7 +8,7 @@ Experiments that differ only in strength, seed, data or labels are stacked: one 
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from lautum_utils.domains import SHIFTS, Domain, TransferTask, load_transfer_task
+from lautum_utils.domains import MAX_LABELS, SHIFTS, Domain, TransferTask, load_transfer_task
 from lautum_utils.methods import METHODS, UnlabelledBatch, make_method
 from lautum_utils.networks import NETWORKS, StackedNetwork
 
@@ -44,9 +44,15 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "inputs": ("target", "source"),
     "protocol": ("probe", "finetune"),
 }
-_AT_LEAST = {
-    "n_components": 1, "labels": 10, "seed": 0, "steps": 1, "source_batch": 2, "target_batch": 2, "finetune_steps": 1,
-}  # fmt: skip
+_WHOLE_NUMBERS = {
+    "n_components": (1, math.inf),
+    "labels": (10, MAX_LABELS),
+    "seed": (0, 2**31 - 1),
+    "steps": (1, math.inf),
+    "source_batch": (2, math.inf),
+    "target_batch": (2, math.inf),
+    "finetune_steps": (1, math.inf),
+}
 
 
 @dataclass(frozen=True)
@@ -83,13 +89,14 @@ class Experiment:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} needs to be one of {', '.join(allowed)}, got {getattr(self, name)!r}.")
-        for name, least in _AT_LEAST.items():
+        for name, (least, most) in _WHOLE_NUMBERS.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} needs to be a whole number of {least} or more, got {value!r}.")
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                span = f"of {least} or more" if most == math.inf else f"from {least} to {most}"
+                raise ValueError(f"{name} needs to be a whole number {span}, got {value!r}.")
         for name in ("strength", "ridge", "learning_rate", "severity"):
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise ValueError(f"{name} needs to be a finite number of 0 or more, got {value!r}.")
             object.__setattr__(self, name, float(value))
         if self.severity > 1:
@@ -178,9 +185,9 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if device == "auto":
         return torch.device(next(name for name, available in there.items() if available))
-    name = str(device).split(":")[0]
-    index = torch.device(device).index if name in there else None
-    if not there.get(name) or (name == "cuda" and (index or 0) >= torch.cuda.device_count()):
+    name, _, index = str(device).partition(":")
+    count = torch.cuda.device_count() if name == "cuda" else 1
+    if not there.get(name) or (index and (not index.isdecimal() or int(index) >= count)):
         available = ", ".join(name for name, available in there.items() if available)
         raise ValueError(f"device needs to be auto or one that is there ({available}), got {str(device)!r}.")
     return torch.device(device)
@@ -256,21 +263,21 @@ class _Data:
         return torch.stack([p.inputs for p in parts])[self.which], torch.stack([p.labels for p in parts])[self.which]
 
 
-def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Advance) -> list[Result]:
+def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Advance) -> Iterator[Result]:
     models = list(dict.fromkeys(map(_pretraining, chunk)))
     data = _Data(models, device, partial(advance, "prepare", models, [{} for _ in models]))
+    for labels in dict.fromkeys(e.labels for e in chunk):
+        _require_every_class(data.part("labelled")[1][:, :labels], data.classes[1])
     network, histories = _pretrain(models, data, advance)
     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
     with torch.no_grad():
         source_inputs, source_labels = data.part("source_test")
         source_accuracy = _accuracy(network(source_inputs), source_labels).tolist()
-    results = []
     for labels, protocol, steps in dict.fromkeys((e.labels, e.protocol, e.finetune_steps) for e in chunk):
         stage = [e for e in chunk if (e.labels, e.protocol, e.finetune_steps) == (labels, protocol, steps)]
         rows = torch.tensor([models.index(_pretraining(e)) for e in stage], device=device)
         network = _part_of(models, state, data, rows)
         inputs, targets = (x[rows, :labels] for x in data.part("labelled"))
-        _require_every_class(targets, data.classes[1])
         parts = [(inputs, targets)]
         for name in ("validation", "test"):
             x, y = data.part(name)
@@ -279,8 +286,7 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
         outcomes = _probe(network, parts, step_done) if protocol == "probe" else _finetune(network, stage, parts, step_done)
         for experiment, row, outcome in zip(stage, rows.tolist(), outcomes, strict=True):
             validation, test, penalty = outcome
-            results.append(Result(experiment, test, validation, source_accuracy[row], penalty, histories[row]))
-    return results
+            yield Result(experiment, test, validation, source_accuracy[row], penalty, histories[row])
 
 
 def _part_of(models: Sequence[Experiment], state: dict[str, Tensor], data: _Data, rows: Tensor) -> StackedNetwork:
@@ -389,7 +395,7 @@ def _batches(
     """(models, steps, size) indices below n, from each model's own seed."""
     shape = (steps or models[0].steps, size)
     generators = [torch.Generator().manual_seed(4 * e.seed + stream) for e in models]
-    return torch.stack([torch.randint(n, shape, generator=generator) for generator in generators]).to(device)
+    return torch.stack([torch.randint(n, shape, generator=generator, device="cpu") for generator in generators]).to(device)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

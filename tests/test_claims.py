@@ -55,15 +55,24 @@ def test_swap_fine_tuning_gains_too_but_less() -> None:
     assert finetune.mean < probe.mean
 
 
-def test_digits_to_letters_gains_with_the_mlp_on_features_and_not_on_logits() -> None:
+def test_digits_to_letters_gains_with_the_mlp() -> None:
+    results = trained(Experiment(network="mlp", steps=200), strength=(0.0, 3e-4))
+    assert gain(results, 3e-4).mean > 0.03
+
+
+def test_minimising_mutual_information_hurts_and_maximising_it_helps() -> None:
     base = Experiment(network="mlp", steps=200)
-    results = trained(base, strength=(0.0, 3e-4))
-    features = gain(results, 3e-4)
-    assert features.mean > 0.03
-    assert features.low > 0
-    control = [r for r in results if r.experiment.strength == 0]
-    logits = paired_difference(trained(replace(base, layer="logits"), strength=(3e-4,)), control)
-    assert logits.mean < features.mean - 0.02
+    control = trained(base, strength=(0.0,))
+    minimised = trained(replace(base, method="mutual_information"), strength=(1e-2,))
+    maximised = trained(replace(base, method="mutual_information_maximised"), strength=(1e-2,))
+    assert paired_difference(minimised, control).high < 0
+    assert paired_difference(maximised, control).low > 0
+
+
+def test_a_slower_learning_rate_makes_a_better_control_and_a_smaller_gain() -> None:
+    results = trained(Experiment(network="mlp", steps=200), strength=(0.0, 3e-4), learning_rate=(1e-3, 3e-3))
+    slow, fast = (gain(results, 3e-4, learning_rate=rate) for rate in (1e-3, 3e-3))
+    assert slow.mean < fast.mean
 
 
 def test_digits_to_letters_gains_with_the_cnn() -> None:

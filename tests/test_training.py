@@ -280,7 +280,7 @@ def test_pretraining_is_shared_and_the_callback_counts_to_the_total(network: str
     watch = Watch()
     run(stages, "cpu", progress=False, callback=watch)
     models = {"mlp": 1, "cnn": 2}[network]  # on a CPU MLPs train stacked, CNNs one by one
-    assert Counter(p.stage for p in watch.seen) == {"pre-train": 5 * models, "probe": 3, "finetune": 3}
+    assert Counter(p.stage for p in watch.seen) == {"prepare": 2, "pre-train": 5 * models, "probe": 3, "finetune": 3}
     assert [p.step for p in watch.seen] == list(range(1, watch.seen[0].total + 1))
     assert {p.total for p in watch.seen} == {len(watch.seen)}
     assert all(len(p.experiments) == len(p.histories) for p in watch.seen)
@@ -291,7 +291,7 @@ def test_callback_that_returns_true_stops_and_leaves_what_is_finished() -> None:
     watch = Watch(lambda p: p.stage == "pre-train" and p.experiments[0].seed == 1)
     results = run(cnns, "cpu", progress=False, callback=watch)
     assert [r.experiment for r in results] == cnns[:1]
-    assert len(watch.seen) == 5 + 1 + 1
+    assert [p.stage for p in watch.seen] == ["prepare", *["pre-train"] * 5, "probe", "prepare", "pre-train"]
     assert run(QUICK, "cpu", progress=False, callback=lambda progress: True) == []
 
 
