@@ -30,8 +30,8 @@ def kl_divergence(p: Float[Tensor, "*batch a"], q: Float[Tensor, "*batch a"]) ->
     """
     _require_probabilities(p, "p", axes=(-1,))
     _require_probabilities(q, "q", axes=(-1,))
-    if p.shape[-1] != q.shape[-1]:
-        raise ValueError(f"p and q need the same alphabet, got {p.shape[-1]} and {q.shape[-1]} symbols.")
+    if p.shape != q.shape:
+        raise ValueError(f"p and q need the same shape, got {tuple(p.shape)} and {tuple(q.shape)}.")
     return _divergence(p, _log(p), _log(q), axes=(-1,))
 
 
@@ -101,7 +101,7 @@ def gaussian_mutual_information(
     """
     if validate_args:
         _require_covariance(cov, dim_x)
-    return _gaussian_mutual(_whitened_regression(cov, dim_x))
+    return _gaussian_mutual(_whitened_regression(_wide(cov), dim_x)).to(cov.dtype)
 
 
 def gaussian_lautum_information(
@@ -114,8 +114,8 @@ def gaussian_lautum_information(
     """
     if validate_args:
         _require_covariance(cov, dim_x)
-    m = _whitened_regression(cov, dim_x)
-    return (m.square().sum((-2, -1)) - _gaussian_mutual(m)).clamp_min(0)
+    m = _whitened_regression(_wide(cov), dim_x)
+    return (m.square().sum((-2, -1)) - _gaussian_mutual(m)).clamp_min(0).to(cov.dtype)
 
 
 def canonical_correlations(
@@ -128,11 +128,16 @@ def canonical_correlations(
     """
     if validate_args:
         _require_covariance(cov, dim_x)
-    chol_y, _ = torch.linalg.cholesky_ex(cov[..., dim_x:, dim_x:])
-    chol_x, _ = torch.linalg.cholesky_ex(cov[..., :dim_x, :dim_x])
-    half = torch.linalg.solve_triangular(chol_x, cov[..., :dim_x, dim_x:], upper=False)
+    wide = _wide(cov)
+    chol_y, _ = torch.linalg.cholesky_ex(wide[..., dim_x:, dim_x:])
+    chol_x, _ = torch.linalg.cholesky_ex(wide[..., :dim_x, :dim_x])
+    half = torch.linalg.solve_triangular(chol_x, wide[..., :dim_x, dim_x:], upper=False)
     coherence = torch.linalg.solve_triangular(chol_y, half.mT, upper=False)
-    return torch.linalg.svdvals(coherence).clamp(0, 1)
+    return torch.linalg.svdvals(coherence).clamp(0, 1).to(cov.dtype)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))  # half precision has no Cholesky
 
 
 def _whitened_regression(cov: Tensor, dim_x: int) -> Tensor:
@@ -165,5 +170,5 @@ def _require_covariance(cov: Tensor, dim_x: int) -> None:
     scale = values.abs().amax((-2, -1), keepdim=True)
     if bool(((values - values.mT).abs() > math.sqrt(torch.finfo(cov.dtype).eps) * scale).any()):
         raise ValueError("cov needs to be symmetric, got a matrix that differs from its transpose.")
-    if bool(torch.linalg.cholesky_ex(values).info.any()):
+    if bool(torch.linalg.cholesky_ex(_wide(values)).info.any()):
         raise ValueError("cov needs to be positive definite, got a matrix without a Cholesky factor.")

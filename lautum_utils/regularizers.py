@@ -6,6 +6,9 @@ Rodrigues, Giryes 2019, arXiv 1904.01670, maximise the Lautum information of wei
 Gaussian assumption; whitening once, the ridge, and representations in place of weights are how it is done here.)
 """
 
+import math
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from jaxtyping import Float
 from sklearn.decomposition import PCA
@@ -42,9 +45,9 @@ class _GaussianDependence(nn.Module):
         most = min(flat.shape[0] - 1, flat.shape[1])
         if not 1 <= n_components <= most:
             raise ValueError(f"n_components needs to be from 1 to {most} for inputs {flat.shape}, got {n_components}.")
-        pca = PCA(n_components, random_state=0).fit(flat)
-        if pca.explained_variance_[0] <= 0:
+        if (flat == flat[0]).all():
             raise ValueError("target_inputs needs inputs that differ from one another, got a constant.")
+        pca = PCA(n_components, random_state=0).fit(flat)
         # Directions in which the inputs hardly vary are not blown up beyond what float32 resolves.
         least = pca.explained_variance_[0] * flat.shape[1] * torch.finfo(torch.float32).eps
         variance = pca.explained_variance_.clip(min=least)
@@ -56,10 +59,11 @@ class _GaussianDependence(nn.Module):
 
     def project(self, inputs: Float[Tensor, "n *event"]) -> Float[Tensor, "n r"]:
         """Whitened inputs u = (x - mean) V diag(variance)^-1/2: uncorrelated, unit variance over `target_inputs`."""
-        flat = inputs.flatten(1).to(self.mean.dtype)
-        if flat.shape[-1] != self.mean.shape[-1]:
-            raise ValueError(f"inputs need {self.mean.shape[-1]} values each, got {flat.shape[-1]}.")
-        return (flat - self.mean) @ self.components
+        values = math.prod(inputs.shape[1:])
+        if inputs.ndim < 2 or values != len(self.mean):
+            raise ValueError(f"inputs need {len(self.mean)} values each, got {values}: {tuple(inputs.shape)}.")
+        with _full_precision(inputs.device):
+            return (inputs.flatten(1).to(self.mean.dtype) - self.mean) @ self.components
 
     def forward(
         self,
@@ -74,14 +78,14 @@ class _GaussianDependence(nn.Module):
         ValueError: shapes that do not match, n < 2; NaN or infinite values (not looked for if validate_args=False,
         so that a training step on a GPU never waits for the host).
         """
-        if representations.shape[-2] != projected.shape[-2] or representations.shape[-2] < 2:
+        if representations.ndim < 2 or representations.shape[:-1] != projected.shape[:-1] or representations.shape[-2] < 2:
             raise ValueError(
                 "representations (..., n, k) and projected (..., n, r) need the same n of 2 or more, "
                 f"got {tuple(representations.shape)} and {tuple(projected.shape)}."
             )
         if validate_args and not bool(representations.isfinite().all() & projected.isfinite().all()):
             raise ValueError("representations and projected need finite values, got NaN or infinite values.")
-        with torch.autocast(representations.device.type, enabled=False):
+        with _full_precision(representations.device):
             dtype = _statistics_dtype(representations)
             return self._value(
                 joint_covariance(representations.to(dtype), projected.to(dtype), self.ridge), representations.shape[-1]
@@ -132,6 +136,10 @@ def joint_covariance(
     noise_z = (ridge + floor) * variance[..., :k].mean(-1, keepdim=True) + eps**2
     noise_u = floor * variance[..., k:].mean(-1, keepdim=True) + eps**2
     return cov + torch.cat((noise_z.expand_as(variance[..., :k]), noise_u.expand_as(variance[..., k:])), -1).diag_embed()
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[object]:
+    return torch.autocast(device.type, enabled=False) if torch.amp.is_autocast_available(device.type) else nullcontext()
 
 
 def _statistics_dtype(x: Tensor) -> torch.dtype:
