@@ -26,7 +26,7 @@ notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/sour
 	@$(BIN)/python notebooks/build.py $(ONLY)
 
 bench: $(VENV)/.test  ## measure speed ratios side by side
-	@$(BIN)/pytest -q -p no:xdist tests/bench.py --benchmark-disable-gc --benchmark-columns=min,median,rounds -s
+	@$(BIN)/pytest -q -o addopts= tests/bench.py --benchmark-disable-gc --benchmark-columns=min,median,rounds -s
 
 constraints: $(VENV)/.test  ## write the versions installed now to constraints.txt
 	@(head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton)|@') > constraints.tmp

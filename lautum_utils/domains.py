@@ -41,7 +41,7 @@ class Domain:
     """Labelled images: inputs (n, 1, height, width) in [0, 1], labels (n,) int64 from 0, one name a class."""
 
     inputs: Float[Tensor, "n 1 height width"]
-    labels: Int[Tensor, "n"]
+    labels: Int[Tensor, " n"]
     class_names: tuple[str, ...]
 
     def __len__(self) -> int:

@@ -25,7 +25,7 @@ class Method:
     def __init__(self, regularizer: LautumRegularizer | MutualInformationRegularizer) -> None:
         self.regularizer = regularizer
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, "models"] | None:
+    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
         """What `strength` multiplies in the loss, in nats; None adds nothing."""
         return None
 
@@ -33,21 +33,21 @@ class Method:
 class Lautum(Method):
     """Maximise Lautum information: term = -L(z; x). Source: arXiv 1904.01670."""
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, "models"] | None:
+    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
         return -self.regularizer(batch.representations, batch.projected, validate_args=False)
 
 
 class MutualInformation(Method):
     """Minimise mutual information: term = +I(z; x). Source: arXiv 2306.06731."""
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, "models"] | None:
+    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
         return self.regularizer(batch.representations, batch.projected, validate_args=False)
 
 
 class MaximisedMutualInformation(Method):
     """Maximise mutual information: term = -I(z; x). Ours, to compare: the other sign of arXiv 2306.06731."""
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, "models"] | None:
+    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
         return -self.regularizer(batch.representations, batch.projected, validate_args=False)
 
 

@@ -23,7 +23,7 @@ from lautum_utils.training import Experiment, Progress, Result, resolve_device, 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
 MAX_SEEDS = 8
-REDRAW_SECONDS = 0.8
+REDRAW_SECONDS = 1.0
 
 
 class _Box(widgets.VBox):
@@ -77,13 +77,13 @@ class Playground:
         if previous is not None:
             previous.close()
         Playground._named[name] = self
-        self._say("Move a slider or press Train: a network trains here, with and without the regularizer.")
+        self._say("Move a slider or press Train.")
 
     # ---------------------------------------------------------------------------------------------------- the widgets
 
     def _build(self, controls: tuple[str, ...], seeds: object, device: object) -> None:
         base = self._base
-        wide = {"style": {"description_width": "initial"}, "layout": widgets.Layout(width="330px")}
+        wide = {"style": {"description_width": "160px"}, "layout": widgets.Layout(width="440px")}
         devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
         self.shift = widgets.Dropdown(
             options=[(s.replace("_", " "), s) for s in ("label_part_swap", "none", *SHIFTS)],
@@ -92,21 +92,31 @@ class Playground:
         self.severity = self._scale("severity", [round(0.1 * i, 1) for i in range(11)], base.severity, wide)
         self.strength = self._scale("regularization weight", STRENGTHS, base.strength, wide)
         self.labels = self._scale("labelled target samples", (10, 20, 50, 100, 200, 400), base.labels, wide)
-        self.protocol = widgets.ToggleButtons(options=["probe", "finetune"], value=base.protocol, description="protocol")
-        self.layer = widgets.ToggleButtons(options=["features", "logits"], value=base.layer, description="layer")
-        self.network = widgets.ToggleButtons(options=list(NETWORKS), value=base.network, description="network")
+        toggles = {"style": {"description_width": "160px", "button_width": "90px"}, "layout": widgets.Layout(width="440px")}
+        self.protocol = widgets.ToggleButtons(
+            options=["probe", "finetune"], value=base.protocol, description="protocol", **toggles
+        )
+        self.layer = widgets.ToggleButtons(options=["features", "logits"], value=base.layer, description="layer", **toggles)
+        self.network = widgets.ToggleButtons(options=list(NETWORKS), value=base.network, description="network", **toggles)
         self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **wide)
         self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **wide)
         self.auto = widgets.Checkbox(value=True, description="train when a control moves", indent=False)
         self.train_button = widgets.Button(description="Train", button_style="primary", icon="play")
         self.curve_button = widgets.Button(description="Train all weights", icon="line-chart")
         self.stop_button = widgets.Button(description="Stop", icon="stop", disabled=True)
-        self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="330px"))
+        self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto"))
         self.status = widgets.HTML()
         self.sentence = widgets.HTML()
-        self.live = widgets.Image(format="png", layout=widgets.Layout(display="none"))
-        self.curve = widgets.Image(format="png", layout=widgets.Layout(display="none"))
-        self.live.alt = "loss, dependence and accuracy during pre-training"
+        self.live = widgets.Image(
+            format="png",
+            tooltip="loss, dependence and target accuracy during pre-training",
+            layout=widgets.Layout(display="none"),
+        )
+        self.curve = widgets.Image(
+            format="png",
+            tooltip="target accuracy against weight, and gain against severity",
+            layout=widgets.Layout(display="none"),
+        )
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
         for control in CONTROLS:
             getattr(self, control).observe(self._control_moved, names="value")
@@ -114,7 +124,7 @@ class Playground:
         self.curve_button.on_click(lambda _: self.train_curve())
         self.stop_button.on_click(lambda _: self.stop())
         buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
-        grid = widgets.Layout(display="flex", flex_flow="row wrap")
+        grid = widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="4px 16px")
         self.box = _Box(
             [
                 widgets.Box(shown, layout=grid),
@@ -210,10 +220,10 @@ class Playground:
             for result in run(missing, device, progress=False, callback=watch):
                 self.results[result.experiment] = result
             whole = all(e in self.results for e in experiments)
-            self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s")
             if whole:
-                self.bar.value = 1
                 self._draw(experiments)
+                self.bar.value = 1
+            self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s")
         except Exception as error:
             self._say(f"could not train: {error}")
             raise

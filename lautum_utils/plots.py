@@ -86,7 +86,8 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Fig
 
     results: alike but for strength, severity and seed. The gain is the paired difference to strength 0, with interval.
     """
-    figure, (left, right) = new_figure(10, 3.4, 2, width_ratios=(3, 2))
+    margins = {"left": 0.06, "right": 0.99, "bottom": 0.15, "top": 0.97, "wspace": 0.2, "width_ratios": (3, 2)}
+    figure, (left, right) = new_figure(10, 3.4, 2, layout="none", gridspec_kw=margins)
     here = [r for r in results if r.experiment.severity == severity]
     _draw_accuracy(left, {f"severity {severity:g}": here})
     left.axvline(strength_places([r.experiment.strength for r in here])[strength], color="0.8", linewidth=6, zorder=0)
@@ -153,6 +154,7 @@ def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], ti
             ax.plot(group[0]["step"][:n], y, label=f"weight {strength:g}", markersize=3, **style)
         ax.set_xlabel("pre-training step")
         ax.set_title(label, fontsize=10)
+        ax.set_xlim(left=0)
     axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(title)
     return figure

@@ -22,17 +22,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from lautum_utils.domains import MAX_LABELS, SHIFTS, Domain, TransferTask, load_transfer_task
-from lautum_utils.methods import METHODS, UnlabelledBatch, make_method
+from lautum_utils.methods import METHODS, Method, UnlabelledBatch, make_method
 from lautum_utils.networks import NETWORKS, StackedNetwork
 
 History = dict[str, list[float]]
 
 PROBE_PENALTIES = (100.0, 10.0, 1.0, 0.1)
-RECORDS = 20
+RECORDS = 16
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "source": ("digits", "letters"),
@@ -243,6 +244,18 @@ def _task(source: str, target: str, shift: str, severity: float, seed: int, devi
     return load_transfer_task(source, target, shift, severity, seed, device)
 
 
+@lru_cache(maxsize=32)
+def _unlabelled(
+    source: str, target: str, shift: str, severity: float, seed: int, device: torch.device,
+    inputs: str, method: str, n_components: int, ridge: float,
+) -> tuple[Method, Tensor, Tensor]:  # fmt: skip
+    """The method of a task, the unlabelled inputs it looks at, and those inputs whitened."""
+    task = _task(source, target, shift, severity, seed, device)
+    pool = task.unlabelled if inputs == "target" else task.source.inputs
+    chosen = make_method(method, pool, n_components, ridge)
+    return chosen, pool, chosen.regularizer.project(pool)
+
+
 class _Data:
     """The data of stacked experiments, each distinct task held once: `which` maps a model to its task."""
 
@@ -253,6 +266,7 @@ class _Data:
         for key in unique:
             self.tasks.append(_task(*key))
             loaded()
+        self.keys = unique
         self.which = torch.tensor([unique.index(key) for key in keys], device=device)
         self.classes = (len(self.tasks[0].source.class_names), len(self.tasks[0].test.class_names))
         self.device = device
@@ -304,47 +318,50 @@ def _network(models: Sequence[Experiment], data: _Data) -> StackedNetwork:
 def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> tuple[StackedNetwork, list[History]]:
     first, device = models[0], data.device
     network = _network(models, data)
-    unlabelled = [task.unlabelled if first.inputs == "target" else task.source.inputs for task in data.tasks]
-    methods = [make_method(first.method, inputs, first.n_components, first.ridge) for inputs in unlabelled]
-    method = methods[0]
-    pools = torch.stack(unlabelled)
-    projected = torch.stack([m.regularizer.project(inputs) for m, inputs in zip(methods, unlabelled, strict=True)])
-    source = torch.stack([task.source.inputs for task in data.tasks])
-    source_labels = torch.stack([task.source.labels for task in data.tasks])
+    prepared = [_unlabelled(*key, first.inputs, first.method, first.n_components, first.ridge) for key in data.keys]
+    method = prepared[0][0]
+    inputs = torch.cat([torch.cat((task.source.inputs, pool)) for task, (_, pool, _) in zip(data.tasks, prepared, strict=True)])
+    projected = torch.cat([projected for _, _, projected in prepared])
+    source_labels = torch.cat([task.source.labels for task in data.tasks])
+    n_source, n_pool = len(data.tasks[0].source), len(prepared[0][1])
+    which = data.which[:, None, None]
     strength = torch.tensor([e.strength for e in models], device=device)
     plain = first.method == "standard" or not bool((strength > 0).any())
-    which = data.which[:, None]
-    source_index = _batches(models, source.shape[1], first.source_batch, device, stream=1)
-    target_index = _batches(models, pools.shape[1], first.target_batch, device, stream=2)
+    # Rows of `inputs` (each task's source, then its pool), of `source_labels` and of `projected`: (models, steps, batch).
+    s = _batches(models, n_source, first.source_batch, device, stream=1)
+    t = _batches(models, n_pool, first.target_batch, device, stream=2)
+    label_rows, projected_rows = s + which * n_source, t + which * n_pool
+    rows = torch.cat((s, t + n_source), -1) + which * (n_source + n_pool)
+
+    def take(chosen: Tensor) -> Tensor:
+        return inputs.index_select(0, chosen.flatten()).view(*chosen.shape, *inputs.shape[1:])
+
+    def dependence_of(features: Tensor, step: int) -> UnlabelledBatch:
+        outputs = network.head(features) if first.layer == "logits" else features
+        chosen = projected_rows[:, step]
+        return UnlabelledBatch(outputs, projected.index_select(0, chosen.flatten()).view(*chosen.shape, -1))
 
     def loss_at(step: int) -> Tensor:
-        s = source_index[:, step]
-        x, y = source[which, s], source_labels[which, s]
+        y = source_labels[label_rows[:, step]]
         if plain:
-            return _cross_entropy(network(x), y)
-        t = target_index[:, step]
-        features = network.features(torch.cat((x, pools[which, t]), 1))
-        logits = network.head(features[:, : first.source_batch])
-        outputs = features[:, first.source_batch :]
-        if first.layer == "logits":
-            outputs = network.head(outputs)
-        term = method.term(UnlabelledBatch(outputs, projected[which, t]))
-        loss = _cross_entropy(logits, y)
+            return _cross_entropy(network(take(rows[:, step, : first.source_batch])), y)
+        features = network.features(take(rows[:, step]))
+        loss = _cross_entropy(network.head(features[:, : first.source_batch]), y)
+        term = method.term(dependence_of(features[:, first.source_batch :], step))
         return loss if term is None else loss + strength * term
 
     histories: list[History] = [{"step": [], "loss": [], "dependence": [], "target_accuracy": []} for _ in models]
     labelled, validation = data.part("labelled"), data.part("validation")
-    sample = target_index[:, 0]
     every = max(1, first.steps // RECORDS)
 
     @torch.no_grad()
     def record(step: int) -> None:
-        outputs = network.features(pools[which, sample])
-        outputs = network.head(outputs) if first.layer == "logits" else outputs
-        dependence = method.regularizer(outputs, projected[which, sample], validate_args=False)
-        ce = _cross_entropy(network(source[which, source_index[:, step]]), source_labels[which, source_index[:, step]])
+        features = network.features(take(rows[:, step]))
+        loss = _cross_entropy(network.head(features[:, : first.source_batch]), source_labels[label_rows[:, step]])
+        batch = dependence_of(features[:, first.source_batch :], step)
+        dependence = method.regularizer(batch.representations, batch.projected, validate_args=False)
         accuracy = _read_out_accuracy(network.features(labelled[0]), labelled[1], network.features(validation[0]), validation[1])
-        for history, *values in zip(histories, ce.tolist(), dependence.tolist(), accuracy.tolist(), strict=True):
+        for history, *values in zip(histories, loss.tolist(), dependence.tolist(), accuracy.tolist(), strict=True):
             for name, value in zip(history, (float(step + 1), *values), strict=True):
                 history[name].append(value)
 
@@ -381,7 +398,8 @@ def _optimise(
     network: StackedNetwork, loss_at: Callable[[int], Tensor], steps: int, learning_rate: float, watch: Callable[[int], None]
 ) -> None:
     """The one training loop. Losses of stacked models add up; Adam works element by element, so models stay apart."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    fused = next(network.parameters()).device.type in ("cpu", "cuda", "mps")
+    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fused)
     for step in range(steps):
         optimizer.zero_grad()
         loss_at(step).sum().backward()
@@ -413,10 +431,11 @@ def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 def _probe(network: StackedNetwork, parts: Sequence[_Part], step_done: _Done) -> list[_Outcome]:
     features = [(network.features(x).float().cpu().numpy(), y.cpu().numpy()) for x, y in parts]
     outcomes: list[_Outcome] = []
-    for model in range(len(features[0][0])):
-        labelled, validation, test = ((z[model], y[model]) for z, y in features)
-        outcomes.append(fit_probe(labelled, validation, test))
-        step_done()
+    with threadpool_limits(1):  # the problems are too small to share
+        for model in range(len(features[0][0])):
+            labelled, validation, test = ((z[model], y[model]) for z, y in features)
+            outcomes.append(fit_probe(labelled, validation, test))
+            step_done()
     return outcomes
 
 

@@ -37,23 +37,24 @@ def _ratios() -> Iterator[None]:
             print(f"{name:55} {1e3 * MEDIANS[above]:9.2f} ms / {1e3 * MEDIANS[below]:9.2f} ms = {ratio:7.2f}  {promise}")
 
 
-def _measure(benchmark: object, name: str, work: Callable[[], object], rounds: int = 60) -> None:
+def _measure(benchmark: object, name: str, work: Callable[[], object], rounds: int) -> None:
     benchmark.pedantic(work, rounds=rounds, warmup_rounds=3)  # type: ignore[attr-defined]
     MEDIANS[name] = benchmark.stats.stats.median  # type: ignore[attr-defined]
 
 
-def _interleaved(benchmark: object, works: dict[str, Callable[[], object]], rounds: int = 80) -> None:
-    """Turn and turn about, so that both meet the same moods of the machine; the benchmark's row is the whole turn."""
+def _interleaved(benchmark: object, works: dict[str, Callable[[], object]], rounds: int, block: int = 10) -> None:
+    """Blocks of one and of the other in turn, so that both meet the same moods of the machine; the row is a whole turn."""
     times: dict[str, list[float]] = {name: [] for name in works}
 
     def turn() -> None:
         for name, work in works.items():
-            started = time.perf_counter()
-            work()
-            times[name].append(time.perf_counter() - started)
+            for _ in range(block):
+                started = time.perf_counter()
+                work()
+                times[name].append(time.perf_counter() - started)
 
-    benchmark.pedantic(turn, rounds=rounds, warmup_rounds=3)  # type: ignore[attr-defined]
-    MEDIANS.update({name: statistics.median(values[3:]) for name, values in times.items()})
+    benchmark.pedantic(turn, rounds=rounds, warmup_rounds=1)  # type: ignore[attr-defined]
+    MEDIANS.update({name: statistics.median(values[block:]) for name, values in times.items()})
 
 
 def _full_inverse(z: Tensor, x: Tensor, ridge: float = 1e-2) -> Tensor:
@@ -79,7 +80,7 @@ def test_regularizer_against_full_inverse(benchmark: object, d: int) -> None:
         regularizer(z, projected, validate_args=False).backward()
 
     works = {f"regularizer {d}": ours, f"inverse {d}": lambda: _full_inverse(z, batch).backward()}
-    _interleaved(benchmark, works, 40 if d < 1000 else 5)
+    _interleaved(benchmark, works, 12 if d < 1000 else 2, block=10 if d < 1000 else 3)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("cnn", CNN), ("mlp", MLP)])
@@ -102,7 +103,7 @@ def test_step_with_and_without(benchmark: object, name: str, kind: type[StackedN
         f"{name} step lautum": lambda: step(lambda z: regularizer(z, projected, validate_args=False)),
         f"{name} step mean": lambda: step(lambda z: z.mean()),
     }
-    _interleaved(benchmark, works, 200)
+    _interleaved(benchmark, works, 25)
 
 
 def test_sixteen_stacked(benchmark: object) -> None:
@@ -113,7 +114,7 @@ def test_sixteen_stacked(benchmark: object) -> None:
         "16 stacked": lambda: run(grid, progress=False),
         "16 one by one": lambda: [run(e, progress=False) for e in grid],
     }
-    _interleaved(benchmark, works, 8)
+    _interleaved(benchmark, works, 2, block=1)
 
 
 @pytest.mark.parametrize("seeds", [3])

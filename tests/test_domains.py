@@ -330,7 +330,7 @@ def test_shift_moves_every_part_of_the_target_and_nothing_of_the_source(kind: st
             lambda: load_transfer_task("letters", "digits", "label_part_swap"),
             "label_part_swap needs .* got 'letters' and 'digits'",
         ),
-        (lambda: load_transfer_task("letters", "digits", labelled=936), "labelled needs to be at most 935 .* got 936"),
+        (lambda: load_transfer_task("letters", "digits", labelled=1434), "labelled needs to be at most 1433 .* got 1434"),
     ],
 )
 def test_bad_input_says_what_was_given_and_what_is_allowed(call: object, message: str) -> None:

@@ -17,12 +17,13 @@
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 4  # networks for each setting; an interval needs 2 or more
 network = "mlp"  # "mlp" or "cnn"
-steps = 200  # of pre-training on the source
+steps = 120  # of pre-training on the source
 strengths = [0.0, 1e-4, 1e-3, 1e-2, 1e-1]  # regularization weights; 0 is standard transfer and has to be there
 shift = "label_part_swap"  # or "none", "rotation", "blur", "noise", "contrast", "inversion", "background"
 severity = 1.0  # from 0 to 1
 severities = [0.0, 0.4, 0.7, 1.0]  # for the figure of the gain against severity
 labels = [50, 100, 200, 400]  # labelled target samples
+ablation_seeds = 4  # the same for the last two questions; 2 or more
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %%
@@ -38,7 +39,7 @@ base = Experiment(shift=shift, severity=severity, network=network, steps=steps)
 everything = []  # all results of this page
 
 
-def train(*experiments):
+def train(*experiments, seeds=seeds):
     """Each experiment with every seed."""
     results = run([replace(e, seed=i) for e in experiments for i in range(seeds)], device)
     everything.extend(results)
@@ -94,7 +95,12 @@ playground
 # **Predict:** the curve of target accuracy against the weight: does it rise, and does it fall again? Does it matter how many labels there are?
 
 # %%
-probed = train(*[replace(base, strength=s, labels=n) for n in labels for s in strengths])
+few = labels[min(1, len(labels) - 1)]
+settings = [{"labels": n, "protocol": "probe"} for n in labels] + [{"labels": few, "protocol": "finetune"}]
+both = train(
+    *[replace(base, strength=s, **stage) for stage in settings for s in strengths]
+)  # stage 1 is run once for all of them
+probed, finetuned = ([r for r in both if r.experiment.protocol == p] for p in ("probe", "finetune"))
 by_labels = {n: [r for r in probed if r.experiment.labels == n] for n in labels}
 accuracy_against_strength(
     {f"{n} labels": by_labels[n] for n in labels}, f"Linear probe on frozen features ({network}, {seeds} seeds, 95 % intervals)"
@@ -127,9 +133,7 @@ for n in labels:
 # Frozen features must already hold what the target needs. Fine-tuning can still learn it. **Predict:** is the gain larger or smaller than for the probe?
 
 # %%
-few = labels[min(1, len(labels) - 1)]
 weight = chosen[few] or max(strengths)
-finetuned = train(*[replace(base, strength=s, labels=few, protocol="finetune") for s in strengths])
 accuracy_against_strength(
     {"linear probe": by_labels[few], "fine-tuning": finetuned},
     f"Two protocols, {few} labels ({network}, {seeds} seeds, 95 % intervals)",
@@ -216,18 +220,18 @@ variants = {
     "mutual information, minimised": {"method": "mutual_information"},
 }
 tried_weights = {"lautum": (3e-5, 3e-4), "mutual_information": (1e-3, 1e-2), "mutual_information_maximised": (1e-3, 1e-2)}
-control = train(replace(plain, strength=0.0))
+control = train(replace(plain, strength=0.0), seeds=ablation_seeds)
 ablated, picked = {}, {}
 for name, settings in variants.items():
     variant = replace(plain, **settings)
-    tried = train(*[replace(variant, strength=s) for s in tried_weights[variant.method]])
+    tried = train(*[replace(variant, strength=s) for s in tried_weights[variant.method]], seeds=ablation_seeds)
     best = choose_strength(tried)
     picked[name] = [r for r in tried if r.experiment.strength == best]
     ablated[f"{name} ({best:g})"] = paired_difference(picked[name], control)
-gains(ablated, f"Digits to letters, probe with 200 labels ({network}, {seeds} seeds)")
+gains(ablated, f"Digits to letters, probe with 200 labels ({network}, {ablation_seeds} seeds)")
 
 # %%
-print(f"control: {100 * sum(r.test_accuracy for r in control) / seeds:.1f} % target test accuracy")
+print(f"control: {100 * sum(r.test_accuracy for r in control) / ablation_seeds:.1f} % target test accuracy")
 for name, difference in ablated.items():
     print(f"{name:40} {difference} against the control")
 first = next(iter(variants))
@@ -241,13 +245,15 @@ for name in list(variants)[1:]:
 # control transfer better or worse, and what is left of the gain?
 
 # %%
-slow = train(*[replace(plain, strength=s, learning_rate=rate) for rate in (1e-3, 3e-3) for s in (0.0, 3e-4)])
+slow = train(
+    *[replace(plain, strength=s, learning_rate=rate) for rate in (1e-3, 3e-3) for s in (0.0, 3e-4)], seeds=ablation_seeds
+)
 for rate in (1e-3, 3e-3):
     without, with_it = (
         [r for r in slow if (r.experiment.learning_rate, r.experiment.strength) == (rate, s)] for s in (0.0, 3e-4)
     )
     for name, group in (("weight 0", without), ("weight 0.0003", with_it)):
-        source, target = (100 * sum(getattr(r, k) for r in group) / seeds for k in ("source_accuracy", "test_accuracy"))
+        source, target = (100 * sum(getattr(r, k) for r in group) / ablation_seeds for k in ("source_accuracy", "test_accuracy"))
         print(f"learning rate {rate:g}, {name:13}: source {source:.1f} %, target {target:.1f} % test accuracy")
     print(f"learning rate {rate:g}, gain: {paired_difference(with_it, without)}")
 
