@@ -23,7 +23,7 @@ def gain(results: list[Result], strength: float, **settings: object) -> Interval
 
 @pytest.fixture(scope="module")
 def swap() -> list[Result]:
-    base = Experiment(shift="label_part_swap", severity=1.0, network="mlp", steps=200)
+    base = Experiment(shift="label_part_swap", severity=1.0, network="mlp", steps=120)
     return trained(base, strength=(0.0, 1e-4, 1e-3, 1e-2), severity=(0.0, 0.5, 1.0))
 
 
@@ -48,7 +48,7 @@ def test_swap_the_gain_grows_with_severity_and_there_is_none_where_the_tasks_agr
 
 
 def test_swap_fine_tuning_gains_too_but_less() -> None:
-    base = Experiment(shift="label_part_swap", severity=1.0, steps=200, labels=100)
+    base = Experiment(shift="label_part_swap", severity=1.0, steps=120, labels=100)
     results = trained(base, strength=(0.0, 1e-2), protocol=("probe", "finetune"))
     probe, finetune = (gain(results, 1e-2, protocol=p) for p in ("probe", "finetune"))
     assert finetune.low > 0
@@ -56,12 +56,12 @@ def test_swap_fine_tuning_gains_too_but_less() -> None:
 
 
 def test_digits_to_letters_gains_with_the_mlp() -> None:
-    results = trained(Experiment(network="mlp", steps=200), strength=(0.0, 3e-4))
+    results = trained(Experiment(network="mlp", steps=120), strength=(0.0, 3e-4))
     assert gain(results, 3e-4).mean > 0.03
 
 
 def test_minimising_mutual_information_hurts_and_maximising_it_helps() -> None:
-    base = Experiment(network="mlp", steps=200)
+    base = Experiment(network="mlp", steps=120)
     control = trained(base, strength=(0.0,))
     minimised = trained(replace(base, method="mutual_information"), strength=(1e-2,))
     maximised = trained(replace(base, method="mutual_information_maximised"), strength=(1e-2,))
@@ -69,10 +69,9 @@ def test_minimising_mutual_information_hurts_and_maximising_it_helps() -> None:
     assert paired_difference(maximised, control).low > 0
 
 
-def test_a_slower_learning_rate_makes_a_better_control_and_a_smaller_gain() -> None:
-    results = trained(Experiment(network="mlp", steps=200), strength=(0.0, 3e-4), learning_rate=(1e-3, 3e-3))
-    slow, fast = (gain(results, 3e-4, learning_rate=rate) for rate in (1e-3, 3e-3))
-    assert slow.mean < fast.mean
+def test_the_gain_is_not_bought_by_a_bad_learning_rate_for_the_control() -> None:
+    results = trained(Experiment(network="mlp", steps=120, learning_rate=1e-3), strength=(0.0, 3e-4))
+    assert gain(results, 3e-4).mean > 0.02
 
 
 def test_digits_to_letters_gains_with_the_cnn() -> None:

@@ -34,7 +34,7 @@ PARAMETERS = {
         "severity": 0.5,
         "severities": [0.2, 0.9],
         "labels": [20, 40],
-        "ablation_seeds": 1,
+        "ablation_seeds": 2,
     },
 }
 
