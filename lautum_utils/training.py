@@ -32,7 +32,7 @@ from lautum_utils.networks import NETWORKS, StackedNetwork
 
 History = dict[str, list[float]]
 
-PROBE_PENALTIES = (100.0, 10.0, 1.0, 0.1)
+PROBE_PENALTIES = (10.0, 1.0, 0.1, 0.01)
 RECORDS = 16
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -449,7 +449,7 @@ def fit_probe(
     """
     best: tuple[float, float] | None = None
     for penalty in PROBE_PENALTIES:
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, max_iter=200))
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, tol=1e-3, max_iter=200))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             probe.fit(*labelled)
