@@ -23,7 +23,7 @@ from lautum_utils.training import Experiment, Progress, Result, resolve_device, 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
 MAX_SEEDS = 8
-REDRAW_SECONDS = 1.0
+REDRAW_SECONDS = 1.5
 
 
 class _Box(widgets.VBox):
@@ -59,6 +59,7 @@ class Playground:
             "shift": "label_part_swap",
             "severity": 1.0,
             "strength": 1e-3,
+            "steps": 100,
             "seeds": 3,
             "device": "auto",
         } | settings
