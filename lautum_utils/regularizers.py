@@ -41,7 +41,7 @@ class _GaussianDependence(nn.Module):
             raise ValueError(f"target_inputs needs (n, ...) with 2 samples or more, got {tuple(target_inputs.shape)}.")
         if not bool(target_inputs.isfinite().all()):
             raise ValueError("target_inputs needs finite values, got NaN or infinite values.")
-        flat = target_inputs.detach().flatten(1).double().cpu().numpy()
+        flat = target_inputs.detach().flatten(1).cpu().double().numpy()
         most = min(flat.shape[0] - 1, flat.shape[1])
         if not 1 <= n_components <= most:
             raise ValueError(f"n_components needs to be from 1 to {most} for inputs {flat.shape}, got {n_components}.")

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jaxtyping
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import lautum_utils
-from lautum_utils.information import canonical_correlations
+from lautum_utils.information import canonical_correlations, gaussian_lautum_information, gaussian_mutual_information
 from lautum_utils.methods import METHODS, UnlabelledBatch, make_method
-from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer, joint_covariance
+from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer, centred_covariance
 
 Regularizer = type[LautumRegularizer] | type[MutualInformationRegularizer]
 both = pytest.mark.parametrize("kind", [LautumRegularizer, MutualInformationRegularizer])
@@ -105,8 +105,8 @@ def test_ridge_is_observation_noise(kind: Regularizer) -> None:
     basis, _ = torch.linalg.qr(torch.cat((torch.ones(80, 1), z, u, torch.randn(80, 4)), 1).double())
     noise = basis[:, -4:] * (79 * ridge * z.var(0).mean()).sqrt()
     close(kind(x, 3, ridge)(z, u), kind(x, 3, 0.0)(z + noise, u))
-    close(joint_covariance(z, u, ridge), torch.cat((z + noise, u), 1).T.cov())
-    plain, ridged = joint_covariance(z, u, 0.0), joint_covariance(z, u, ridge)
+    close(centred_covariance(z, u, ridge)[1], torch.cat((z + noise, u), 1).T.cov())
+    plain, ridged = centred_covariance(z, u, 0.0)[1], centred_covariance(z, u, ridge)[1]
     close(ridged - plain, torch.diag(ridge * z.var(0).mean() * torch.tensor([1, 1, 1, 1, 0, 0, 0]).double()))
 
 
@@ -117,11 +117,11 @@ def test_ridge_bounds_the_correlations() -> None:
     ridge = 0.05
     v = torch.linalg.eigvalsh(z.T.cov()).flip(0)
     t = v / (v + ridge * v.mean())
-    close(canonical_correlations(joint_covariance(z, u, ridge), 3).square(), t)
+    close(canonical_correlations(centred_covariance(z, u, ridge)[1], 3).square(), t)
     close(LautumRegularizer(x, 3, ridge)(z, u), (0.5 * (1 - t).log() + t / (1 - t)).sum())
     noisy = z + torch.randn_like(z)
     v = torch.linalg.eigvalsh(noisy.T.cov()).max()
-    assert canonical_correlations(joint_covariance(noisy, u, ridge), 3)[0] ** 2 < v / (v + ridge * noisy.var(0).mean())
+    assert canonical_correlations(centred_covariance(noisy, u, ridge)[1], 3)[0] ** 2 < v / (v + ridge * noisy.var(0).mean())
 
 
 @both
@@ -385,3 +385,26 @@ def test_unknown_method() -> None:
         make_method("lautom", torch.randn(10, 4), 2, 1e-2)
     with pytest.raises(ValueError, match="ridge"):
         make_method("lautum", torch.randn(10, 4), 2, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "formula"),
+    [(LautumRegularizer, gaussian_lautum_information), (MutualInformationRegularizer, gaussian_mutual_information)],
+)
+def test_value_and_gradient_are_those_of_autograd_through_information(kind: Regularizer, formula: Callable[..., Tensor]) -> None:
+    generator = torch.Generator().manual_seed(5)
+    z = torch.randn(3, 40, 6, generator=generator, dtype=torch.float64, requires_grad=True)
+    u = torch.randn(3, 40, 4, generator=generator, dtype=torch.float64) + z.detach()[..., :4]
+    regularizer = kind(torch.randn(50, 9, generator=generator, dtype=torch.float64), 4, ridge=0.05)
+    joint = torch.cat((z, u), -1)
+    centred = joint - joint.mean(-2, keepdim=True)
+    cov = centred.mT @ centred / 39
+    noise = 0.05 * cov[..., :6, :6].diagonal(dim1=-2, dim2=-1).mean(-1)
+    cov = cov + torch.diag_embed(torch.cat((noise[:, None].expand(3, 6), torch.zeros(3, 4, dtype=torch.float64)), -1))
+    expected = formula(cov, 6)
+    value = regularizer(z, u)
+    torch.testing.assert_close(value, expected, rtol=1e-11, atol=1e-11)
+    weights = torch.tensor([1.0, -2.0, 3.0], dtype=torch.float64)
+    (wanted,) = torch.autograd.grad(expected @ weights, z)
+    (got,) = torch.autograd.grad(value @ weights, z)
+    torch.testing.assert_close(got, wanted, rtol=1e-10, atol=1e-11)
