@@ -110,12 +110,10 @@ class Playground:
         self.sentence = widgets.HTML()
         self.live = widgets.Image(
             format="png",
-            tooltip="loss, dependence and target accuracy during pre-training",
             layout=widgets.Layout(display="none"),
         )
         self.curve = widgets.Image(
             format="png",
-            tooltip="target accuracy against weight, and gain against severity",
             layout=widgets.Layout(display="none"),
         )
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
