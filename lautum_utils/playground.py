@@ -84,7 +84,7 @@ class Playground:
 
     def _build(self, controls: tuple[str, ...], seeds: object, device: object) -> None:
         base = self._base
-        wide = {"style": {"description_width": "160px"}, "layout": widgets.Layout(width="440px")}
+        wide = {"style": {"description_width": "140px"}, "layout": widgets.Layout(width="330px")}
         devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
         self.shift = widgets.Dropdown(
             options=[(s.replace("_", " "), s) for s in ("label_part_swap", "none", *SHIFTS)],
@@ -92,13 +92,10 @@ class Playground:
         )  # fmt: skip
         self.severity = self._scale("severity", [round(0.1 * i, 1) for i in range(11)], base.severity, wide)
         self.strength = self._scale("regularization weight", STRENGTHS, base.strength, wide)
-        self.labels = self._scale("labelled target samples", (10, 20, 50, 100, 200, 400), base.labels, wide)
-        toggles = {"style": {"description_width": "160px", "button_width": "90px"}, "layout": widgets.Layout(width="440px")}
-        self.protocol = widgets.ToggleButtons(
-            options=["probe", "finetune"], value=base.protocol, description="protocol", **toggles
-        )
-        self.layer = widgets.ToggleButtons(options=["features", "logits"], value=base.layer, description="layer", **toggles)
-        self.network = widgets.ToggleButtons(options=list(NETWORKS), value=base.network, description="network", **toggles)
+        self.labels = self._scale("labelled samples", (10, 20, 50, 100, 200, 400), base.labels, wide)
+        self.protocol = widgets.Dropdown(options=["probe", "finetune"], value=base.protocol, description="protocol", **wide)
+        self.layer = widgets.Dropdown(options=["features", "logits"], value=base.layer, description="layer", **wide)
+        self.network = widgets.Dropdown(options=list(NETWORKS), value=base.network, description="network", **wide)
         self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **wide)
         self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **wide)
         self.auto = widgets.Checkbox(value=True, description="train when a control moves", indent=False)
@@ -123,7 +120,7 @@ class Playground:
         self.curve_button.on_click(lambda _: self.train_curve())
         self.stop_button.on_click(lambda _: self.stop())
         buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
-        grid = widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="4px 16px")
+        grid = widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="2px 12px")
         self.box = _Box(
             [
                 widgets.Box(shown, layout=grid),
