@@ -8,6 +8,7 @@ import io
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import cycle
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def accuracy_against_strength(groups: dict[str, Sequence[Result]], title: str = 
     """Target test accuracy against strength (logarithmic, 0 at the left): mean and interval over seeds, a line a group."""
     figure, (ax,) = new_figure()
     _draw_accuracy(ax, groups, confidence)
-    ax.set_title(title)
+    ax.set_title(fill(title, 66))
     return figure
 
 
@@ -129,7 +130,7 @@ def gains(intervals: dict[str, Interval], title: str = "", unit: str = "gain ove
     ax.set_ylim(0.5 - len(intervals), 0.5)
     ax.axvline(0, color="0.3", linewidth=1)
     ax.set_xlabel(unit)
-    figure.suptitle(title)
+    figure.suptitle(fill(title, 66))
     return figure
 
 
