@@ -145,7 +145,7 @@ if results_path:
 #
 # - With frozen features and a target label that the source label says nothing about, the regularizer gains a lot (first figure).
 # - The gain depends on severity: see the last figure for where it is small, or even a loss.
-# - We did *not* see that it always helps. Notebook 06 shows where it does not: full fine-tuning, a weight too high, logits in place of features.
+# - We did *not* see that it always helps: at severity 0, above, it does not. Notebook 06 asks more: fine-tuning, other ways to be informative, other controls.
 #
 # ## The map
 #

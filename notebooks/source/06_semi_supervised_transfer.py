@@ -242,8 +242,8 @@ for name in list(variants)[1:]:
 # %% [markdown]
 # ## Is the control a fair one?
 #
-# A gain over a badly trained control is worth nothing. The learning rate here was set by looking at the source only. **Predict:** with a third of it, does the
-# control transfer better or worse, and what is left of the gain?
+# A gain over a badly trained control is worth nothing, and the learning rate used here was chosen with the gain in sight. **Predict:** with a third of it, does
+# the control transfer better or worse, and what is left of the gain?
 
 # %%
 rates = {
