@@ -1,19 +1,22 @@
-"""The playground: sliders for shift and regularization weight, and a real network that trains when they move.
+"""Widgets: `Explorer`, sliders over any figure, and `Playground`, where a real network trains when shift or weight move.
 
 The only module that imports ipywidgets. Training runs on a daemon thread that sets widget traits and nothing else;
 figures are drawn on private Figures and shown as PNG images, so that no thread shares state with pyplot.
 """
 
 import html
+import inspect
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import torch
+from IPython.display import display
+from matplotlib.figure import Figure
 
 from lautum_utils.domains import SHIFTS
 from lautum_utils.networks import NETWORKS
@@ -24,6 +27,66 @@ STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
 MAX_SEEDS = 8
 REDRAW_SECONDS = 1.5
+
+
+def _wide() -> dict[str, Any]:
+    return {"style": {"description_width": "140px"}, "layout": widgets.Layout(width="330px")}
+
+
+def _grid(controls: list[widgets.Widget]) -> widgets.Box:
+    return widgets.Box(controls, layout=widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="2px 12px"))
+
+
+def _scale(description: str, values: Sequence[float], value: float) -> widgets.SelectionSlider:
+    if value not in values:
+        raise ValueError(f"{description} needs to be one of {', '.join(f'{v:g}' for v in values)}, got {value!r}.")
+    options = [(f"{v:g}", v) for v in values]
+    return widgets.SelectionSlider(options=options, value=value, description=description, continuous_update=False, **_wide())
+
+
+class Explorer:
+    """Sliders over a figure: moving one draws `draw(**values)` again; display it by ending a cell with it.
+
+    draw : a function with a default for each argument that returns a matplotlib Figure. Called without widgets, it is
+        the static twin of the picture.
+    **controls : what each argument of `draw` can be: (low, high, step) for a slider, a list of numbers for a slider over
+        just these, a list of texts for a menu, True or False for a tick box. The argument's name becomes the label.
+    ValueError: a control that `draw` does not take, an argument without a default, a default out of range.
+    """
+
+    def __init__(self, draw: Callable[..., Figure], **controls: Any) -> None:
+        parameters = inspect.signature(draw).parameters
+        self.controls: dict[str, Any] = {}
+        for name, allowed in controls.items():
+            if name not in parameters or parameters[name].default is inspect.Parameter.empty:
+                raise ValueError(f"controls need to be arguments of draw with a default ({', '.join(parameters)}), got {name!r}.")
+            control = _control(name.replace("_", " "), allowed, parameters[name].default)
+            control.observe(self._redraw, names="value")
+            self.controls[name] = control
+        self.draw = draw
+        self.image = widgets.Image(format="png")
+        self.box = widgets.VBox([_grid(list(self.controls.values())), self.image])
+        self._redraw(None)
+
+    def _redraw(self, change: object) -> None:
+        self.image.value = png_bytes(self.draw(**{name: control.value for name, control in self.controls.items()}))
+
+    def _ipython_display_(self) -> None:
+        display(self.box)
+
+
+def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
+    if isinstance(allowed, list) and not isinstance(allowed[0], str):
+        return _scale(description, allowed, default)
+    control = widgets.interactive.widget_from_abbrev(allowed, default)
+    if control.value != default:
+        raise ValueError(f"{description} needs a default within {allowed}, got {default!r}.")
+    control.description = description
+    control.set_trait("style", {"description_width": "140px"})
+    control.layout.width = "330px"
+    if control.has_trait("continuous_update"):
+        control.continuous_update = False
+    return control
 
 
 class _Box(widgets.VBox):
@@ -84,20 +147,19 @@ class Playground:
 
     def _build(self, controls: tuple[str, ...], seeds: object, device: object) -> None:
         base = self._base
-        wide = {"style": {"description_width": "140px"}, "layout": widgets.Layout(width="330px")}
         devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
         self.shift = widgets.Dropdown(
             options=[(s.replace("_", " "), s) for s in ("label_part_swap", "none", *SHIFTS)],
-            value=base.shift, description="shift", **wide,
+            value=base.shift, description="shift", **_wide(),
         )  # fmt: skip
-        self.severity = self._scale("severity", [round(0.1 * i, 1) for i in range(11)], base.severity, wide)
-        self.strength = self._scale("regularization weight", STRENGTHS, base.strength, wide)
-        self.labels = self._scale("labelled samples", (10, 20, 50, 100, 200, 400), base.labels, wide)
-        self.protocol = widgets.Dropdown(options=["probe", "finetune"], value=base.protocol, description="protocol", **wide)
-        self.layer = widgets.Dropdown(options=["features", "logits"], value=base.layer, description="layer", **wide)
-        self.network = widgets.Dropdown(options=list(NETWORKS), value=base.network, description="network", **wide)
-        self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **wide)
-        self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **wide)
+        self.severity = _scale("severity", [round(0.1 * i, 1) for i in range(11)], base.severity)
+        self.strength = _scale("regularization weight", STRENGTHS, base.strength)
+        self.labels = _scale("labelled samples", (10, 20, 50, 100, 200, 400), base.labels)
+        self.protocol = widgets.Dropdown(options=["probe", "finetune"], value=base.protocol, description="protocol", **_wide())
+        self.layer = widgets.Dropdown(options=["features", "logits"], value=base.layer, description="layer", **_wide())
+        self.network = widgets.Dropdown(options=list(NETWORKS), value=base.network, description="network", **_wide())
+        self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **_wide())
+        self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **_wide())
         self.auto = widgets.Checkbox(value=True, description="train when a control moves", indent=False)
         self.train_button = widgets.Button(description="Train", button_style="primary", icon="play")
         self.curve_button = widgets.Button(description="Train all weights", icon="line-chart")
@@ -105,14 +167,7 @@ class Playground:
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto"))
         self.status = widgets.HTML()
         self.sentence = widgets.HTML()
-        self.live = widgets.Image(
-            format="png",
-            layout=widgets.Layout(display="none"),
-        )
-        self.curve = widgets.Image(
-            format="png",
-            layout=widgets.Layout(display="none"),
-        )
+        self.live, self.curve = (widgets.Image(format="png", layout=widgets.Layout(display="none")) for _ in range(2))
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
         for control in CONTROLS:
             getattr(self, control).observe(self._control_moved, names="value")
@@ -120,29 +175,10 @@ class Playground:
         self.curve_button.on_click(lambda _: self.train_curve())
         self.stop_button.on_click(lambda _: self.stop())
         buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
-        grid = widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="2px 12px")
-        self.box = _Box(
-            [
-                widgets.Box(shown, layout=grid),
-                self.auto,
-                buttons,
-                widgets.HBox([self.bar, self.status]),
-                self.sentence,
-                self.curve,
-                self.live,
-            ]
-        )
-
-    @staticmethod
-    def _scale(description: str, values: tuple[float, ...] | list[float], value: float, wide: dict) -> widgets.SelectionSlider:
-        if value not in values:
-            raise ValueError(f"{description} needs to be one of {', '.join(f'{v:g}' for v in values)}, got {value!r}.")
-        options = [(f"{v:g}", v) for v in values]
-        return widgets.SelectionSlider(options=options, value=value, description=description, continuous_update=False, **wide)
+        progress = widgets.HBox([self.bar, self.status])
+        self.box = _Box([_grid(shown), self.auto, buttons, progress, self.sentence, self.curve, self.live])
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
         display(self.box)
 
     # ------------------------------------------------------------------------------------------------------ training

@@ -541,9 +541,9 @@ def compare(results: Sequence[Result], confidence: float = 0.95) -> list[dict[st
     return rows
 
 
-def save_results(results: Sequence[Result], path: str | Path) -> None:
-    """Write one JSON object a result (`Result.as_row`) as a list: to a temporary file first, then renamed."""
+def save_results(results: Sequence[Result | dict[str, Any]], path: str | Path) -> None:
+    """Write one JSON object a result (`Result.as_row`, or a dict as it is) as a list: to a temporary file, then renamed."""
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps([r.as_row() for r in results], indent=1))
+    temporary.write_text(json.dumps([r.as_row() if isinstance(r, Result) else r for r in results], indent=1))
     temporary.replace(path)

@@ -3,11 +3,14 @@
 python notebooks/build.py          all of them
 python notebooks/build.py 06 00    those whose names start so
 
-The picture of a cell tagged "headline" also goes to notebooks/headline.png, which the README shows.
+What stands between "### BEGIN SOLUTION" and "### END SOLUTION" (nbgrader's markers) becomes a stub in what readers open;
+notebooks/solutions/ holds the notebooks with the solutions filled in, not executed. The picture of a cell tagged "headline"
+also goes to notebooks/headline.png, which the README shows.
 """
 
 import argparse
 import base64
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,19 +21,40 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
+SOLUTION = re.compile(r"^(?P<indent> *)### BEGIN SOLUTION\n(?:.*\n)*?(?P=indent)### END SOLUTION$", re.MULTILINE)
+STUB = r"\g<indent># YOUR CODE HERE\n\g<indent>raise NotImplementedError()"
 
 
-def build(source: Path) -> Path:
-    """Execute one source and write the notebook beside this file, whole or not at all."""
+def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
+    """A source as a notebook that has not run: with stubs in place of the solutions, or with the solutions."""
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
+        if cell.cell_type == "code":
+            cell.source = (
+                re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", cell.source).rstrip()
+                if solutions
+                else SOLUTION.sub(STUB, cell.source)
+            )
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
         }
     )
+    return notebook
+
+
+def has_solutions(source: Path) -> bool:
+    return bool(SOLUTION.search(source.read_text()))
+
+
+def build(source: Path) -> Path:
+    """Execute one source and write the notebook beside this file, whole or not at all; its solutions too, if it has any."""
+    if has_solutions(source):
+        (HERE / "solutions").mkdir(exist_ok=True)
+        _write(HERE / "solutions" / f"{source.stem}.ipynb", (nbformat.writes(read(source, solutions=True)) + "\n").encode())
+    notebook = read(source)
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
