@@ -18,7 +18,7 @@ def entropy(p: Float[Tensor, "*batch a"]) -> Float[Tensor, "*batch"]:
     Raises ValueError if `p` holds negative or non-finite values or does not sum to one over its last axis.
     Source: Cover & Thomas, Elements of Information Theory, eq. 2.1.
     """
-    _require_probabilities(p, "p", axes=(-1,))
+    require_probabilities(p, "p", axes=(-1,))
     return -(p * torch.where(p > 0, _log(p), 0)).sum(-1)
 
 
@@ -28,8 +28,8 @@ def kl_divergence(p: Float[Tensor, "*batch a"], q: Float[Tensor, "*batch a"]) ->
     Infinite where q has a hole under the mass of p; never negative.
     Raises ValueError as `entropy` does, and if the alphabets differ. Source: Cover & Thomas, eq. 2.26.
     """
-    _require_probabilities(p, "p", axes=(-1,))
-    _require_probabilities(q, "q", axes=(-1,))
+    require_probabilities(p, "p", axes=(-1,))
+    require_probabilities(q, "q", axes=(-1,))
     if p.shape != q.shape:
         raise ValueError(f"p and q need the same shape, got {tuple(p.shape)} and {tuple(q.shape)}.")
     return _divergence(p, _log(p), _log(q), axes=(-1,))
@@ -40,7 +40,7 @@ def mutual_information(joint: Float[Tensor, "*batch a b"]) -> Float[Tensor, "*ba
 
     joint: P(a, b), summing to one over the last two axes (ValueError if not). Source: Cover & Thomas, eq. 2.28.
     """
-    _require_probabilities(joint, "joint", axes=(-2, -1))
+    require_probabilities(joint, "joint", axes=(-2, -1))
     return _divergence(joint, _log(joint), _log_product(joint), axes=(-2, -1))
 
 
@@ -50,7 +50,7 @@ def lautum_information(joint: Float[Tensor, "*batch a b"]) -> Float[Tensor, "*ba
     Infinite as soon as the joint has a hole where both marginals have mass.
     joint: P(a, b), summing to one over the last two axes (ValueError if not). Source: Palomar & Verdu (2008), eq. 1.
     """
-    _require_probabilities(joint, "joint", axes=(-2, -1))
+    require_probabilities(joint, "joint", axes=(-2, -1))
     product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
     return _divergence(product, _log_product(joint), _log(joint), axes=(-2, -1))
 
@@ -71,7 +71,8 @@ def _log_product(joint: Tensor) -> Tensor:
     return _log(joint.sum(-1, keepdim=True)) + _log(joint.sum(-2, keepdim=True))
 
 
-def _require_probabilities(p: Tensor, name: str, axes: tuple[int, ...]) -> None:
+def require_probabilities(p: Tensor, name: str, axes: tuple[int, ...]) -> None:
+    """Raise ValueError unless `p` is finite, not negative, and sums to 1 over its last axes."""
     if not p.is_floating_point() or p.ndim < len(axes):
         raise ValueError(f"{name} needs a floating-point tensor of {len(axes)} axes or more, got {p.dtype} {tuple(p.shape)}.")
     if p.is_meta:
