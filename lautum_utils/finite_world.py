@@ -82,12 +82,12 @@ class FiniteWorld:
             )
         (p_source, source_counts), (p_target, counts) = _datasets(source_p_xy, n_source), _datasets(self.p_xy, n)
         losses = self.losses.flatten(1).mT
-        risk = target_weight * (counts @ losses / n)
-        risk = risk + (1 - target_weight) * (source_counts @ losses / max(n_source, 1))[:, None]
+        source_risk = source_counts @ losses * ((1 - target_weight) / max(n_source, 1))
+        risk = source_risk[:, None] + counts @ (losses * (target_weight / n))
         if gamma == math.inf:
             chosen = torch.where(risk <= risk.amin(-1, keepdim=True) + TIE, self.prior.log(), -math.inf)
         else:
-            chosen = self.prior.log() - gamma * risk
+            chosen = torch.add(self.prior.log(), risk, alpha=-gamma)
         return Learned(self, n, gamma * target_weight, p_source, p_target, counts, chosen.log_softmax(-1))
 
 
@@ -225,4 +225,4 @@ def _log_conditional(joint: Tensor) -> Tensor:
 
 def _distribution(p: Tensor, name: str, axes: tuple[int, ...]) -> Tensor:
     require_probabilities(p, name, axes)
-    return p.double()
+    return p.double() / p.double().sum(axes, keepdim=True)  # exact to float64, whatever the type it came in

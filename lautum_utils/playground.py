@@ -69,7 +69,8 @@ class Explorer:
         self._redraw(None)
 
     def _redraw(self, change: object) -> None:
-        self.image.value = png_bytes(self.draw(**{name: control.value for name, control in self.controls.items()}))
+        figure = self.draw(**{name: control.value for name, control in self.controls.items()})
+        self.image.value = png_bytes(figure, compression=1)
 
     def _ipython_display_(self) -> None:
         display(self.box)

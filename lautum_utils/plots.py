@@ -51,10 +51,10 @@ def new_figure(
     return figure, axes
 
 
-def png_bytes(figure: Figure, dpi: int = 96) -> bytes:
-    """The figure as a PNG image."""
+def png_bytes(figure: Figure, dpi: int = 96, compression: int = 6) -> bytes:
+    """The figure as a PNG image; compression from 0 (at once) to 9 (small)."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs={"compress_level": compression})
     return buffer.getvalue()
 
 

@@ -1,9 +1,8 @@
 """Information measures against independent calculations: dit, plain loops, torch.distributions, closed forms."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -28,15 +27,6 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 quick = settings(deadline=None, max_examples=40)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 5)
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Without the shape check of the tests, as users run it: our own errors have to speak."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 def probabilities(*shape: int, event: int = 2, concentration: float = 1.0, seed: int = 0) -> Tensor:

@@ -17,7 +17,18 @@ MODULES = sorted((ROOT / "lautum_utils").glob("*.py"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 # An import runs downwards only.
-LAYERS = ("information", "finite_world", "checks", "regularizers", "methods", "domains", "networks", "training", "plots", "playground")
+LAYERS = (
+    "information",
+    "finite_world",
+    "checks",
+    "regularizers",
+    "methods",
+    "domains",
+    "networks",
+    "training",
+    "plots",
+    "playground",
+)
 
 
 def requirements() -> list[Requirement]:

@@ -2,10 +2,9 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -21,15 +20,6 @@ from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegula
 Regularizer = type[LautumRegularizer] | type[MutualInformationRegularizer]
 both = pytest.mark.parametrize("kind", [LautumRegularizer, MutualInformationRegularizer])
 CASES = ("random", "constant", "one constant", "duplicated rows", "equal columns", "far from 0", "mixed scales", "linear in u")
-
-
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Without the shape check of the tests, as users run it: our own errors have to speak."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 def inputs_and_representations(*shape: int, k: int = 4, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:

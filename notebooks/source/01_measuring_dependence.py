@@ -1,0 +1,596 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 01 · Measuring dependence: one divergence, two directions
+#
+# How far is a joint distribution from independence? Mutual information answers with a divergence. Lautum information exchanges the two arguments
+# of that divergence and gives another answer. Here both are computed on finite alphabets, where every probability can be written down.
+#
+# **You will be able to** compute entropy, divergence, mutual and Lautum information; say which cells of a joint make each of the two large, and
+# when Lautum information is infinite; find a joint for which it is the smaller one. **You need** [00](00_start_here.ipynb), sums and logarithms
+# · **Takes** 30 minutes to read, 30 to do the exercises, runs in under 30 s.
+
+# %% tags=["parameters"]
+seed = 0  # of all random joints
+n_joints = 5000  # how many random joints each statement is checked on
+alphabet_size = 4  # letters of a variable, 2 or more
+halves = 1  # random joints are drawn from Dirichlet(halves / 2): 1 makes rare cells common
+crossover = 0.1  # how often a channel garbles a symbol, from 0 to 1
+results_path = ""  # where to write the largest differences as JSON; "" writes nothing
+
+# %%
+import math
+
+import pandas as pd
+import torch
+
+from lautum_utils.checks import check, hint
+from lautum_utils.information import (
+    entropy,
+    gaussian_lautum_information,
+    gaussian_mutual_information,
+    kl_divergence,
+    lautum_information,
+    mutual_information,
+)
+from lautum_utils.playground import Explorer
+from lautum_utils.plots import STYLES, new_figure
+from lautum_utils.training import save_results
+
+differences = {}  # name of an identity -> largest absolute difference of its two sides
+
+
+def vector(*values):
+    """Numbers, or rows of numbers, as a float64 tensor."""
+    return torch.tensor(values, dtype=torch.float64, device="cpu")
+
+
+def random_joints(n, *shape):
+    """n joints (n, *shape) from Dirichlet(halves / 2): sums of `halves` squared normals, normalised."""
+    generator = torch.Generator().manual_seed(seed)
+    size = (halves, n, math.prod(shape))
+    weights = torch.randn(size, generator=generator, dtype=torch.float64, device="cpu").square().sum(0)
+    return (weights / weights.sum(-1, keepdim=True)).reshape(n, *shape)
+
+
+def report(name, difference):
+    """Keep the largest absolute difference of an identity and say whether it is rounding."""
+    differences[name] = difference.abs().max().item()
+    print(f"{name}: largest difference {differences[name]:.0e}, < 1e-12: {differences[name] < 1e-12}")
+
+
+# %% [markdown]
+# ## Entropy: how much surprise, in which unit?
+#
+# The surprise of a value with probability $p(a)$ is $-\log p(a)$. **Entropy** is the mean surprise, in code `entropy(p)`:
+#
+# $$H(p) = -\sum_a p(a)\log p(a), \qquad 0\log 0 = 0.$$
+#
+# The natural logarithm gives **nats**, the unit of this suite; the logarithm to base 2 gives **bits**. Since $\log_2 p = \log p / \log 2$, a
+# value in bits is the value in nats divided by $\log 2$.
+#
+# **Predict:** a fair coin has one bit of entropy. How many nats? And which has more, the fair coin or the bent one?
+
+# %%
+# NBVAL_CHECK_OUTPUT
+examples = {
+    "a certain outcome": vector(1, 0),
+    f"a coin with heads {crossover:g}": vector(crossover, 1 - crossover),
+    "a fair coin": vector(0.5, 0.5),
+    f"{alphabet_size} equal letters": torch.full((alphabet_size,), 1 / alphabet_size, dtype=torch.float64, device="cpu"),
+}
+for name, p in examples.items():
+    nats = entropy(p).item() + 0.0  # -0.0 becomes 0.0
+    print(f"{name:24} H = {nats:.4f} nats = {nats / math.log(2):.4f} bits")
+print(f"1 nat = {1 / math.log(2):.4f} bits, 1 bit = {math.log(2):.4f} nats")
+
+# %% [markdown]
+# ### Exercise 1.1 · Entropy in bits (easy, 5 minutes)
+#
+# Write `entropy_bits(p)`: a tensor `p` of shape (a,) holding probabilities, some of them 0, to a tensor without axes. Use torch operations
+# only, not `entropy`. Stuck? `hint("entropy_bits")` in a new cell, one step at a time.
+
+
+# %%
+def entropy_bits(p):
+    """Entropy of p in bits, with 0 log 0 = 0."""
+    ### BEGIN SOLUTION
+    return torch.special.entr(p).sum() / math.log(2)
+    ### END SOLUTION
+
+
+check("entropy_bits", entropy_bits)
+
+# %% [markdown]
+# ## Divergence: which errors does each direction punish?
+#
+# The **Kullback-Leibler divergence** `kl_divergence(p, q)` is the mean of a log-ratio, and the mean is taken under the *first* argument:
+#
+# $$D(p\,\|\,q) = \sum_a p(a)\log\frac{p(a)}{q(a)}.$$
+#
+# A letter counts in proportion to $p$: it costs much where $p$ has mass and $q$ hardly any. Where $q$ has mass and $p$ hardly any, it costs little.
+# With the arguments exchanged it is the other way round.
+#
+# **Predict:** $p$ has two humps. One $q$ is flat; another sits on the left hump only. Which is nearer to $p$ by $D(p\|q)$, and which by
+# $D(q\|p)$?
+
+# %%
+p = vector(0.02, 0.2, 0.26, 0.02, 0.02, 0.26, 0.2, 0.02)
+candidates = {
+    "flat q": torch.full((8,), 1 / 8, dtype=torch.float64, device="cpu"),
+    "q on one hump": vector(0.03, 0.4, 0.44, 0.03, 0.025, 0.025, 0.025, 0.025),
+}
+figure, axes = new_figure(9, 3.4, 2, sharey=True)
+for ax, (name, q) in zip(axes, candidates.items()):
+    ax.bar(range(8), p.tolist(), color="0.75", label="p")
+    ax.plot(range(8), q.tolist(), label="q", **STYLES[1])
+    ax.set_title(f"{name}: D(p‖q) = {kl_divergence(p, q):.2f}, D(q‖p) = {kl_divergence(q, p):.2f} nats", fontsize=10)
+    ax.set_xlabel("letter")
+    ax.legend(frameon=False)
+axes[0].set_ylabel("probability")
+figure.suptitle("The direction decides which q is nearer: flat by D(p‖q), one hump by D(q‖p)")
+figure
+
+# %% [markdown]
+# $D(p\|q)$ prefers the flat $q$, which misses nothing that $p$ does. $D(q\|p)$ prefers the single hump, which does nothing that $p$ makes rare.
+#
+# ## Dependence: the same with a joint and a product
+#
+# Let $P_{AB}$ (`joint`, shape (a, b)) be a joint distribution and $P_A P_B$ the product of its marginals, the distribution of *independent* variables with the
+# same marginals. **Mutual information** and **Lautum information** are the two directions:
+#
+# $$I(A;B) = D(P_{AB}\,\|\,P_A P_B), \qquad L(A;B) = D(P_A P_B\,\|\,P_{AB}),$$
+#
+# in code `mutual_information(joint)` and `lautum_information(joint)`. Draw pairs as they come: $I$ averages how much more frequent
+# the joint makes them. Then shuffle, so that each $a$ meets somebody else's $b$: $L$ averages how much rarer the joint makes these new pairs. So
+# $L$ looks where $I$ hardly looks, at the cells that the joint makes rare.
+#
+# **Predict:** in the joint below, which of the two is larger?
+
+# %%
+# NBVAL_CHECK_OUTPUT
+
+
+def terms(joint):
+    """The terms of I and of L, cell by cell: joint * log(joint / product) and product * log(product / joint)."""
+    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
+    ratio = torch.where(joint > 0, joint, 1).log() - torch.where(product > 0, product, 1).log()
+    of_i = torch.where(joint > 0, joint * ratio, 0)
+    of_l = torch.where(joint > 0, -product * ratio, torch.where(product > 0, math.inf, 0))
+    return product, of_i, of_l
+
+
+joint = vector([0.4, 0.1], [0.1, 0.4])
+product, of_i, of_l = terms(joint)
+columns = {"joint": joint, "product": product, "term of I": of_i, "term of L": of_l}
+cells = pd.MultiIndex.from_product([[0, 1], [0, 1]], names=["a", "b"])
+print(pd.DataFrame({name: values.flatten().tolist() for name, values in columns.items()}, index=cells).round(4).to_string())
+for name, value in (("I", mutual_information(joint)), ("L", lautum_information(joint))):
+    print(f"{name} = {value:.4f} nats = {value / math.log(2):.4f} bits")
+
+# %% [markdown]
+# The two rare cells carry all of what is positive in $L$; in $I$ they count negatively.
+#
+# ### Exercise 1.2 · Lautum information (easy, 5 minutes)
+#
+# Write `lautum(joint)`: a joint of shape (a, b) without zeros to a tensor without axes, in nats. Build the product of the marginals yourself.
+# Stuck? `hint("lautum")` in a new cell, one step at a time.
+
+
+# %%
+def lautum(joint):
+    """Lautum information D(P_A P_B || P_AB) in nats."""
+    ### BEGIN SOLUTION
+    product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
+    return (product * (product / joint).log()).sum()
+    ### END SOLUTION
+
+
+check("lautum", lautum)
+
+# %% [markdown]
+# ## What holds for both
+#
+# **Never negative, 0 only for independence.** For any $x > 0$, $\log x \le x - 1$, with equality only at $x = 1$. Write $p$ for the joint, $q$ for the product:
+#
+# $$-L = \sum q\log\frac pq \;\le\; \sum q\left(\frac pq - 1\right) = \sum p - \sum q \;\le\; 0,$$
+#
+# where the sums run over the cells with $q > 0$. Equality needs $p = q$ in each of them. For $I$, exchange the letters.
+#
+# **Symmetric.** To exchange $A$ and $B$ is to transpose both tables, which leaves the sums as they are.
+#
+# **Bounded or not.** $I = H(A) + H(B) - H(A,B) \le \log(\text{size of the smaller alphabet})$. $L$ has no bound: one **hole**, a cell where the joint is 0 and
+# both marginals are not, makes it infinite.
+
+# %%
+joints = random_joints(n_joints, alphabet_size, alphabet_size + 1)
+product, of_i, of_l = terms(joints)
+values_i, values_l = mutual_information(joints), lautum_information(joints)
+report("terms of I sum to I", of_i.sum((1, 2)) - values_i)
+report("terms of L sum to L", of_l.sum((1, 2)) - values_l)
+report("L of independent variables is 0", lautum_information(product))
+report("L is symmetric", values_l - lautum_information(joints.mT))
+report("I is H(A) + H(B) - H(A,B)", entropy(joints.sum(2)) + entropy(joints.sum(1)) - entropy(joints.flatten(1)) - values_i)
+positive = bool((values_i > 0).all() & (values_l > 0).all())
+print(f"{n_joints} joints of {alphabet_size} x {alphabet_size + 1}: I and L above 0 in all: {positive}")
+
+holed = joints.clone()
+holed[:, 0, 0] = 0
+holed /= holed.sum((1, 2), keepdim=True)
+bounded = bool((mutual_information(holed) < math.log(alphabet_size)).all())
+print(
+    f"with one hole each: L infinite in all: {bool(lautum_information(holed).isinf().all())}, I below log {alphabet_size}: {bounded}"
+)
+
+# %% [markdown]
+# ## What a second variable, or noise, does
+#
+# **Chain rules** (derived here). Let $W$ be one variable and $(X, Y)$ a pair. Split the logarithm of the ratio:
+#
+# $$\log\frac{P(w,x,y)}{P(w)P(x,y)} = \log\frac{P(w,x)}{P(w)P(x)} + \log\frac{P(y|x,w)}{P(y|x)}.$$
+#
+# Averaged under the joint it reads $I(W;(X,Y)) = I(W;X) + I(W;Y|X)$. Averaged under $P_W P_{XY}$, with the sign turned, it reads
+#
+# $$L(W;(X,Y)) = L(W;X) + L(W;Y|X), \qquad L(W;Y|X) = \sum_{w,x} P(w)P(x)\; D\big(P(\cdot|x)\,\|\,P(\cdot|x,w)\big).$$
+#
+# Mind the weights: $P(w)P(x)$, not $P(w,x)$. Notebook 02 rests on both rules.
+#
+# **Data processing.** Let $Y$ be made from $X$ by noise, $K(y|x)$, whatever $W$ is. By the log-sum inequality, for each $(w, y)$
+#
+# $$\sum_x q(w,x)K(y|x)\log\frac{q(w,x)K(y|x)}{p(w,x)K(y|x)} \;\ge\; q(w,y)\log\frac{q(w,y)}{p(w,y)},$$
+#
+# and summed over $(w, y)$: $L(W;Y) \le L(W;X)$. The same with $p$ and $q$ exchanged for $I$.
+
+# %%
+joints = random_joints(n_joints, alphabet_size, alphabet_size, alphabet_size)  # axes: joint, w, x, y
+p_w, p_xy = joints.sum((2, 3), keepdim=True), joints.sum(1, keepdim=True)
+p_x, p_wx = joints.sum((1, 3), keepdim=True), joints.sum(3, keepdim=True)
+log_ratio = ((joints / p_wx) / (p_xy / p_x)).log()
+conditional_i = (joints * log_ratio).sum((1, 2, 3))
+conditional_l = -(p_w * p_xy * log_ratio).sum((1, 2, 3))
+whole_i, whole_l = mutual_information(joints.flatten(2)), lautum_information(joints.flatten(2))
+first_i, first_l = mutual_information(p_wx[..., 0]), lautum_information(p_wx[..., 0])
+report("chain rule of I", whole_i - first_i - conditional_i)
+report("chain rule of L", whole_l - first_l - conditional_l)
+wrong = -(p_wx * p_xy / p_x * log_ratio).sum((1, 2, 3))
+print(f"with the weights P(w,x) the chain rule of L is off by up to {(whole_l - first_l - wrong).abs().max():.1f} nats")
+
+garbled = p_wx[..., 0] @ (p_xy / p_x)[:, 0]
+report("data processing: how far I ever rises", (mutual_information(garbled) - first_i).clamp_min(0))
+report("data processing: how far L ever rises", (lautum_information(garbled) - first_l).clamp_min(0))
+
+# %% [markdown]
+# ## Channels: where does the value come from?
+#
+# A channel reads an input 0 or 1 and writes an output. Three of them garble with probability `crossover`:
+#
+# - **binary symmetric:** the output is the other symbol;
+# - **erasure:** the output is a third symbol, "erased";
+# - **Z:** a 1 is read as 0; a 0 always arrives.
+#
+# ### Exercise 1.3 · The Z-channel (easy, 5 minutes)
+#
+# Write `z_channel(input_one, crossover)`: two floats, the probability of input 1 and that of reading it as 0, to the joint of shape (2, 2), float64, inputs in rows, outputs in
+# columns. Stuck? `hint("z_channel")` in a new cell, one step at a time.
+
+
+# %%
+def z_channel(input_one, crossover):
+    """Joint of input (rows) and output (columns) of a Z-channel."""
+    ### BEGIN SOLUTION
+    rows = [[1 - input_one, 0.0], [input_one * crossover, input_one * (1 - crossover)]]
+    return torch.tensor(rows, dtype=torch.float64, device="cpu")
+    ### END SOLUTION
+
+
+check("z_channel", z_channel)
+
+# %% [markdown]
+# The folded cell below defines `channel_joint`, with a `leak`: with that probability the output is drawn afresh from its marginal, so that
+# $P = (1 - \text{leak})\,P_{AB} + \text{leak}\,P_A P_B$ has no hole left. It draws the joint beside the terms of $I$ and $L$, cell by cell.
+#
+# **Try:** the Z-channel with a smaller and smaller leak. Which cell grows, and in which of the two tables? Then make input 1 rare.
+#
+# Below the sliders is the same picture without them, at leak 0. The Z-channel never turns a 0 into a 1, but shuffled pairs do hold that
+# cell: it is a hole (black), and $L$ is infinite.
+
+# %% jupyter={"source_hidden": true}
+ROWS = {
+    "binary symmetric": lambda c: [[1 - c, c], [c, 1 - c]],
+    "erasure": lambda c: [[1 - c, c, 0], [0, c, 1 - c]],
+    "Z": lambda c: [[1, 0], [c, 1 - c]],
+}
+
+
+def channel_joint(kind, crossover, input_one=0.5, leak=0.0):
+    """Joint of input (rows) and output (columns)."""
+    joint = vector(*ROWS[kind](crossover)) * vector([1 - input_one], [input_one])
+    return (1 - leak) * joint + leak * terms(joint)[0]
+
+
+def number(value, sign=""):
+    """Three digits, rounding left out, infinity as a symbol."""
+    if math.isinf(value):
+        return "∞"
+    return "0" if abs(value) < 1e-12 else f"{value:{sign}.3g}"
+
+
+def draw_cells(joint, name, rows, columns):
+    """A joint and the terms of I and L as three tables; cells with an infinite term are black."""
+    margins = {"left": 0.08, "right": 0.99, "bottom": 0.1, "top": 0.81}
+    figure, (ax,) = new_figure(10, 3, layout="none", gridspec_kw=margins)
+    _, of_i, of_l = terms(joint)
+    total_i, total_l = of_i.sum().item(), of_l.sum().item()
+    sign = ">" if total_l > total_i else "<"
+    verdict = (
+        f"L = {number(total_l)} {sign} I = {number(total_i)}" if abs(total_l - total_i) > 1e-9 else f"L = I = {number(total_i)}"
+    )
+    figure.suptitle(f"{name}: {verdict} nats")
+    reach = 1.5 * max(*of_i.abs().flatten().tolist(), *of_l[of_l.isfinite()].abs().tolist(), 1e-3)
+    height, width = joint.shape
+    titles = ("joint", f"terms of I (nats), sum {number(total_i)}", f"terms of L (nats), sum {number(total_l)}")
+    # Three tables on one pair of axes: a slider answers twice as fast as with three.
+    starts = [k * (width + 0.15 * width) for k in range(3)]
+    for start, table, title in zip(starts, (joint, of_i, of_l), titles):
+        low, high, colours = (0, 1.5, "Greys") if table is joint else (-reach, reach, "PuOr_r")
+        shown = torch.where(table.isfinite(), table, 0)
+        ax.imshow(shown.tolist(), vmin=low, vmax=high, cmap=colours, extent=(start, start + width, height, 0), zorder=2)
+        ax.text(start + width / 2, -0.06 * height, title, ha="center", va="bottom")
+        for y, row in enumerate(table.tolist()):
+            for x, value in enumerate(row):
+                left, infinite = start + x, math.isinf(value)
+                if infinite:
+                    ax.fill([left, left + 1, left + 1, left], [y, y, y + 1, y + 1], color="black", zorder=3)
+                text, colour = number(value, "" if table is joint else "+"), "white" if infinite else "black"
+                ax.text(left + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=11, zorder=5)
+        ax.vlines([start + x for x in range(width + 1)], 0, height, color="0.7", linewidth=0.8, zorder=4)
+        ax.hlines(range(height + 1), start, start + width, color="0.7", linewidth=0.8, zorder=4)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    ax.set(xlim=(0, starts[-1] + width), ylim=(height, 0), aspect="auto")
+    ax.set_xticks([start + x + 0.5 for start in starts for x in range(width)], 3 * list(columns))
+    ax.set_yticks([y + 0.5 for y in range(height)], rows)
+    return figure
+
+
+def draw_channel(kind="Z", crossover=crossover, input_one=0.5, leak=0.0):
+    joint = channel_joint(kind, crossover, input_one, leak)
+    outputs = ["output 0", "erased", "output 1"] if kind == "erasure" else ["output 0", "output 1"]
+    return draw_cells(joint, f"{kind} channel", ["input 0", "input 1"], outputs)
+
+
+explorer_channel = Explorer(
+    draw_channel,
+    kind=list(ROWS),
+    crossover=(0.0, 1.0, 0.05),
+    input_one=(0.0, 1.0, 0.05),
+    leak=[0.0, 1e-9, 1e-6, 1e-3, 1e-2, 0.1, 0.5, 1.0],
+)
+explorer_channel
+
+# %%
+draw_channel("Z", crossover, leak=0.0)
+
+# %% [markdown]
+# ## Holes: how does L become infinite?
+#
+# Let $h$ be the mass of the product on the holes of the joint. With a leak, the joint is $\text{leak}\cdot q$ there, so each hole adds $q\log(q/(\text{leak}\cdot q))$:
+#
+# $$L = -h\log(\text{leak}) + \sum_{\text{other cells}} q\log\frac{q}{(1-\text{leak})\,p + \text{leak}\,q}.$$
+#
+# The sum tends to a constant; the first part grows without bound, though slowly. (For the binary symmetric channel with equal inputs,
+# $L = -\tfrac12\log\big(4c(1-c)\big)$ with $c$ the crossover. Both formulas are derived here.)
+#
+# **Predict:** for which channels, and which crossovers, is $L$ infinite? How much does $L$ gain from a leak ten times smaller, and how much does $I$ lose?
+
+# %% jupyter={"source_hidden": true}
+crossovers = torch.linspace(0, 1, 201, dtype=torch.float64, device="cpu")
+curves = {kind: torch.stack([channel_joint(kind, c) for c in crossovers.tolist()]) for kind in ROWS}
+symmetric = lautum_information(curves["binary symmetric"])
+inside = slice(1, -1)
+report("L of the binary symmetric channel", symmetric[inside] + (4 * crossovers * (1 - crossovers))[inside].log() / 2)
+
+leaks = torch.logspace(-12, 0, 49, dtype=torch.float64, device="cpu")
+leaky = torch.stack([channel_joint("Z", crossover, leak=leak) for leak in leaks.tolist()])
+z_i, z_l = mutual_information(leaky), lautum_information(leaky)
+clean = channel_joint("Z", crossover)
+q = terms(clean)[0]
+hole = (clean == 0) & (q > 0)
+others = (q * (q / torch.where(hole, 1, leaky)).log())[:, ~hole & (q > 0)].sum(1)
+report("L of the leaky Z-channel", z_l + q[hole].sum() * leaks.log() - others)
+
+figure, (left, right) = new_figure(10, 3.8, 2)
+for (kind, joints), style, height in zip(curves.items(), STYLES, (2.3, 2.5, 2.7)):
+    values = lautum_information(joints)
+    left.plot(crossovers, mutual_information(joints), markevery=20, markerfacecolor="white", label=f"I, {kind}", **style)
+    shown = torch.where(values.isfinite(), values, height)
+    places = range(0, 201, 200) if kind == "binary symmetric" else range(0, 201, 20)
+    if kind == "binary symmetric":
+        left.plot(crossovers[inside], values[inside], markevery=(19, 20), linewidth=2.5, label=f"L, {kind}", **style)
+    left.plot(crossovers[list(places)], shown[list(places)], **(style | {"linestyle": "none"}))
+left.axhspan(2.15, 2.85, color="0.9")
+left.text(0.5, 2.92, "grey band: L is infinite", ha="center", fontsize=9)
+left.set_ylim(-0.05, 3.15)
+left.set_yticks([0, 0.5, 1, 1.5, 2, 2.3, 2.5, 2.7], ["0", "0.5", "1", "1.5", "2", "symmetric: ∞", "erasure: ∞", "Z: ∞"])
+left.set_xlabel("crossover")
+left.set_ylabel("nats")
+left.legend(frameon=False, fontsize=8, loc="center", bbox_to_anchor=(0.5, 0.5))
+right.plot(leaks, z_l, markevery=4, label="L", **STYLES[1])
+right.plot(leaks, -q[hole].sum() * leaks.log(), color="0.5", linewidth=4, alpha=0.5, label="-h log(leak)")
+right.plot(leaks, z_i, markevery=4, label="I", **STYLES[0])
+right.set_xscale("log")
+right.set_xlabel(f"leak of the Z-channel (crossover {crossover:g})")
+right.set_ylabel("nats")
+right.legend(frameon=False)
+gain = q[hole].sum().item() * math.log(10)
+figure.suptitle(f"Holes make L infinite; each tenfold smaller leak adds {gain:.2f} nats to L of the Z-channel")
+figure
+
+# %% [markdown]
+# With holes (erasure, Z) $L$ is infinite at every crossover below 1; at 1 the output knows nothing, and both are 0. The symmetric channel has holes only when it never
+# errs or always does. On the right, $L$ runs parallel to $-h\log(\text{leak})$, while $I$ has long settled.
+#
+# ## Weak dependence: are the two the same?
+#
+# Let $\varepsilon = p/q - 1$, so that $\sum q\,\varepsilon = 0$, and let $\chi^2 = \sum q\,\varepsilon^2$ and $S = \sum q\,\varepsilon^3$. Expand the
+# logarithm to third order (derived here):
+#
+# $$L = -\sum q\log(1+\varepsilon) \approx \frac{\chi^2}{2} - \frac S3, \qquad I = \sum q\,(1+\varepsilon)\log(1+\varepsilon) \approx \frac{\chi^2}{2} - \frac S6.$$
+#
+# Both begin with $\chi^2/2$. Then $L - I \approx -S/6$: **which is larger depends on the sign of $S$**.
+#
+# **Predict:** we go from independence ($t = 0$) to full dependence ($t = 1$, $A = B$) with letters of unequal probability. Which of $I$ and $L$ leaves $\chi^2/2$ first, and
+# which ends higher?
+
+# %%
+letters = torch.arange(1, alphabet_size + 1, dtype=torch.float64, device="cpu")
+letters /= letters.sum()
+apart, same = letters[:, None] * letters, torch.diag(letters)
+
+
+def on_path(t):
+    return (1 - t) * apart + t * same
+
+
+def chi_square(joint, power=2):
+    """chi^2, or S for power 3."""
+    product = terms(joint)[0]
+    return (product * (joint / product - 1) ** power).sum((-2, -1))
+
+
+for t in (0.1, 0.01, 0.001):
+    joint = on_path(t)
+    value_i, value_l, half = mutual_information(joint), lautum_information(joint), chi_square(joint) / 2
+    third = (value_i - value_l) / chi_square(joint, 3) * 6
+    print(f"t = {t:<5g}  I / (χ²/2) = {value_i / half:.4f}  L / (χ²/2) = {value_l / half:.4f}  (L - I) / (-S/6) = {third:.4f}")
+
+figure, axes = new_figure(10, 3.6, 2)
+to_the_end = torch.linspace(0.005, 0.995, 199, dtype=torch.float64, device="cpu")
+near_zero = torch.logspace(-3, math.log10(0.95), 121, dtype=torch.float64, device="cpu")
+for ax, path, every in zip(axes, (to_the_end, near_zero), (20, 10)):
+    along = torch.stack([on_path(t) for t in path.tolist()])
+    half = chi_square(along) / 2
+    scale = 1 if path is to_the_end else half
+    for (name, values), style in zip(
+        {"I": mutual_information(along), "L": lautum_information(along), "χ²/2": half}.items(), STYLES
+    ):
+        ax.plot(path, values / scale, markevery=every, label=name, **style)
+    ax.legend(frameon=False)
+axes[0].axhline(entropy(letters).item(), color="0.5", linestyle=":")
+axes[0].text(0.02, entropy(letters).item(), "H(A), where I ends", color="0.3", fontsize=9, va="bottom")
+axes[0].set(xlabel="t: from independent (0) to equal (1)", ylabel="nats")
+axes[0].legend(frameon=False, loc="upper left")
+axes[1].set(xscale="log", xlabel="t (logarithmic)", ylabel="ratio to χ²/2")
+figure.suptitle("Weak dependence: I and L tend to χ²/2; then L falls below I, and near full dependence it outgrows both")
+figure
+
+# %% [markdown]
+# ## Is L always the larger one?
+#
+# For jointly Gaussian vectors it is. Notebook 03 derives, with $\rho$ a canonical correlation and $t = \rho^2$, that each adds
+# $\log(1-t) + t/(1-t)$ to $L - I$, which is 0 at $t = 0$ and has the derivative $t/(1-t)^2 \ge 0$. On finite alphabets the figure above has just shown
+# otherwise. Four weights, normalised, are enough to see it:
+#
+# ### Exercise 1.4 · Less Lautum (medium, 10 minutes)
+#
+# Write `less_lautum()`: no arguments; it returns a joint of shape (2, 2), float64, with $L < I$. Hunt with the sliders, by random search, or by the sign of $S$.
+# Stuck? `hint("less_lautum")` in a new cell, one step at a time.
+#
+# **Predict:** among random 2 x 2 joints, how many have $L < I$, and what do these have in common? (The answer is below the exercise.)
+
+
+# %%
+def draw_table(weight_00=4.0, weight_01=1.0, weight_10=1.0, weight_11=4.0):
+    """Four weights, normalised to a joint; if all are 0, the uniform joint stands in and the title says so."""
+    weights = vector([weight_00, weight_01], [weight_10, weight_11])
+    name = "this table" if weights.sum() > 0 else "all weights 0, so uniform"
+    weights = weights if weights.sum() > 0 else torch.ones_like(weights)
+    return draw_cells(weights / weights.sum(), name, ["a = 0", "a = 1"], ["b = 0", "b = 1"])
+
+
+explorer_table = Explorer(draw_table, **{f"weight_{cell}": (0.0, 20.0, 0.5) for cell in ("00", "01", "10", "11")})
+explorer_table
+
+# %%
+draw_table(4, 1, 1, 4)  # the same without widgets: here L is the larger one
+
+
+# %%
+def less_lautum():
+    """A 2 x 2 joint with L < I."""
+    ### BEGIN SOLUTION
+    joints = random_joints(1000, 2, 2)
+    return joints[(lautum_information(joints) - mutual_information(joints)).argmin()]
+    ### END SOLUTION
+
+
+check("less_lautum", less_lautum)
+
+# %%
+joints = random_joints(n_joints, 2, 2)
+values_i, values_l = mutual_information(joints), lautum_information(joints)
+less = values_l < values_i
+rho = torch.linspace(0.003, 0.999, 200, dtype=torch.float64, device="cpu")
+covariances = torch.stack((torch.ones_like(rho), rho, rho, torch.ones_like(rho)), -1).reshape(-1, 2, 2)
+gauss_i, gauss_l = gaussian_mutual_information(covariances, 1), gaussian_lautum_information(covariances, 1)
+
+figure, (ax,) = new_figure(7, 5)
+for chosen, style, name in ((~less, STYLES[0], "L ≥ I"), (less, STYLES[1], "L < I")):
+    points = style | {"linestyle": "none", "markersize": 3, "alpha": 0.4, "markeredgewidth": 0}
+    ax.plot(values_i[chosen], values_l[chosen], label=f"{name}: {100 * chosen.double().mean():.0f} % of the joints", **points)
+ax.plot([1e-5, 1], [1e-5, 1], color="0.3", linewidth=1, label="L = I")
+ax.plot(gauss_i, gauss_l, color="black", linestyle="-.", label="two Gaussian variables")
+ax.set(xscale="log", yscale="log", xlim=(1e-5, 1), ylim=(1e-5, 10))
+ax.set(xlabel="I (nats)", ylabel="L (nats)")
+ax.legend(frameon=False, markerscale=2)
+ax.set_title(f"{n_joints} random 2 x 2 joints: L ≥ I is no law, though it is one for Gaussians")
+figure
+
+# %%
+# NBVAL_CHECK_OUTPUT
+rows, columns = joints.sum(2)[:, 0], joints.sum(1)[:, 0]
+rare_together = (joints[:, 0, 0] - rows * columns).sign() * (0.5 - rows).sign() * (0.5 - columns).sign() > 0
+print(
+    f"L < I: {100 * less.double().mean():.0f} % of {n_joints} joints, and {int((gauss_l < gauss_i).sum())} of {len(rho)} Gaussians"
+)
+for chosen, name in ((less, "L < I"), (~less, "L >= I")):
+    share = (rare_together & chosen).sum().item() / max(chosen.sum().item(), 1)
+    print(f"of the joints with {name:6} the two rarer values attract each other in {100 * share:.0f} %")
+print(f"L is up to {(values_l / values_i).max():.0f} times I, and down to {(values_l / values_i).min():.2f} times I")
+
+# %% [markdown]
+# A joint with $L < I$ is one in which **the rare value of $A$ goes with the rare value of $B$**: there the joint is many times the product, $\varepsilon$ is large and $S$
+# positive. $I$, weighted by the joint, sees that cell; $L$, weighted by the product, hardly does. Where the dependence consists in pairs that *avoid* each other, $L$ is the larger one.
+
+# %%
+if results_path:
+    save_results([{"name": k, "difference": v} for k, v in differences.items()], results_path)
+
+# %% [markdown]
+# ## What we saw, at the default parameters
+#
+# - One divergence has two directions, and they rank two candidates in opposite order. $I$ averages under the joint, $L$ under the product.
+# - Both are positive on all random joints, 0 for independent ones, symmetric; both obey a chain rule, that of $L$ with the weights $P(w)P(x)$; and no noise
+#   made either larger.
+# - Every joint with a hole has $L = \infty$, with $I$ below the logarithm of the smaller alphabet. For a Z-channel each tenfold smaller leak adds the same amount to $L$.
+# - For weak dependence both tend to $\chi^2/2$.
+# - $L < I$ in about one in five random 2 x 2 joints, and in all of these the two rarer values attract each other. None of the Gaussian pairs has it.
+#
+# ## Limits
+#
+# All probabilities are known here. From samples it is harder: a table of counts with one empty cell already has a hole, and its $L$ is infinite. The
+# share of joints with $L < I$ is that of Dirichlet(1/2) draws; change `halves` to try others.
+#
+# ## References
+#
+# - D. Palomar, S. Verdú, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008, pp. 964-975.
+# - T. Cover, J. Thomas, *Elements of Information Theory*, Wiley: entropy, divergence, the log-sum inequality, data processing.
+#
+# **Next:** [02 · The loss bound](02_the_loss_bound.ipynb) · **Back to** [00](00_start_here.ipynb).

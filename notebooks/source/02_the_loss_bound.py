@@ -1,0 +1,520 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 02 · The loss bound: two measures, two signs
+#
+# Why should a network be kept informative about target inputs, and why measure it by *Lautum* information? We take the cross-entropy of a learner apart, once on
+# the examples that it was trained on and once on fresh ones, and watch mutual information appear in the first and Lautum information in the second. Every
+# expectation is an exact sum, in a world so small that we can list all its datasets.
+#
+# **You will be able to** derive both decompositions, say where each sign comes from and what it does not promise, and compute the generalization gap of a Gibbs learner
+# exactly · **You need** [01](01_measuring_dependence.ipynb) · **Takes** 40 minutes to read, 35 to do the exercises, runs in under 30 s.
+
+# %% tags=["parameters"]
+seed = 0  # of everything that is drawn at random
+worlds = 50  # random worlds on which each identity is checked
+n = 3  # examples in a dataset
+gamma = 6.0  # inverse temperature of the learner: 0 ignores the data, large values trust them
+label_noise = 0.1  # how often a label is flipped, from 0 to 1
+confidence = 0.9  # probability that a hypothesis gives to the label it favours, above 0 and below 1
+results_path = ""  # where to write the largest differences as JSON; "" writes nothing
+
+# %%
+import math
+from functools import lru_cache
+
+import torch
+from IPython.display import display
+
+from lautum_utils.checks import check, hint
+from lautum_utils.finite_world import FiniteWorld
+from lautum_utils.information import entropy, kl_divergence, lautum_information, mutual_information
+from lautum_utils.playground import Explorer
+from lautum_utils.plots import STYLES, new_figure
+from lautum_utils.training import save_results
+
+differences = {}  # the largest difference found for each identity
+
+
+def agree(name, left, right):
+    """Note how far the two sides of an identity are apart, over all calls with this name."""
+    differences[name] = max(differences.get(name, 0.0), abs(float(left) - float(right)))
+
+
+def report(*names):
+    """Tell whether the two sides agreed everywhere."""
+    for name in names:
+        print(f"{name:52} largest difference < 1e-12: {differences[name] < 1e-12}")
+
+
+# %% [markdown]
+# ## A world that fits on a page
+#
+# An example $Z = (X, Y)$ has an input $X \in \{0, 1, 2\}$ and a label $Y \in \{0, 1\}$ with the joint $P(x, y)$ (`p_xy`). The label is 1 where $x \ge 1$, but for some
+# noise. A hypothesis $w$ is a table $f_w(y|x)$ (`hypotheses`): there are eight, one for each way to label three inputs, each sure of itself up to `confidence`.
+# A dataset $S$ holds $n$ examples; the learner draws its hypothesis $W$ from $P(w|s)$.
+#
+# The learner sees a dataset only through *how often* each example is in it, so `FiniteWorld` lists counts, each with its multinomial probability.
+
+
+# %%
+def target_world(noise=label_noise):
+    """Three inputs, two labels, all eight labellings."""
+    label = torch.tensor([0, 1, 1], device="cpu")
+    p_y_given_x = noise + (1 - 2 * noise) * torch.nn.functional.one_hot(label, 2).double()
+    labellings = torch.cartesian_prod(*[torch.arange(2)] * 3)
+    hypotheses = (1 - confidence) + (2 * confidence - 1) * torch.nn.functional.one_hot(labellings, 2).double()
+    return FiniteWorld(p_y_given_x / 3, hypotheses)
+
+
+def random_world(generator):
+    """Random sizes, probabilities and hypotheses, for the checks."""
+    w, x, y = (int(torch.randint(2, 5, (), generator=generator)) for _ in range(3))
+    p = torch.rand(x, y, generator=generator, dtype=torch.float64)
+    f = torch.softmax(2 * torch.randn(w, x, y, generator=generator, dtype=torch.float64), -1)
+    return FiniteWorld(p / p.sum(), f)
+
+
+world = target_world()
+learned = world.learn(n, gamma)
+print(f"{math.comb(n + 5, 5)} different datasets of {n} examples, {len(world.prior)} hypotheses")
+print(f"training loss {learned.train_loss:.4f} nats, test loss {learned.test_loss:.4f} nats")
+
+# %% [markdown]
+# ### Exercise 2.1 · The Gibbs learner (easy, 5 minutes)
+#
+# Our learner is a *Gibbs* learner: $P(w|s) \propto \text{prior}(w)\, e^{-\gamma\, \hat\ell(w, s)}$, where $\hat\ell(w,s)$ is the mean loss of $w$ on the dataset. Write `gibbs_posterior(losses, prior, gamma)`:
+# `losses` (w,) and `prior` (w,) in, $P(w|s)$ (w,) out. Stuck? `hint("gibbs_posterior")` in a new cell, one step at a time.
+
+
+# %%
+def gibbs_posterior(losses, prior, gamma):
+    """P(w|s) of the Gibbs learner."""
+    ### BEGIN SOLUTION
+    weights = prior * torch.exp(-gamma * losses)
+    return weights / weights.sum()
+    ### END SOLUTION
+
+
+check("gibbs_posterior", gibbs_posterior)
+
+# %% [markdown]
+# ## Two measures
+#
+# Take an example *out of the training set* (any of the $n$, at random). It has helped to choose $W$, so the pair $(W, Z)$ follows a **joint** distribution $P_{WZ}$ (`learned.joint`). A *fresh*
+# example knows nothing of $W$: the pair follows the **product** $P_W P_Z$ (`learned.product`).
+#
+# **Predict:** which hypotheses are more probable together with the example $(x, y) = (0, 0)$ under the joint than under the product?
+
+# %%
+ratio = (learned.joint / learned.product).log().flatten(1).nan_to_num(nan=0.0)
+figure, (ax,) = new_figure(7.4, 3.4)
+reach = ratio.abs().max().item() or 1.0
+picture = ax.imshow(ratio.numpy(), cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
+for row in range(ratio.shape[0]):
+    for column in range(ratio.shape[1]):
+        ax.text(
+            column,
+            row,
+            f"{ratio[row, column]:+.2f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if abs(ratio[row, column]) > 0.6 * reach else "black",
+        )
+ax.set_yticks(range(8), ["".join(str(int(y)) for y in f.argmax(-1)) for f in world.hypotheses])
+ax.set_xticks(range(6), [f"({x}, {y})" for x in range(3) for y in range(2)])
+ax.set_xlabel("example (x, y)")
+ax.set_ylabel("hypothesis: labels it\ngives to x = 0, 1, 2")
+ax.grid(False)
+ax.set_title("A training example favours the hypotheses that agree with it")
+figure.colorbar(picture, label="log joint / product (nats)")
+figure
+
+# %% [markdown]
+# Both losses average the same table $-\log f_w(y|x)$, under these two measures:
+#
+# $$\text{train} = \mathbb E_{P_{WZ}}\left[-\log f_W(Y|X)\right], \qquad \text{test} = \mathbb E_{P_W P_Z}\left[-\log f_W(Y|X)\right].$$
+#
+# ### Exercise 2.2 · Train and test loss (easy, 5 minutes)
+#
+# Write `train_and_test_loss(joint, losses)`: `joint` (w, z) is $P(w, z)$ and `losses` (w, z) the table; return a tensor of the two numbers. Stuck? `hint("train_and_test_loss")`.
+
+
+# %%
+def train_and_test_loss(joint, losses):
+    """Expected loss under the joint and under the product of its marginals, as a tensor of two numbers."""
+    ### BEGIN SOLUTION
+    product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
+    return torch.stack(((joint * losses).sum(), (product * losses).sum()))
+    ### END SOLUTION
+
+
+check("train_and_test_loss", train_and_test_loss)
+
+# %% [markdown]
+# ## The training loss
+#
+# Let $p(y|x,w)$ be the conditional of the *joint*: how labels of training examples are distributed once we know the hypothesis that came out. Write one in two ways,
+#
+# $$-\log f_w(y|x) \;=\; -\log p(y|x) \;-\; \log\frac{p(y|x,w)}{p(y|x)} \;+\; \log\frac{p(y|x,w)}{f_w(y|x)},$$
+#
+# and average under the joint. Each term becomes a known quantity:
+#
+# $$\text{train} = H(Y|X) \;-\; I(W;Y|X) \;+\; \mathbb E_{P_{WX}}\, D\big(p(\cdot|X,W)\,\|\,f_W(\cdot|X)\big).$$
+#
+# A small training loss can be bought with $I(W;Y|X)$: by *memorising* labels. (Achille and Soatto start from this decomposition.) We build the three terms by hand and then ask the module, on many random worlds.
+
+# %%
+generator = torch.Generator().manual_seed(seed)
+
+
+def random_learner():
+    """A random world and a learner in it: any dataset size from 1 to 4, any gamma up to 20."""
+    return random_world(generator).learn(
+        int(torch.randint(1, 5, (), generator=generator)), 20 * torch.rand((), generator=generator).item()
+    )
+
+
+for _ in range(worlds):
+    one = random_learner()
+    joint, p_xy, f = one.joint, one.world.p_xy, one.world.hypotheses
+    p_x = p_xy.sum(1)
+    h = (p_x * entropy(p_xy / p_x[:, None])).sum()  # H(Y|X)
+    i = (p_x * mutual_information((joint / p_x[:, None]).movedim(1, 0))).sum()  # I(W;Y|X)
+    p_wx = joint.sum(2)
+    kl = (p_wx * kl_divergence(joint / p_wx[..., None], f)).sum()
+    agree("train = H(Y|X) - I(W;Y|X) + KL", one.train_loss, h - i + kl)
+    agree("the same, from train_terms()", one.train_loss, sum(one.train_terms()["labels"].values()))
+    agree("chain rule: I(W;Y|X) = I(W;Z) - I(W;X)", i, mutual_information(joint.flatten(1)) - mutual_information(p_wx))
+report("train = H(Y|X) - I(W;Y|X) + KL", "the same, from train_terms()", "chain rule: I(W;Y|X) = I(W;Z) - I(W;X)")
+
+# %% [markdown]
+# ### Exercise 2.3 · What the labels tell, given the inputs (medium, 10 minutes)
+#
+# Write `conditional_mutual_information(joint)`: `joint` (w, x, y) is $P(w,x,y)$; return $I(W;Y|X)$ in nats. Stuck? `hint("conditional_mutual_information")`.
+
+
+# %%
+def conditional_mutual_information(joint):
+    """I(W;Y|X) in nats."""
+    ### BEGIN SOLUTION
+    return mutual_information(joint.flatten(1)) - mutual_information(joint.sum(2))
+    ### END SOLUTION
+
+
+check("conditional_mutual_information", conditional_mutual_information)
+
+# %% [markdown]
+# ## The test loss
+#
+# Now average the *same* three logarithms under the product. The first gives $H(Y|X)$ again. The second has lost its sign of a KL divergence: under the product, $\log \frac{p(y|x)}{p(y|x,w)}$ averages to
+#
+# $$L(W;Y|X) = \mathbb E_{P_W P_{XY}} \log\frac{p(Y|X)}{p(Y|X,W)} \;\ge 0,$$
+#
+# the **Lautum** information of weights and labels given inputs, with a *plus*. So (derived here)
+#
+# $$\text{test} = H(Y|X) \;+\; L(W;Y|X) \;+\; R, \qquad R = \mathbb E_{P_W P_{XY}} \log\frac{p(Y|X,W)}{f_W(Y|X)}.$$
+#
+# $R$ looks like a divergence but is none, because it averages over $p(y|x)$ and not over $p(y|x,w)$. Two more ways to cut the same loss:
+#
+# $$\text{test} = H(Y|X) + D, \qquad \text{test} = D + H_\times(Y|X,W) - L(W;Y|X),$$
+#
+# with $D = \mathbb E_{P_W P_X} D(p(\cdot|X)\|f_W(\cdot|X))$ and $H_\times = \mathbb E_{P_W P_{XY}}[-\log p(Y|X,W)]$.
+#
+# **Predict:** is $R$ ever negative?
+
+# %%
+# NBVAL_CHECK_OUTPUT
+negative = 0
+for _ in range(worlds):
+    one = random_learner()
+    for name, terms in one.test_terms().items():
+        agree(f"test loss, decomposition '{name}'", one.test_loss, sum(terms.values()))
+    negative += one.test_terms()["labels, plus"]["R"] < 0
+    sizes = one.joint.flatten(1), one.joint.sum(2)
+    given = one.test_terms()["labels, plus"]["+L(W;Y|X)"]
+    agree("chain rule: L(W;Y|X) = L(W;Z) - L(W;X)", given, lautum_information(sizes[0]) - lautum_information(sizes[1]))
+report(*[name for name in differences if name.startswith("test loss")], "chain rule: L(W;Y|X) = L(W;Z) - L(W;X)")
+print(f"R is negative in {negative} of {worlds} random worlds")
+
+# %% [markdown]
+# ### Exercise 2.4 · The remainder (medium, 10 minutes)
+#
+# Write `remainder(joint, hypotheses)`: both (w, x, y); return $R$. Stuck? `hint("remainder")`.
+
+
+# %%
+def remainder(joint, hypotheses):
+    """R = E_product log( p(Y|X,W) / f_W(Y|X) )."""
+    ### BEGIN SOLUTION
+    seen = joint / joint.sum(2, keepdim=True)
+    product = joint.sum((1, 2))[:, None, None] * joint.sum(0)
+    return (product * (seen / hypotheses).log()).sum()
+    ### END SOLUTION
+
+
+check("remainder", remainder)
+
+# %% [markdown]
+# ## Two signs
+#
+# Cut the label terms once more by the chain rules: $I(W;Y|X) = I(W;Z) - I(W;X)$ and $L(W;Y|X) = L(W;Z) - L(W;X)$. The *inputs alone* appear, and they are what unlabelled data can tell us about:
+#
+# $$\text{train} = H(Y|X) - I(W;Z) \mathbin{\mathbf{+}} I(W;X) + \mathbb E\,D, \qquad \text{test} = H(Y|X) + L(W;Z) \mathbin{\mathbf{-}} L(W;X) + R.$$
+#
+# Here are the two signs of the two published regularizers: under the joint, $+I(W;X)$, which one would *minimise*; under the product, $-L(W;X)$, which one would *maximise*. Each bar below starts where the one
+# before it ended; the last one is the loss itself.
+
+
+# %% jupyter={"source_hidden": true}
+# This cell draws: a waterfall of terms for the training and for the test loss, and the generalization gap beside them.
+OUTSIDE = torch.tensor([[0.05, 0.55], [0.3, 0.0], [0.1, 0.0]], dtype=torch.float64, device="cpu")  # another rule, other inputs
+N_SOURCE = 4
+
+
+@lru_cache(maxsize=512)
+def transferred(n, gamma, label_noise, distance, target_weight):
+    """The Gibbs learner from N_SOURCE source and n target examples; distance mixes another rule into the source."""
+    target = target_world(label_noise)
+    return target.transfer((1 - distance) * target.p_xy + distance * OUTSIDE, N_SOURCE, n, gamma, target_weight)
+
+
+def waterfall(ax, terms, loss, first):
+    """Bars from place `first` on that start where the one before ended, and end at the loss."""
+    ends = torch.tensor(list(terms.values()), dtype=torch.float64, device="cpu").cumsum(0).tolist()
+    places = [first + place for place in range(len(terms) + 1)]
+    bars = [*zip([0.0, *ends], terms.values()), (0.0, loss)]
+    colours = [STYLES[1]["color"] if value < 0 else STYLES[0]["color"] for value in terms.values()]
+    drawn = ax.bar(
+        places,
+        [value for _, value in bars],
+        bottom=[start for start, _ in bars],
+        color=[*colours, "0.35"],
+        edgecolor="white",
+        width=0.75,
+    )
+    ax.hlines(ends, [place - 0.37 for place in places[:-1]], [place + 1.37 for place in places[:-1]], color="0.3", linewidth=0.8)
+    for place, (start, value), bar in zip(places, bars, drawn):
+        bar.set_hatch("//" if value < 0 else "")
+        ax.text(
+            place,
+            max(start, start + value) + 0.01,
+            f"{value:+.2f}" if place < places[-1] else f"{loss:.2f}",
+            ha="center",
+            va="bottom",
+            fontsize=8,
+        )
+    return places, [*(name.replace("KL(p(.|X,W)||f)", "KL") for name in terms), "loss"]
+
+
+def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5):
+    """Train and test loss on the target, term by term, and the gap between them."""
+    one = transferred(n, gamma, label_noise, distance, target_weight)
+    margins = {"left": 0.055, "right": 0.99, "bottom": 0.16, "top": 0.88, "wspace": 0.12, "width_ratios": (10, 3)}
+    figure, (ax, gap) = new_figure(11, 3.5, 2, layout="none", gridspec_kw=margins)
+    train = waterfall(ax, one.train_terms()["inputs"], one.train_loss, 0)
+    test = waterfall(ax, one.test_terms()["inputs, minus"], one.test_loss, 5.5)
+    ax.set_xticks([*train[0], *test[0]], [*train[1], *test[1]], fontsize=8)
+    ax.set_xlabel("training loss on the target (joint)" + 60 * " " + "test loss on the target (product)")
+    ax.set_ylabel("nats")
+    gap.bar(0, one.test_loss - one.train_loss, color="0.35", width=0.7)
+    if one.gamma > 0:
+        mutual, lautum = one.mutual_information / one.gamma, one.lautum_information / one.gamma
+        gap.bar(1, mutual, color=STYLES[2]["color"], width=0.7, label="I / (a gamma)")
+        gap.bar(
+            1, lautum, bottom=mutual, color=STYLES[3]["color"], hatch="//", edgecolor="white", width=0.7, label="L / (a gamma)"
+        )
+        gap.set_ylim(top=1.45 * max(mutual + lautum, 1e-3))
+        gap.legend(frameon=False, fontsize=8, loc="upper left")
+    gap.set_xticks([0, 1], ["test - train", "(I + L) / (a gamma)"], fontsize=8)
+    gap.set_xlabel("the gap")
+    for one_axis in (ax, gap):
+        one_axis.axhline(0, color="0.3", linewidth=1)
+        one_axis.grid(axis="x", visible=False)
+    figure.suptitle(
+        f"The terms add up: train {one.train_loss:.3f}, test {one.test_loss:.3f}, gap {one.test_loss - one.train_loss:.3f} nats"
+    )
+    return figure
+
+
+# %%
+draw_terms(n=n, gamma=gamma, label_noise=label_noise, distance=0.0, target_weight=1.0)
+
+# %% [markdown]
+# Look closely before believing in a sign. The test loss has *another* cut, $D + H_\times - L(W;Z) + L(W;X)$, where the same $L(W;X)$ stands with a **plus**. Both are true. The sign says only how the loss moves *while the
+# other named terms stay put*.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+learned = world.learn(n, gamma)
+for name, terms in {**learned.train_terms(), **learned.test_terms()}.items():
+    print(f"{name:15}", "  ".join(f"{term} {value:+.4f}" for term, value in terms.items()), f" = {sum(terms.values()):.4f}")
+
+# %% [markdown]
+# ## What no identity grants
+#
+# Do the other terms stay put? Here is the sharpest answer that we know (derived here). The test loss averages under $P_W P_Z$, so it depends on the learner *only through the marginal* $P_W$. Take a learner, and build a second one that draws its hypothesis from
+# the same $P_W$ **without looking at the data**.
+#
+# **Predict:** the second has $L(W;X) = 0$. How do its test loss, $L(W;Z)$ and $R$ compare?
+
+# %%
+# NBVAL_CHECK_OUTPUT
+blind = FiniteWorld(world.p_xy, world.hypotheses, prior=learned.joint.sum((1, 2))).learn(n, gamma=0.0)
+for name, one in {"looks at the data": learned, "draws from the same P(w)": blind}.items():
+    terms = one.test_terms()["inputs, minus"]
+    print(
+        f"{name:25} test loss {one.test_loss:.4f}   "
+        + "  ".join(f"{t} {abs(v) * (1 if v > 0 else -1 if v < -1e-9 else 0):+.4f}" for t, v in terms.items())
+    )
+agree("same P(w), same test loss", learned.test_loss, blind.test_loss)
+report("same P(w), same test loss")
+
+# %% [markdown]
+# All of $L$ is gone, and $R$ has taken up the difference exactly. So raising $L(W;X)$ cannot lower the test loss *by itself*; it helps only if the means by which we raise it also move $P_W$ to better hypotheses. No identity promises that. Over many learners in
+# this world, each a Gibbs learner with a random prior:
+
+# %%
+generator = torch.Generator().manual_seed(seed + 1)
+points = []
+for _ in range(4 * worlds):
+    prior = torch.rand(8, generator=generator, dtype=torch.float64) ** 3 + 1e-3
+    one = FiniteWorld(world.p_xy, world.hypotheses, prior / prior.sum()).learn(n, gamma)
+    points.append((-one.test_terms()["inputs, minus"]["-L(W;X)"], one.test_loss, one.test_terms()["inputs, minus"]["R"]))
+of_inputs, losses, remainders = torch.tensor(points, dtype=torch.float64, device="cpu").T
+figure, (left, right) = new_figure(9, 3.4, 2)
+marks = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
+left.plot(of_inputs, losses, **(STYLES[0] | marks))
+right.plot(of_inputs, remainders, **(STYLES[1] | marks))
+for ax, label in ((left, "test loss (nats)"), (right, "R (nats)")):
+    ax.set_xlabel("L(W;X) (nats)")
+    ax.set_ylabel(label)
+left.set_title(f"Test loss: correlation {torch.corrcoef(torch.stack((of_inputs, losses)))[0, 1]:+.2f}", fontsize=10)
+right.set_title(f"R does not stay put: {torch.corrcoef(torch.stack((of_inputs, remainders)))[0, 1]:+.2f}", fontsize=10)
+trend = "worse" if torch.corrcoef(torch.stack((of_inputs, losses)))[0, 1] > 0 else "better"
+figure.suptitle(f"{4 * worlds} learners that differ in their prior: those with more L(W;X) tend to test {trend}")
+figure
+
+# %% [markdown]
+# ## Exact, for Gibbs learners
+#
+# For $P(w|s) = \text{prior}(w)\, e^{-\gamma \hat\ell(w,s)} / c(s)$ the logarithm is $\log P(w|s) = \log \text{prior}(w) - \gamma \hat\ell(w,s) - \log c(s)$. Now
+#
+# $$I(W;S) + L(W;S) = \mathbb E_{P_{WS}} \log\frac{P(W|S)}{P(W)} - \mathbb E_{P_W P_S} \log\frac{P(W|S)}{P(W)}.$$
+#
+# Whatever depends on $w$ alone or $s$ alone has the same mean under both measures and cancels; $-\gamma\hat\ell$ is left. Under the joint it gives the training loss, under the product the test loss:
+#
+# $$\text{test} - \text{train} = \frac{I(W;S) + L(W;S)}{\gamma}.$$
+#
+# That is the theorem of Aminian, Bu and others (2021). **Here Lautum information is a price**: it is part of the generalization gap.
+#
+# **Predict:** the learner trusts its data more and more ($\gamma$ grows). Which half of the gap wins, $I$ or $L$?
+
+# %%
+grid = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+path = [world.learn(n, value) for value in grid]
+for one in path:
+    agree("Gibbs: test - train = (I + L) / gamma", one.test_loss - one.train_loss, one.gibbs_gap)
+for _ in range(worlds):
+    one = random_learner()
+    agree("Gibbs: test - train = (I + L) / gamma", one.test_loss - one.train_loss, one.gibbs_gap)
+report("Gibbs: test - train = (I + L) / gamma")
+figure, (left, right) = new_figure(9, 3.4, 2)
+left.plot(grid, [one.train_loss for one in path], label="train", **STYLES[0])
+left.plot(grid, [one.test_loss for one in path], label="test", **STYLES[1])
+right.plot(grid, [one.gibbs_gap for one in path], label="gap = (I + L) / gamma", **STYLES[6])
+right.plot(grid, [one.mutual_information / one.gamma for one in path], label="I / gamma", **STYLES[2])
+right.plot(grid, [one.lautum_information / one.gamma for one in path], label="L / gamma", **STYLES[3])
+for ax in (left, right):
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(grid, [f"{value:g}" for value in grid])
+    ax.set_xlabel("gamma")
+    ax.set_ylim(bottom=0)
+left.legend(frameon=False)
+right.legend(frameon=False, fontsize=8, loc=(0.64, 0.36))
+left.set_ylabel("expected loss (nats)")
+right.set_ylabel("nats")
+figure.suptitle("The more the learner trusts its data, the larger is Lautum's share of the gap")
+figure
+
+# %% [markdown]
+# ## Transfer: a source, a target, and unlabelled inputs
+#
+# Now the learner has a source dataset $S_s$ too, and weighs the losses: $(1-a)\,\hat\ell_s + a\,\hat\ell_t$ (`target_weight` is $a$). Given the source dataset everything above repeats itself with $a\gamma$ in place of $\gamma$ (Bu and others, 2022):
+#
+# $$\text{target test} - \text{target train} = \frac{I(W;S_t|S_s) + L(W;S_t|S_s)}{a\,\gamma}.$$
+#
+# The decompositions of the target's losses stay as they are, with $Z$ a target example. Of their terms, $L(W;X)$ needs no label.
+
+# %%
+for _ in range(worlds):
+    target, source = random_world(generator), torch.rand(1, generator=generator, dtype=torch.float64)
+    other = torch.rand(target.p_xy.shape, generator=generator, dtype=torch.float64)
+    one = target.transfer(other / other.sum(), 2, 2, 15 * source.item() + 0.1, 0.05 + 0.9 * source.item())
+    agree("transfer: gap = (I + L) / (a gamma), given the source", one.test_loss - one.train_loss, one.gibbs_gap)
+    for terms, loss in ((one.train_terms(), one.train_loss), (one.test_terms(), one.test_loss)):
+        for parts in terms.values():
+            agree("transfer: every decomposition on the target", sum(parts.values()), loss)
+report("transfer: gap = (I + L) / (a gamma), given the source", "transfer: every decomposition on the target")
+
+# %% [markdown]
+# **Predict** before you move a slider: (1) Which term carries the label noise? (2) At target weight 0, which terms vanish? (3) At distance 1 the source follows another rule. Does more weight on the target raise or lower $L(W;X)$, and the test loss?
+
+# %%
+explorer_terms = Explorer(
+    draw_terms, n=(1, 5, 1), gamma=[0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 20.0, 40.0], label_noise=(0.0, 0.5, 0.05), distance=(0.0, 1.0, 0.1), target_weight=(0.0, 1.0, 0.1)
+)  # fmt: skip
+explorer_terms
+
+# %% [markdown]
+# The same at two settings, for those who read without widgets: a source with another rule, first with little weight on the target, then with much.
+
+# %%
+display(draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=1.0, target_weight=0.1))
+draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=1.0, target_weight=0.9)
+
+# %% [markdown]
+# ## When nothing is random
+#
+# Empirical risk minimisation is the limit $\gamma \to \infty$. On some datasets a hypothesis then *never* comes out: $P(w|s)$ has holes, and the Lautum information of $W$ and $S$ is infinite. Networks are trained by an almost deterministic procedure. Whoever speaks of
+# $L$ of weights and data needs some noise in between; the next two notebooks put it into the *representation*.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+greedy = world.learn(n, math.inf)
+print(f"I(W;S) = {greedy.mutual_information:.4f}, L(W;S) = {greedy.lautum_information} nats")
+print(f"training loss {greedy.train_loss:.4f}, test loss {greedy.test_loss:.4f} nats")
+if results_path:
+    save_results([{"name": k, "difference": v} for k, v in differences.items()], results_path)
+
+# %% [markdown]
+# ## What we saw
+#
+# - Training looks at $(W, Z)$ under the joint, testing under the product. Mutual information belongs to the first, Lautum information to the second. Every decomposition adds up to better than $10^{-12}$ in every world we drew.
+# - $R$ is no divergence: it is negative in a good part of the random worlds.
+# - The inputs enter the training loss as $+I(W;X)$ and the test loss as $-L(W;X)$, or as $+L(W;X)$ in another cut. A sign holds only while the other terms stay put, and a learner that draws blindly from the same $P_W$ shows that they need not.
+# - Among learners that differ in their prior alone, those with more $L(W;X)$ test *worse* here. Another way to raise $L(W;X)$ may do better: that is a question for experiments.
+# - For Gibbs learners $(I + L)/\gamma$ *is* the generalization gap, and as $\gamma$ grows Lautum's share grows.
+#
+# So the theory motivates a regularizer and does not prove that it helps. Hence the experiments of [06](06_semi_supervised_transfer.ipynb).
+#
+# ## Limits
+#
+# Three inputs, two labels, eight hypotheses: enough for identities, not for saying how large a term is in a real network. The Gibbs learner is a model of training, not what an optimizer does.
+#
+# ## References
+#
+# - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019.
+# - D. Jakubovitz, D. Uliel, M. Rodrigues, R. Giryes, *An Information-theoretic Approach to Semi-supervised Transfer Learning*, arXiv 2306.06731.
+# - A. Achille, S. Soatto, *Emergence of Invariance and Disentanglement in Deep Representations*, JMLR 2018.
+# - G. Aminian, Y. Bu, L. Toni, M. Rodrigues, G. Wornell, *An Exact Characterization of the Generalization Error for the Gibbs Algorithm*, NeurIPS 2021.
+# - Y. Bu, G. Aminian, L. Toni, G. Wornell, M. Rodrigues, *Characterizing and Understanding the Generalization Error of Transfer Learning with Gibbs Algorithm*, AISTATS 2022.
+#
+# **Next:** [03 · Gaussian Lautum](03_gaussian_lautum.ipynb) · **Back to** [00](00_start_here.ipynb).
