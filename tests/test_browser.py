@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwr
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SMALL = {"device": "cpu", "seeds": 2, "steps": 5, "strengths": [0.0, 1e-3], "severities": [1.0]}
+THEORY = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
 CASES = {"00_start_here": SMALL | {"labels": 100}, "06_semi_supervised_transfer": SMALL | {"labels": [100]}}
 LONG = 4000  # steps: a training that lasts far longer than it takes to press Stop
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -95,7 +96,7 @@ def shot(page: Page, tmp_path: Path, request: pytest.FixtureRequest) -> Shot:
     """Take a screenshot; it also goes to the directory LAUTUM_SCREENSHOTS, if that is set."""
 
     def take(name: str) -> None:
-        path = tmp_path / f"{request.node.callspec.id[:2]}_{name}.png"
+        path = tmp_path / f"{request.node.callspec.params['name'][:2]}_{name}.png"
         page.screenshot(path=path)
         if directory := os.environ.get("LAUTUM_SCREENSHOTS"):
             shutil.copy(path, directory)
@@ -217,3 +218,31 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
     expect(seen.status, "Stop ends the training").to_contain_text("stopped after")
     expect(seen.stop, "Stop is off when it has stopped").to_be_disabled()
     shot("4_stopped")
+
+
+@pytest.mark.parametrize("name", THEORY)
+def test_theory_runs_without_solutions_and_sliders_move_pictures(
+    name: str, server: tuple[str, Path], page: Page, shot: Shot
+) -> None:
+    address, root = server
+    shutil.copy(NOTEBOOKS / f"{name}.ipynb", root)
+    page.goto(address.format(name))
+    until(page, "the kernel is ready", f"panel?.context?.path === '{name}.ipynb' && panel.sessionContext.isReady")
+    page.evaluate(f"() => {COMMANDS}.execute('notebook:clear-all-cell-outputs')")
+    run_command(page, "notebook:run-all-cells")
+    boxes = page.locator(".jp-OutputArea-output .widget-vbox:has(img)")
+    count = boxes.count()
+    assert count >= 1, "a theory notebook has a widget"
+    for number in range(count):
+        box = boxes.nth(number)
+        box.scroll_into_view_if_needed()
+        image, slider = box.locator("img"), box.locator(".widget-slider").first
+        before, shown = image.get_attribute("src"), slider.locator(".widget-readout").inner_text()
+        slider.locator(".noUi-handle").press("ArrowRight")
+        if slider.locator(".widget-readout").inner_text() == shown:  # it was at its end
+            slider.locator(".noUi-handle").press("ArrowLeft")
+        expect(image, "a moved slider draws another picture").not_to_have_attribute("src", before or "")
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
+        shot(f"widget_{number + 1}")
+    pages = page.locator(".jp-OutputArea-output img")
+    assert pages.count() >= 3, "the figures are there"

@@ -61,12 +61,32 @@ def close(got: Tensor, expected: object, rtol: float = 1e-12, atol: float = 1e-1
 def test_mutual_and_lautum_agree_with_dit(shape: tuple[int, int]) -> None:
     import dit
 
-    for seed in range(3):
+    for seed in range(6):
         joint = probabilities(*shape, seed=seed)
+        if seed >= 3:
+            joint[0, 1] = 0  # a hole
+            joint /= joint.sum()
         letters = [f"{a}{b}" for a in range(shape[0]) for b in range(shape[1])]
         distribution = dit.Distribution(letters, joint.flatten().tolist())
         close(lautum_information(joint), dit.other.lautum_information(distribution) * math.log(2), rtol=1e-9)
         close(mutual_information(joint), dit.shannon.mutual_information(distribution, [0], [1]) * math.log(2), rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("holes", [False, True])
+def test_mutual_and_lautum_agree_with_pyitlib(seed: int, holes: bool) -> None:
+    """pyitlib takes samples, so the joint is a table of counts; a hole makes L infinite and leaves I finite."""
+    from pyitlib import discrete_random_variable as pyitlib
+
+    counts = np.random.default_rng(seed).integers(1, 12, size=(2 + seed % 3, 4))
+    if holes:
+        counts[1, seed % 4] = 0
+    rows, columns = (np.repeat(index.ravel(), counts.ravel()) for index in np.indices(counts.shape))
+    joint = torch.from_numpy(counts / counts.sum())
+    close(lautum_information(joint), pyitlib.information_lautum(rows, columns, base=math.e), rtol=1e-9)
+    close(mutual_information(joint), pyitlib.information_mutual(rows, columns, base=math.e), rtol=1e-9)
+    assert (lautum_information(joint) == math.inf) == holes
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,10 +1,13 @@
 """Every notebook: as readers open it, and headlessly with other parameters."""
 
 import base64
+import importlib
+import inspect
 import json
+import re
 from pathlib import Path
 
-import jupytext
+import build
 import nbformat
 import papermill
 import pytest
@@ -45,7 +48,7 @@ def test_every_source_has_its_notebook_and_its_parameters() -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_committed_notebook_is_the_source_built(name: str) -> None:
-    source = jupytext.read(NOTEBOOKS / "source" / f"{name}.py")
+    source = build.read(NOTEBOOKS / "source" / f"{name}.py")
     built = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     assert [(c.cell_type, c.source) for c in built.cells] == [(c.cell_type, c.source) for c in source.cells]
 
@@ -91,3 +94,16 @@ def test_the_picture_of_the_readme_is_the_headline_of_notebook_00() -> None:
     (cell,) = [c for c in built.cells if "headline" in c.metadata.get("tags", [])]
     picture = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
     assert base64.b64decode(picture) == (NOTEBOOKS / "headline.png").read_bytes()
+
+
+def test_the_notation_names_code_that_exists() -> None:
+    text = (NOTEBOOKS / "source/00_start_here.py").read_text()
+    rows = re.findall(r"^# \| \$.+\$.* \| .+ \| `([\w.]+)`.* \| (\d\d) \|$", text, re.MULTILINE)
+    assert len(rows) >= 12
+    for code, introduced in rows:
+        module, name, *inside = code.split(".")
+        found = getattr(importlib.import_module(f"lautum_utils.{module}"), name)
+        for attribute in inside:
+            of_instances = attribute in found.__annotations__ or f"self.{attribute} =" in inspect.getsource(found)
+            assert hasattr(found, attribute) or of_instances, code
+        assert list((NOTEBOOKS / "source").glob(f"{introduced}_*.py")), introduced

@@ -152,9 +152,55 @@ if results_path:
 # | | notebook | holds |
 # |---|---|---|
 # | 00 | start here | this page |
+# | 01 | [measuring dependence](01_measuring_dependence.ipynb) | entropy, divergence, mutual and Lautum information on finite alphabets; channels, holes, infinity |
+# | 02 | [the loss bound](02_the_loss_bound.ipynb) | training and test loss, taken apart and enumerated; the two signs; Gibbs learners; transfer |
+# | 03 | [Gaussian Lautum](03_gaussian_lautum.ipynb) | the closed form, canonical correlations, gradients, small samples, the ridge as noise |
+# | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
+#
+# Notebooks 01 to 04 have exercises. `check(...)` says at once whether your answer is right, and if not, which mistake it looks like; `hint(...)` helps one step
+# at a time. The [solutions](solutions) are notebooks too.
+#
+# ## Notation
+#
+# All information is in **nats** (natural logarithm; 1 bit is 0.693 nats).
+#
+# | symbol | in words | in code | introduced |
+# |---|---|---|---|
+# | $H(A)$ | entropy: how uncertain $A$ is | `information.entropy` | 01 |
+# | $D(P\|Q)$ | Kullback-Leibler divergence from $Q$ to $P$, averaged under $P$ | `information.kl_divergence` | 01 |
+# | $P_{AB}$, $P_A P_B$ | the joint, and the product of its marginals | `finite_world.Learned.joint`, `product` | 01 |
+# | $I(A;B)$ | mutual information, $D(P_{AB}\|P_A P_B)$ | `information.mutual_information` | 01 |
+# | $L(A;B)$ | Lautum information, $D(P_A P_B\|P_{AB})$ | `information.lautum_information` | 01 |
+# | $X, Y, Z=(X,Y)$ | an input, its label, an example | `finite_world.FiniteWorld.p_xy` | 02 |
+# | $W$, $f_w(y\|x)$ | the learnt hypothesis (in a network: its weights), and what it predicts | `finite_world.FiniteWorld.hypotheses` | 02 |
+# | $S$, $n$ | a dataset, and how many examples or samples it has | `finite_world.Learned.n` | 02 |
+# | $\gamma$ | inverse temperature of a Gibbs learner | `finite_world.Learned.gamma` | 02 |
+# | $a$ | weight of the target in the loss | `finite_world.FiniteWorld.transfer` | 02 |
+# | $R$ | the remainder of the test loss, $\mathbb E\log\frac{p(Y\mid X,W)}{f_W(Y\mid X)}$ under the product | `finite_world.Learned.test_terms` | 02 |
+# | $\Sigma$, $K$ | a covariance, and $\Sigma_x^{-1}\Sigma_{xy}\Sigma_y^{-1}\Sigma_{yx}$ | `information.gaussian_lautum_information` | 03 |
+# | $\rho_i$, $t_i=\rho_i^2$ | canonical correlations | `information.canonical_correlations` | 03 |
+# | $\varepsilon$ | ridge: variance of the noise on $z$, as a fraction of the mean variance of $z$ | `training.Experiment.ridge` | 03 |
+# | $z=f(x)$, $k$ | the representation (features) of an input, and its dimension | `networks.StackedNetwork.features` | 04 |
+# | $u$, $r$ | whitened inputs, and how many principal components they keep | `training.Experiment.n_components` | 04 |
+# | $\lambda$ | regularization weight | `training.Experiment.strength` | 06 |
+#
+# ## Glossary
+#
+# - **Source, target:** the task with many labels that we train on, and the task that we want the network for.
+# - **Domain shift, severity:** how source and target differ, and how strongly, from 0 (not at all) to 1.
+# - **Lautum information:** mutual information with the arguments of the divergence exchanged; "mutual" spelled backwards.
+# - **Hole:** a pair that never occurs together although each of the two occurs. It makes Lautum information infinite.
+# - **Gibbs learner:** draws its hypothesis with probability proportional to $e^{-\gamma\,\text{loss}}$.
+# - **Generalization gap:** test loss minus training loss.
+# - **Whitening:** a linear map after which the coordinates are uncorrelated and have variance 1.
+# - **Ridge:** what is added to the diagonal of a covariance; here it is exactly independent noise on the representation.
+# - **Probe, fine-tuning:** fit a linear classifier on frozen features, or train all weights on.
+# - **Paired difference:** the mean over seeds of the differences, seed by seed, with everything else equal.
 #
 # ## References
 #
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019.
 # - D. Palomar, S. Verdu, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
+#
+# **Next:** [01 · Measuring dependence](01_measuring_dependence.ipynb)

@@ -438,7 +438,7 @@ for ax in (left, right):
     ax.set_xlabel("gamma")
     ax.set_ylim(bottom=0)
 left.legend(frameon=False)
-right.legend(frameon=False, fontsize=8, loc=(0.64, 0.36))
+right.legend(frameon=False, fontsize=8, loc=(0.58, 0.34))
 left.set_ylabel("expected loss (nats)")
 right.set_ylabel("nats")
 figure.suptitle("The more the learner trusts its data, the larger is Lautum's share of the gap")

@@ -1,0 +1,117 @@
+"""The theory notebooks with their solutions filled in, run without a kernel: checks, identities, every widget's controls."""
+
+import ast
+import itertools
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import build
+import nbformat
+import pytest
+
+from lautum_utils.checks import EXERCISES, Report
+from lautum_utils.playground import Explorer
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if build.has_solutions(p)]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run_cells(notebook: nbformat.NotebookNode) -> tuple[dict[str, Any], list[Any]]:
+    """Run the code cells as a kernel would: the names that they leave, and the value that each ends with."""
+    names: dict[str, Any] = {}
+    values = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            body = ast.parse(cell.source).body
+            last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+            exec(compile(ast.Module(body, []), cell.id, "exec"), names)
+            values.append(eval(compile(ast.Expression(last.value), cell.id, "eval"), names) if last else None)
+    return names, values
+
+
+@pytest.fixture(scope="module", params=SOURCES, ids=lambda p: p.stem)
+def solved(request: pytest.FixtureRequest) -> Iterator[tuple[Path, dict[str, Any], list[Any]]]:
+    """A notebook with its solutions, run to the end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", RuntimeWarning)
+        yield request.param, *run_cells(build.read(request.param, solutions=True))
+
+
+def test_solutions_pass_every_check_and_every_identity_holds(solved: tuple[Path, dict[str, Any], list[Any]]) -> None:
+    source, names, values = solved
+    reports = [value for value in values if isinstance(value, Report)]
+    assert [r.status for r in reports] == ["right"] * len(reports), reports
+    assert len(reports) == source.read_text().count("### BEGIN SOLUTION")
+    assert 2 <= len(reports) <= 5
+    assert names["differences"]
+    assert max(names["differences"].values()) < 1e-12, names["differences"]
+
+
+def extremes(control: Any) -> list[Any]:
+    """Minimum, default and maximum of a slider; first, default and last of a menu."""
+    if hasattr(control, "min"):
+        return [control.min, control.max, control.value]
+    values = [v for _, v in control._options_full] if hasattr(control, "_options_full") else [False, True]
+    return [values[0], values[-1], control.value]
+
+
+def explorers(names: dict[str, Any]) -> list[Explorer]:
+    found = [value for value in names.values() if isinstance(value, Explorer)]
+    assert found, "every theory notebook has a widget"
+    return found
+
+
+def test_every_control_at_minimum_default_and_maximum_draws(solved: tuple[Path, dict[str, Any], list[Any]]) -> None:
+    for explorer in explorers(solved[1]):
+        for name, control in explorer.controls.items():
+            pictures = set()
+            for value in extremes(control):
+                control.value = value
+                pictures.add(bytes(explorer.image.value))
+            assert all(picture.startswith(PNG) for picture in pictures)
+            assert len(pictures) >= 2, f"{name} changes the picture"
+
+
+def test_combinations_of_extremes_draw(solved: tuple[Path, dict[str, Any], list[Any]]) -> None:
+    for explorer in explorers(solved[1]):
+        ends = {name: extremes(control)[:2] for name, control in explorer.controls.items()}
+        for values in itertools.islice(itertools.product(*ends.values()), 0, None, 3):
+            assert explorer.draw(**dict(zip(ends, values, strict=True))).axes
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_readers_find_stubs_that_say_not_attempted(source: Path) -> None:
+    built = nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)
+    checks = [c for c in built.cells if c.cell_type == "code" and re.search(r"^check\(", c.source, re.MULTILINE)]
+    assert len(checks) == source.read_text().count("### BEGIN SOLUTION")
+    for cell in checks:
+        assert "SOLUTION" not in cell.source
+        assert "raise NotImplementedError()" in cell.source
+        (output,) = cell.outputs
+        assert "not attempted yet" in output.data["text/plain"]
+
+
+def test_the_solutions_that_are_committed_are_the_sources() -> None:
+    assert sorted(p.stem for p in (NOTEBOOKS / "solutions").glob("*.ipynb")) == [p.stem for p in SOURCES]
+    for source in SOURCES:
+        filled = nbformat.read(NOTEBOOKS / "solutions" / f"{source.stem}.ipynb", as_version=4)
+        expected = build.read(source, solutions=True)
+        assert [(c.cell_type, c.source) for c in filled.cells] == [(c.cell_type, c.source) for c in expected.cells]
+        assert not [c for c in filled.cells if c.cell_type == "code" and (c.outputs or "SOLUTION" in c.source)]
+
+
+def test_every_exercise_is_asked_for_in_one_notebook_and_announced() -> None:
+    asked = [name for source in SOURCES for name in re.findall(r'^check\("(\w+)"', source.read_text(), re.MULTILINE)]
+    assert sorted(asked) == sorted(EXERCISES)
+    for source in SOURCES:
+        text = source.read_text()
+        number = int(source.stem[:2])
+        announced = re.findall(rf"^# ### Exercise {number}\.(\d) · .+ \((easy|medium|hard), \d+ minutes\)$", text, re.MULTILINE)
+        assert [int(n) for n, _ in announced] == list(range(1, text.count("### BEGIN SOLUTION") + 1))
+        for name in re.findall(r'^check\("(\w+)"', text, re.MULTILINE):
+            assert f'hint("{name}")' in text
