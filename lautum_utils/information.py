@@ -19,7 +19,7 @@ def entropy(p: Float[Tensor, "*batch a"]) -> Float[Tensor, "*batch"]:
     Source: Cover & Thomas, Elements of Information Theory, eq. 2.1.
     """
     require_probabilities(p, "p", axes=(-1,))
-    return -(p * torch.where(p > 0, _log(p), 0)).sum(-1)
+    return (p * torch.where(p > 0, -_log(p), 0)).sum(-1)
 
 
 def kl_divergence(p: Float[Tensor, "*batch a"], q: Float[Tensor, "*batch a"]) -> Float[Tensor, "*batch"]:

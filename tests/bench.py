@@ -6,12 +6,16 @@ Prints a table of medians, then the ratios that the project promises, with versi
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import build
 import pytest
 import torch
 import torchvision
+from test_exercises import SOURCES, explorers, extremes, run_cells
 from torch import Tensor
 
+from lautum_utils.finite_world import FiniteWorld
 from lautum_utils.networks import CNN, MLP, StackedNetwork
 from lautum_utils.regularizers import LautumRegularizer
 from lautum_utils.training import Experiment, replace, run
@@ -35,6 +39,9 @@ def _ratios() -> Iterator[None]:
         if {above, below} <= MEDIANS.keys():
             ratio = MEDIANS[above] / MEDIANS[below]
             print(f"{name:55} {1e3 * MEDIANS[above]:9.2f} ms / {1e3 * MEDIANS[below]:9.2f} ms = {ratio:7.2f}  {promise}")
+    for name, median in MEDIANS.items():
+        if name.startswith(("widget", "finite world")):
+            print(f"{name:55} {1e3 * median:9.2f} ms  {'<= 200 ms' if name.startswith('widget') else '<= 1000 ms'}")
 
 
 def _measure(benchmark: object, name: str, work: Callable[[], object], rounds: int) -> None:
@@ -124,3 +131,37 @@ def test_playground_training(benchmark: object, seeds: int) -> None:
     grid = [replace(base, seed=s, strength=w) for w in (0.0, 1e-3) for s in range(seeds)]
     _measure(benchmark, "playground", lambda: run(grid, progress=False), rounds=3)
     print(f"\none playground training: {MEDIANS['playground']:.2f} s")
+
+
+def test_finite_world_of_the_promised_size(benchmark: object) -> None:
+    """Four inputs, three labels, 64 hypotheses, every dataset of 8 examples; all terms and the Gibbs identity."""
+    generator = torch.Generator().manual_seed(0)
+    f = torch.softmax(torch.randn(64, 4, 3, generator=generator, dtype=torch.float64), -1)
+    world = FiniteWorld(torch.full((4, 3), 1 / 12, dtype=torch.float64), f)
+
+    def enumerate_all() -> None:
+        learned = world.learn(8, 5.0)
+        assert abs(learned.gibbs_gap - learned.test_loss + learned.train_loss) < 1e-12
+        assert learned.train_terms()
+        assert learned.test_terms()
+
+    _measure(benchmark, "finite world: 75,582 datasets, 64 hypotheses", enumerate_all, rounds=5)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_theory_widgets(benchmark: object, source: Path) -> None:
+    """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the new value to the new picture."""
+    names, _ = run_cells(build.read(source, solutions=True))
+    times: dict[str, list[float]] = {}
+
+    def turn() -> None:
+        for explorer in explorers(names):
+            for name, control in explorer.controls.items():
+                for value in extremes(control):
+                    started = time.perf_counter()
+                    control.value = value
+                    times.setdefault(f"{name} = {value}", []).append(time.perf_counter() - started)
+
+    benchmark.pedantic(turn, rounds=5, warmup_rounds=1)  # type: ignore[attr-defined]
+    slowest = max(times, key=lambda name: statistics.median(times[name]))
+    MEDIANS[f"widget {source.stem}, slowest: {slowest}"] = statistics.median(times[slowest])

@@ -201,6 +201,6 @@ if results_path:
 # ## References
 #
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019.
-# - D. Palomar, S. Verdu, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
+# - D. Palomar, S. Verdú, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
 #
 # **Next:** [01 · Measuring dependence](01_measuring_dependence.ipynb)

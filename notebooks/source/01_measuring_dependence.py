@@ -86,7 +86,7 @@ examples = {
     f"{alphabet_size} equal letters": torch.full((alphabet_size,), 1 / alphabet_size, dtype=torch.float64, device="cpu"),
 }
 for name, p in examples.items():
-    nats = entropy(p).item() + 0.0  # -0.0 becomes 0.0
+    nats = entropy(p).item()
     print(f"{name:24} H = {nats:.4f} nats = {nats / math.log(2):.4f} bits")
 print(f"1 nat = {1 / math.log(2):.4f} bits, 1 bit = {math.log(2):.4f} nats")
 
@@ -138,7 +138,7 @@ figure.suptitle("The direction decides which q is nearer: flat by D(p‖q), one 
 figure
 
 # %% [markdown]
-# $D(p\|q)$ prefers the flat $q$, which misses nothing that $p$ does. $D(q\|p)$ prefers the single hump, which does nothing that $p$ makes rare.
+# $D(p\|q)$ prefers the flat $q$, which misses nothing that $p$ does. $D(q\|p)$ prefers the single hump, which hardly does what $p$ makes rare.
 #
 # ## Dependence: the same with a joint and a product
 #
@@ -147,8 +147,8 @@ figure
 #
 # $$I(A;B) = D(P_{AB}\,\|\,P_A P_B), \qquad L(A;B) = D(P_A P_B\,\|\,P_{AB}),$$
 #
-# in code `mutual_information(joint)` and `lautum_information(joint)`. Draw pairs as they come: $I$ averages how much more frequent
-# the joint makes them. Then shuffle, so that each $a$ meets somebody else's $b$: $L$ averages how much rarer the joint makes these new pairs. So
+# in code `mutual_information(joint)` and `lautum_information(joint)`. Draw pairs as they come: $I$ averages the log of how much more frequent
+# the joint makes them. Then shuffle, so that each $a$ meets somebody else's $b$: $L$ averages the log of how much rarer the joint makes these. So
 # $L$ looks where $I$ hardly looks, at the cells that the joint makes rare.
 #
 # **Predict:** in the joint below, which of the two is larger?
@@ -201,7 +201,7 @@ check("lautum", lautum)
 #
 # $$-L = \sum q\log\frac pq \;\le\; \sum q\left(\frac pq - 1\right) = \sum p - \sum q \;\le\; 0,$$
 #
-# where the sums run over the cells with $q > 0$. Equality needs $p = q$ in each of them. For $I$, exchange the letters.
+# where the sums run over the cells with $q > 0$ (if $p = 0$ in one, $L = \infty$). Equality needs $p = q$ in each. For $I$, exchange the letters.
 #
 # **Symmetric.** To exchange $A$ and $B$ is to transpose both tables, which leaves the sums as they are.
 #
@@ -351,12 +351,12 @@ def draw_cells(joint, name, rows, columns):
                 ax.text(left + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=11, zorder=5)
         ax.vlines([start + x for x in range(width + 1)], 0, height, color="0.7", linewidth=0.8, zorder=4)
         ax.hlines(range(height + 1), start, start + width, color="0.7", linewidth=0.8, zorder=4)
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-    ax.set(xlim=(0, starts[-1] + width), ylim=(height, 0), aspect="auto")
-    ax.set_xticks([start + x + 0.5 for start in starts for x in range(width)], 3 * list(columns))
-    ax.set_yticks([y + 0.5 for y in range(height)], rows)
+        for x, column in enumerate(columns):
+            ax.text(start + x + 0.5, 1.04 * height, column, ha="center", va="top")
+    for y, row in enumerate(rows):
+        ax.text(-0.04 * width, y + 0.5, row, ha="right", va="center")
+    ax.set(xlim=(-0.02, starts[-1] + width + 0.02), ylim=(height + 0.02, -0.02), aspect="auto")
+    ax.set_axis_off()
     return figure
 
 
@@ -388,7 +388,7 @@ draw_channel("Z", crossover, leak=0.0)
 # The sum tends to a constant; the first part grows without bound, though slowly. (For the binary symmetric channel with equal inputs,
 # $L = -\tfrac12\log\big(4c(1-c)\big)$ with $c$ the crossover. Both formulas are derived here.)
 #
-# **Predict:** for which channels, and which crossovers, is $L$ infinite? How much does $L$ gain from a leak ten times smaller, and how much does $I$ lose?
+# **Predict:** for which channels, and which crossovers, is $L$ infinite? How much does $L$ gain from a leak ten times smaller, and how much does $I$ change?
 
 # %% jupyter={"source_hidden": true}
 crossovers = torch.linspace(0, 1, 201, dtype=torch.float64, device="cpu")
@@ -548,7 +548,7 @@ for chosen, style, name in ((~less, STYLES[0], "L ≥ I"), (less, STYLES[1], "L 
 ax.plot([1e-5, 1], [1e-5, 1], color="0.3", linewidth=1, label="L = I")
 ax.plot(gauss_i, gauss_l, color="black", linestyle="-.", label="two Gaussian variables")
 ax.set(xscale="log", yscale="log", xlim=(1e-5, 1), ylim=(1e-5, 10))
-ax.set(xlabel="I (nats)", ylabel="L (nats)")
+ax.set(xlabel="I (nats; joints below 1e-5 are not shown)", ylabel="L (nats)")
 ax.legend(frameon=False, markerscale=2)
 ax.set_title(f"{n_joints} random 2 x 2 joints: L ≥ I is no law, though it is one for Gaussians")
 figure
@@ -567,7 +567,8 @@ print(f"L is up to {(values_l / values_i).max():.0f} times I, and down to {(valu
 
 # %% [markdown]
 # A joint with $L < I$ is one in which **the rare value of $A$ goes with the rare value of $B$**: there the joint is many times the product, $\varepsilon$ is large and $S$
-# positive. $I$, weighted by the joint, sees that cell; $L$, weighted by the product, hardly does. Where the dependence consists in pairs that *avoid* each other, $L$ is the larger one.
+# positive. $I$, weighted by the joint, sees that cell; $L$, weighted by the product, hardly does. It is not enough (57 % of the other joints have it too), but without it, where the two rare
+# values avoid each other, $L$ is at least $I$ in every joint drawn.
 
 # %%
 if results_path:

@@ -21,7 +21,7 @@ seed = 0
 covariances = 200  # random covariance matrices for each check
 dims = [4, 8]  # dimensions of the two vectors: x and y in the first half, z and x in the second
 draws = 400  # repetitions when we look at the bias of an estimate
-grid = 300  # points along each axis where we need a density; an even number
+grid = 300  # points along each axis where we need a density
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
@@ -80,7 +80,7 @@ def trace_of(matrices):
 #
 # $$L = \operatorname{tr}\left((I-K)^{-1} - I\right) + \tfrac12\log\det(I-K), \qquad I = -\tfrac12\log\det(I-K).$$
 #
-# Each step on random covariances, the last two against the divergence that torch computes:
+# (Inside a determinant or a trace $I$ is the identity.) Each step on random covariances, the last three against the divergence that torch computes:
 
 # %%
 d_x, d_y = dims
@@ -223,7 +223,7 @@ figure
 # A network cannot raise all correlations at once. Let two pairs share a budget and climb along the gradient, projected so that the sum stays fixed. The answer depends
 # on *what* is shared. We try two budgets:
 #
-# - $t_1 + t_2$ fixed. Both slopes grow with $t$, so both $I$ and $L$ feed the stronger pair, $L$ faster.
+# - $t_1 + t_2$ fixed (and no $t$ above 0.99). Both slopes grow with $t$, so both $I$ and $L$ feed the stronger pair, $L$ faster.
 # - $s_1 + s_2$ fixed, with $s = t/(1-t)$ the ratio of signal to noise: for a linear feature $a_i x_i$ plus noise of variance 1, $s_i = a_i^2$ is a squared weight. Here
 #   $dL/ds = (1+t)/2$ and $dI/ds = (1-t)/2$ (derived here). They add up to 1, since $I + L = \sum s_i$.
 #
@@ -261,8 +261,8 @@ def ascend(name, budget, t, steps=200):
 
 
 def draw_ascent(one_correlation=0.6, other_correlation=0.5):
-    margins = {"left": 0.06, "right": 0.99, "bottom": 0.15, "top": 0.78, "wspace": 0.12}
-    figure, axes = new_figure(10, 3.7, 2, layout="none", gridspec_kw=margins)
+    margins = {"left": 0.06, "right": 0.99, "bottom": 0.22, "top": 0.79, "wspace": 0.1}
+    figure, axes = new_figure(10, 3.9, 2, layout="none", gridspec_kw=margins)
     strong, weak = sorted((one_correlation**2, other_correlation**2), reverse=True)
     for ax, budget, what in zip(axes, "ts", ("t", "s = t / (1 - t)")):
         for name in "LI":
@@ -273,9 +273,9 @@ def draw_ascent(one_correlation=0.6, other_correlation=0.5):
                 ax.plot(values, label=label, markevery=25, **(styles[name] | {"linestyle": line} | face))
         parts = ", ".join(f"{share(name, budget, (strong, weak)):.0%} for {name}" for name in "LI")
         ax.set_title(f"fixed sum of {what}\nfirst gradient, stronger pair's share: {parts}", fontsize=10)
-        ax.set(xlabel="step of the ascent", ylim=(-0.03, 1.03))
+        ax.set(xlabel="step of the ascent", ylim=(-0.03, 1.03), xticks=(0, 50, 100, 150, 200), yticks=(0, 0.5, 1))
     axes[0].set_ylabel("t = ρ²")
-    axes[1].legend(frameon=False, fontsize=8, ncols=2)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", frameon=False, fontsize=9, ncols=4)
     finding = "L feeds the stronger pair under both budgets, I under one" if strong > weak else "equal pairs stay equal"
     figure.suptitle(f"From ρ = {math.sqrt(strong):.2g} and {math.sqrt(weak):.2g}: {finding}")
     return figure
@@ -295,7 +295,9 @@ for budget in "ts":
     print(f"{share('I', budget, (strong, weak)):.0%} of I's go to the stronger pair")
 for name in "LI":
     print(f"climbing {name} with s1 + s2 fixed, from t = 0.36 and 0.25: ", end="")
-    print("t = {:.2f} and {:.2f}".format(*ascend(name, "s", (0.36, 0.25))[-1]))
+    path = torch.tensor(ascend(name, "s", (0.36, 0.25)), dtype=torch.float64, device="cpu")
+    total = (path / (1 - path)).sum(-1)
+    print("t = {:.2f} and {:.2f};".format(*path[-1]), "I + L stays the same:", bool((total - total[0]).abs().max() < 1e-12))
 
 # %% [markdown]
 # With $s_1 + s_2$ fixed, $L$ gives everything to one pair while $I$ makes both equal, and **climbing $L$ is descending $I$**. The two published regularizers, "maximise $L$" and
@@ -350,6 +352,9 @@ for ridge in (0.01, 1.0):
     ridged[:, :k, :k] += ridge * mean_variance * unit
     wanted = gaussian_lautum_information(add @ apart @ add.mT, k)
     compare(f"ridge {ridge:g}: L of (z + e, x)", gaussian_lautum_information(ridged, k), wanted)
+    loudest = torch.linalg.eigvalsh(joint[:, :k, :k])[:, -1]  # the variance of z in its loudest direction
+    bound = loudest / (loudest + ridge * mean_variance.flatten())
+    print("    largest rho^2 <= v / (v + ridge m):", bool((canonical_correlations(ridged, k)[:, 0].square() <= bound).all()))
 
 figure, (left, right) = new_figure(10, 3.7, 2)
 pairs = min(k, r)
@@ -378,8 +383,9 @@ for ridge, style in ((0.01, STYLES[0]), (0.1, STYLES[1]), (1.0, STYLES[2])):
         cov[:pairs, :pairs] += ridge * m * torch.eye(pairs, dtype=torch.float64, device="cpu")
         rho2 = canonical_correlations(cov, pairs).square()  # largest first, as are the variances
         label = {"label": f"ε = {ridge:g}"} if noise == 0 else {}
-        right.plot(variance / m, rho2, color=style["color"], marker=style["marker"], markerfacecolor=face, linestyle="none", **label)
-        assert bool((rho2 <= variance / (variance + ridge * m) + 1e-12).all())
+        right.plot(
+            variance / m, rho2, color=style["color"], marker=style["marker"], markerfacecolor=face, linestyle="none", **label
+        )
 right.set(xscale="log", xlabel="variance v of the coordinate of z, over the mean variance m", ylabel="ρ²")
 right.set(xlim=(0.005, 120), ylim=(0, 1.05))
 right.set_title("ρ² never exceeds v / (v + ε m), the curves", fontsize=11)
@@ -450,6 +456,7 @@ for ax in (left, right):
 figure.suptitle(f"Independent z ({k}) and x ({r}), {draws} draws: all that is estimated here is bias")
 figure
 
+
 # %%
 # NBVAL_CHECK_OUTPUT
 # What does this mean for a training batch of n = 256, k = 64 features and r = 784 pixels?
@@ -467,13 +474,14 @@ for n, k_, r_ in ((256, 64, 784), (256, 64, 224), (256, 64, 32), (4096, 64, 32))
     print(f" (k r / (n - 1) = {k_ * r_ / (n - 1):.1f})" if n > k_ + r_ else "; L is infinite")
 
 # %% [markdown]
-# Two subspaces of $k$ and $r$ dimensions in $n-1$ dimensions share at least $k + r - (n-1)$ of them, up to $\min(k, r)$, and each shared direction is a sample correlation of exactly 1: for a batch of small images the
+# The means follow both lines: with the default dimensions $\sum\rho^2$ is below 0.1 only for $n > 321$. And two subspaces of $k$ and $r$ dimensions in $n-1$ dimensions share at least $k + r - (n-1)$ of them, up to $\min(k, r)$, and each shared direction is a sample correlation of exactly 1: for a batch of small images the
 # estimate is hopeless.
 #
 # ## Three cures, and what each needs
 #
 # More samples; fewer components of $x$ by PCA; a ridge. We try each on independent vectors, and on vectors with one true correlation of 0.9, on the leading component of $x$ (kind to PCA). A cure should bring the second to its
 # truth *and* keep it apart from the first. The ridge gets two chances: all 16 coordinates of $z$ equally loud, or the correlated one the loudest (coordinate $i$ with standard deviation $1/i$). **Predict:** which of the four works best?
+
 
 # %% jupyter={"source_hidden": true}
 # 20 draws for each setting of one cure, the others at n = 128, r = 64 and no ridge; z has 16 dimensions.
@@ -516,15 +524,16 @@ for ax, (title, (label, settings)) in zip(axes, cures.items()):
     ax.set_title(title, fontsize=11)
 axes[0].set_ylabel("estimated L (nats)")
 axes[0].legend(frameon=False, fontsize=8, loc="lower left")
-figure.suptitle("More samples or fewer components approach the truth; a ridge alone does not")
+figure.suptitle("More samples or fewer components get near the truth; a ridge alone does not")
 figure
 
 # %% [markdown]
 # Markers are means, bars run from the smallest to the largest of 20 draws. On equal variances the ridge lowers signal and bias alike, until nothing tells them apart. With a loud signal it silences mostly the
-# quiet coordinates, where only bias was, and the two cases move apart.
+# quiet coordinates, where only bias was, and up to $\varepsilon = 1$ the two cases move apart.
 #
 # Now your own: dots are 20 draws, lines the truth (of $z$ + noise, if there is a ridge). $z$ and $x$ have `dimensions` each; one pair has the correlation, all others are independent. Try 16 dimensions with
 # 24 samples: without a ridge the estimate is infinite.
+
 
 # %% jupyter={"source_hidden": true}
 @lru_cache(maxsize=4)
@@ -547,21 +556,25 @@ def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
     functions = {"I": gaussian_mutual_information, "L": gaussian_lautum_information}
     jitter = torch.linspace(-0.25, 0.25, 20)
     for place, (name, function) in enumerate(functions.items()):
-        left.plot([place - 0.38, place + 0.38], [true[name]] * 2, color="0.2", linewidth=2)
+        left.plot([place - 0.38, place + 0.38], [true[name]] * 2, color="0.2", linewidth=2, zorder=3)
         left.text(place + 0.4, true[name], f"{true[name]:.2f}", va="center", fontsize=9)
         if infinite:
-            left.text(place, true[name] + 0.5, "all 20 draws\nare infinite", ha="center", color=styles[name]["color"])
+            where = {"transform": left.get_xaxis_transform(), "ha": "center", "color": styles[name]["color"]}
+            left.text(place, 0.8, "all 20 draws\nare infinite", **where)
         else:
             values = function(cov, dimensions, validate_args=False)
             left.plot(place + jitter, values, alpha=0.7, **(styles[name] | {"linestyle": "none"}))
     left.set(xlim=(-0.6, 1.75), ylabel="nats", title="dots: 20 estimates; lines: truth")
     left.set_xticks([0, 1], ["I", "L"])
-    left.set_ylim(bottom=0, top=true["L"] + 1.5 if infinite else None)
+    left.set_ylim(bottom=0, top=2 * true["L"] + 1 if infinite else None)
     places = range(1, dimensions + 1)
     middle, low, high = rho.mean(0), rho.amin(0), rho.amax(0)
     right.errorbar(places, middle, torch.stack((middle - low, high - middle)), capsize=3, label="estimated", **STYLES[3])
-    right.plot(places, [math.sqrt(t)] + [0] * (dimensions - 1), color="0.2", marker="_", markersize=14, linestyle="none", label="truth")
+    right.plot(
+        places, [math.sqrt(t)] + [0] * (dimensions - 1), color="0.2", marker="_", markersize=14, linestyle="none", label="truth"
+    )
     right.set(ylim=(-0.05, 1.08), xlim=(0.4, max(dimensions, 4) + 0.6), xlabel="canonical correlation, by size", ylabel="ρ")
+    right.set_xticks(places[:: 1 if dimensions <= 8 else 3])
     right.set_title("bars: smallest to largest of 20")
     right.legend(frameon=False, loc="upper right")
     mean = "infinite" if infinite else f"{values.mean():.3g} on average"
@@ -586,6 +599,7 @@ draw_estimates(correlation=0.6, dimensions=8, samples=64)
 #
 # The closed form sees a covariance and nothing else. What does it miss? In two dimensions we can put the density on a fine grid and use the sums of notebook 01. What is computed as "true" is thus $I$ and $L$ of the
 # *discretised* variables; a grid with half as many points a side tells whether that matters. **Predict:** in which of these pictures is the Gaussian value about right, and can it be too *large*?
+
 
 # %% jupyter={"source_hidden": true}
 def bell(v, sigma):
