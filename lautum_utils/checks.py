@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
@@ -26,21 +27,21 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: random inputs, the reference, what each mistake computes, and a ladder of hints.
+    """One exercise: random inputs, the reference, what each mistake computes (hint -> function), and a ladder of hints.
 
-    observe : what is compared, from a function and inputs; by default the value that the function returns.
+    observe : what is compared, from the value that a function returns and its inputs; by default the value.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
     reference: Function
     mistakes: dict[str, Function]
     hints: tuple[str, ...]
-    observe: Callable[[Function, tuple[Any, ...]], Any] = lambda function, inputs: function(*inputs)
+    observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found; status is "right", "wrong" or "not attempted"."""
+    """What a check found; status is "right", "wrong", "not attempted", or "hint" for a hint that was asked for."""
 
     name: str
     status: str
@@ -51,6 +52,10 @@ class Report:
         return f"{ {'right': '✓', 'wrong': '✗'}.get(self.status, '○') } {self.name}: {self.text}"
 
 
+class _NoAnswerError(Exception):
+    """There is nothing to compare; the sentence says why."""
+
+
 def check(name: str, function: Function, seed: int = 0) -> Report:
     """Compare the reader's function with the reference on `CASES` random inputs; never raises what the function raises.
 
@@ -59,40 +64,91 @@ def check(name: str, function: Function, seed: int = 0) -> Report:
     exercise = _exercise(name)
     generator = Generator().manual_seed(seed)
     cases = [exercise.inputs(generator) for _ in range(CASES)]
-    help_ = f"hint({name!r}) gives a hint."
+    wanted = [_answer(exercise, exercise.reference, case) for case in cases]
+    shapes = [value.shape for _, value, _ in wanted]
+
+    def answers(of: Function) -> list[tuple[Any, Tensor, Tensor]]:
+        return [_answer(exercise, of, case, shape) for case, shape in zip(cases, shapes, strict=True)]
+
     try:
-        given = [exercise.observe(function, _copies(case)) for case in cases]
-    except NotImplementedError:
-        return Report(name, "not attempted", f"not attempted yet. {help_}")
-    except Exception as error:
-        return Report(name, "wrong", f"your function stopped with {type(error).__name__}: {str(error).rstrip('.')}. {help_}")
-    if all(value is None or value is Ellipsis for value in given):
-        return Report(name, "not attempted", f"not attempted yet (the function returns {given[0]}). {help_}")
-    wanted = [exercise.observe(exercise.reference, _copies(case)) for case in cases]
-    try:
-        answers = [torch.as_tensor(value, dtype=w.dtype, device=w.device) for value, w in zip(given, wanted, strict=True)]
-    except (TypeError, ValueError, RuntimeError):
-        return Report(name, "wrong", f"a tensor is wanted, your function returned {type(given[0]).__name__}. {help_}")
-    apart = _apart(answers, wanted)
+        given = answers(function)
+    except NotImplementedError as stub:
+        return Report(name, "not attempted", f"not attempted yet{stub}. hint({name!r}) gives a hint.")
+    except _NoAnswerError as problem:
+        return Report(name, "wrong", f"{problem} hint({name!r}) gives a hint.")
+    apart = _apart(given, wanted)
+    strange = next((type(raw) for raw, *_ in given if not isinstance(raw, Tensor)), None)
+    if apart <= TOLERANCE and strange is None:
+        text = f"right. Largest difference to the reference: {apart:.1e} over {CASES} random inputs."
+        return Report(name, "right", text, apart)
+    hints = (text for text, wrong in exercise.mistakes.items() if _apart(given, answers(wrong)) <= TOLERANCE)
     if apart <= TOLERANCE:
-        strange = next((type(value) for value in given if not isinstance(value, Tensor)), None)
-        if strange is not None:
-            kind = f"{strange.__module__}.{strange.__name__}".removeprefix("builtins.")
-            text = f"the numbers are right, but they come as {kind}: stay with torch tensors, so that gradients can flow."
-            return Report(name, "wrong", text, apart)
-        return Report(
-            name, "right", f"right. Largest difference to the reference: {apart:.1e} over {CASES} random inputs.", apart
-        )
-    for text, wrong in exercise.mistakes.items():
-        if _apart(answers, [exercise.observe(wrong, _copies(case)) for case in cases]) <= TOLERANCE:
-            return Report(name, "wrong", text, apart)
-    a, w = answers[0], wanted[0]
-    if a.shape != w.shape:
-        return Report(name, "wrong", f"a tensor of shape {tuple(w.shape)} is wanted, yours has {tuple(a.shape)}. {help_}", apart)
-    example = f"; for the first input {w.item():.6g} is wanted, yours is {a.item():.6g}" if w.ndim == 0 else ""
-    return Report(
-        name, "wrong", f"differs from the reference by up to {apart:.3g} over {CASES} random inputs{example}. {help_}", apart
-    )
+        kind = f"{strange.__module__}.{strange.__name__}".removeprefix("builtins.")  # type: ignore[union-attr]
+        text = f"the numbers are right, but they come as {kind}: stay with torch tensors, so that gradients can flow."
+    else:
+        text = next(hints, "") or f"{_description(given, wanted, apart)} hint({name!r}) gives a hint."
+    return Report(name, "wrong", text, apart)
+
+
+def _answer(exercise: Exercise, function: Function, case: tuple[Any, ...], shape: Any = None) -> tuple[Any, Tensor, Tensor]:
+    """What the function returns, the same as a float64 tensor, and what of it is compared."""
+    inputs = tuple(v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v for v in case)
+    try:
+        raw = function(*inputs)
+    except Exception as error:
+        if isinstance(error, NotImplementedError) and "not implemented for" not in str(error):  # a stub, and not torch
+            raise NotImplementedError from error
+        raise _NoAnswerError(f"your function stopped with {_told(error)}") from error
+    if raw is None or raw is Ellipsis:
+        raise NotImplementedError(f" (the function returns {raw})")
+    try:
+        value = torch.as_tensor(raw) if isinstance(raw, Tensor | np.ndarray) else torch.as_tensor(raw, dtype=torch.float64)
+    except Exception as error:
+        raise _NoAnswerError(f"a tensor is wanted, your function returned {type(raw).__name__}.") from error
+    if value.layout != torch.strided or value.is_nested or value.is_quantized or value.is_meta or value.is_complex():
+        raise _NoAnswerError("an ordinary tensor of real numbers is wanted: not complex, sparse, nested or quantized.")
+    value = value.double()
+    if shape is not None and value.shape != shape:
+        return raw, value.detach(), value.detach()[None]  # equal to a mistake with this shape, never to the reference
+    try:
+        return raw, value.detach(), exercise.observe(value, inputs).detach()
+    except Exception as error:
+        raise _NoAnswerError(f"your answer cannot be used: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    """The kind of an error and the beginning of what it says, as the end of a sentence."""
+    said = " ".join(str(error).split())
+    said = f"{said[:160]}…" if len(said) > 160 else said
+    return f"{type(error).__name__}: {said}".rstrip(".: ") + ("" if said[-1:] in ("?", "!") else ".")
+
+
+def _apart(given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]]) -> float:
+    """The largest difference; infinite if shapes or NaNs differ. Equal infinities do not differ."""
+    worst = 0.0
+    for (*_, g), (*_, w) in zip(given, wanted, strict=True):
+        if g.shape != w.shape:
+            return math.inf
+        same = (g == w) | (g.isnan() & w.isnan())
+        difference = torch.where(same, 0, g - w).abs().nan_to_num(nan=math.inf, posinf=math.inf)
+        worst = max(worst, difference.max().item() if difference.numel() else 0.0)
+    return worst
+
+
+def _description(given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]], apart: float) -> str:
+    """What is wrong with an answer that no known mistake explains."""
+    for (raw, value, _), (_, correct, _) in zip(given, wanted, strict=True):
+        if value.shape != correct.shape:
+            return f"a tensor of shape {tuple(correct.shape)} is wanted, yours has {tuple(value.shape)}."
+        if not bool(value.isfinite().all()):
+            return f"your answer holds {'NaN' if bool(value.isnan().any()) else 'infinite values'}."
+        if apart < 1e-2 and isinstance(raw, Tensor) and raw.is_floating_point() and raw.dtype != torch.float64:
+            return f"the numbers are right to the precision of {str(raw.dtype)[6:]}: compute in float64, as the inputs do."
+    text = f"differs from the reference by up to {apart:.3g} over {CASES} random inputs"
+    for (_, value, _), (_, correct, _) in zip(given, wanted, strict=True):
+        if value.ndim == 0 and f"{value:.6g}" != f"{correct:.6g}":
+            return f"{text}; for one of them {correct:.6g} is wanted, yours is {value:.6g}."
+    return f"{text}."
 
 
 def hint(name: str) -> Report:
@@ -113,22 +169,6 @@ def _exercise(name: str) -> Exercise:
     if name not in EXERCISES:
         raise ValueError(f"name needs to be one of {', '.join(EXERCISES)}, got {name!r}.")
     return EXERCISES[name]
-
-
-def _copies(case: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(value.clone() if isinstance(value, Tensor) else value for value in case)
-
-
-def _apart(given: list[Tensor], wanted: list[Tensor]) -> float:
-    """The largest difference; infinite if shapes or NaNs differ. Equal infinities do not differ."""
-    worst = 0.0
-    for g, w in zip(given, wanted, strict=True):
-        if g.shape != w.shape:
-            return math.inf
-        same = (g == w) | (g.isnan() & w.isnan())
-        difference = torch.where(same, 0, g - w).abs().nan_to_num(nan=math.inf)
-        worst = max(worst, difference.max().item() if difference.numel() else 0.0)
-    return worst
 
 
 # ---------------------------------------------------------------------------------- what references and mistakes share
@@ -185,10 +225,10 @@ def _from_correlations(rho: Tensor, log: float = 0.5, ratio: float = 1.0, power:
     return (log * torch.log1p(-t) + ratio * t / (1 - t)).sum() - subtract
 
 
-def _noisy(cov: Tensor, k: int, ridge: float, first: bool = True, second: bool = False, scale: float | None = None) -> Tensor:
+def _noisy(cov: Tensor, k: int, ridge: float, first: bool = True, second: bool = False, scale: Any = None) -> Tensor:
     """The ridge on the first block of k axes, the second block, or both."""
     on = torch.where(torch.arange(len(cov)) < k, first, second)
-    return cov + torch.diag(on * ridge * (cov.diagonal()[on].mean() if scale is None else scale))
+    return cov + torch.diag(on.to(cov.dtype) * ridge * (cov.diagonal()[on].mean() if scale is None else scale))
 
 
 def _penalty(z: Tensor, u: Tensor, ridge: float, measure: Function = gaussian_lautum, **noise: Any) -> Tensor:
@@ -202,26 +242,21 @@ def _whitened(x: Tensor, r: int, power: float = 0.5, centred: bool = True, large
     return x @ directions[:, kept] / variance[kept] ** power
 
 
-def _gram(function: Function, case: tuple[Any, ...]) -> Any:
-    u = function(*case)
-    return u @ u.mT if isinstance(u, Tensor) and u.ndim == 2 else u
+def _gram(u: Tensor, inputs: tuple[Any, ...]) -> Tensor:
+    return u @ u.mT  # whatever the order and signs of the columns
 
 
-def _value_and_gradient(function: Function, case: tuple[Any, ...]) -> Any:
-    z = case[0].requires_grad_()
-    value = function(z, *case[1:])
-    if not isinstance(value, Tensor) or value.ndim:
-        return value
-    gradient = torch.autograd.grad(value, z)[0] if value.requires_grad else torch.zeros_like(z)
-    return torch.cat((value.detach().flatten(), gradient.flatten()))
+def _value_and_gradient(value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
+    gradient = torch.autograd.grad(value, inputs[0], allow_unused=True)[0] if value.requires_grad else None
+    gradient = torch.zeros_like(inputs[0]) if gradient is None else gradient
+    return torch.cat((value.flatten(), gradient.flatten()))
 
 
-def _which_is_larger(function: Function, case: tuple[Any, ...]) -> Any:
-    joint = function()
-    if not isinstance(joint, Tensor):
-        return joint
+def _which_is_larger(joint: Tensor, inputs: tuple[Any, ...]) -> Tensor:
+    """1 if I is the larger, -1 if L is; 0 if they are the same to the precision of float32."""
+    joint = joint / joint.sum() if (joint.sum() - 1).abs() < 2e-3 else joint  # float16
     difference = mutual_information(joint) - lautum_information(joint)
-    return torch.where(difference.abs() < 1e-12, 0.0, difference.sign())
+    return torch.where(difference.abs() < 1e-6, 0.0, difference.sign())
 
 
 REVERSED = "this is mutual information, D(P_AB || P_A P_B): for Lautum information the two arguments change places."
@@ -360,7 +395,7 @@ EXERCISES: dict[str, Exercise] = {
             "centred @ directions[:, -n_components:] / variance[-n_components:] ** 0.5. Signs and order are free."),
         _gram),
     "lautum_penalty": Exercise(
-        lambda g: (z := _normal(g, 30, 3) + 1, _normal(g, 30, 4) + z.mean(1, keepdim=True), 0.05),
+        lambda g: ((z := _normal(g, 30, 3) + 1).requires_grad_(), (_normal(g, 30, 4) + z.mean(1, keepdim=True)).detach(), 0.05),
         _penalty, {
             REVERSED: lambda z, u, e: _penalty(z, u, e, gaussian_mutual),
             UNCENTRED: lambda z, u, e: _penalty(torch.cat((z, -z)), torch.cat((u, -u)), e),

@@ -79,7 +79,7 @@ class Explorer:
 def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
     if isinstance(allowed, list) and not isinstance(allowed[0], str):
         return _scale(description, allowed, default)
-    control = widgets.interactive.widget_from_abbrev(allowed, default)
+    control = widgets.interactive.widget_from_abbrev(default if isinstance(allowed, bool) else allowed, default)
     if control.value != default:
         raise ValueError(f"{description} needs a default within {allowed}, got {default!r}.")
     control.description = description

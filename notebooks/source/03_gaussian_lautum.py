@@ -229,7 +229,7 @@ figure
 #
 # **Predict:** under the second budget $I + L$ cannot change. Where does the ascent of $L$ end, and where that of $I$?
 #
-# The collapsed cell holds `ascend` and the figure. Move the two correlations.
+# The collapsed cell holds `ascend` and the figure, whose titles give the stronger pair's share of the first gradient. Move the two correlations.
 
 # %% jupyter={"source_hidden": true}
 SLOPES = {
@@ -261,19 +261,19 @@ def ascend(name, budget, t, steps=200):
 
 
 def draw_ascent(one_correlation=0.6, other_correlation=0.5):
-    margins = {"left": 0.06, "right": 0.99, "bottom": 0.22, "top": 0.79, "wspace": 0.1}
-    figure, axes = new_figure(10, 3.9, 2, layout="none", gridspec_kw=margins)
+    margins = {"left": 0.06, "right": 0.99, "bottom": 0.23, "top": 0.82, "wspace": 0.1}
+    figure, axes = new_figure(10, 3.7, 2, layout="none", gridspec_kw=margins)
     strong, weak = sorted((one_correlation**2, other_correlation**2), reverse=True)
-    for ax, budget, what in zip(axes, "ts", ("t", "s = t / (1 - t)")):
+    for ax, budget in zip(axes, "ts"):
         for name in "LI":
             for who, line in ((0, "-"), (1, ":")):
                 values = [t[who] for t in ascend(name, budget, (strong, weak))]
-                label = f"{'stronger' if who == 0 else 'weaker'} pair, climbing {name}"
+                label = f"{name}, {'stronger' if who == 0 else 'weaker'} pair"
                 face = {} if who == 0 else {"markerfacecolor": "white"}
                 ax.plot(values, label=label, markevery=25, **(styles[name] | {"linestyle": line} | face))
         parts = ", ".join(f"{share(name, budget, (strong, weak)):.0%} for {name}" for name in "LI")
-        ax.set_title(f"fixed sum of {what}\nfirst gradient, stronger pair's share: {parts}", fontsize=10)
-        ax.set(xlabel="step of the ascent", ylim=(-0.03, 1.03), xticks=(0, 50, 100, 150, 200), yticks=(0, 0.5, 1))
+        ax.set_title(f"fixed sum of {budget}; stronger gets {parts}", fontsize=10)
+        ax.set(xlabel="step of the ascent", ylim=(-0.03, 1.03), xticks=(0, 100, 200), yticks=(0, 0.5, 1))
     axes[0].set_ylabel("t = ρ²")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", frameon=False, fontsize=9, ncols=4)
     finding = "L feeds the stronger pair under both budgets, I under one" if strong > weak else "equal pairs stay equal"
@@ -569,14 +569,11 @@ def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
     left.set_ylim(bottom=0, top=2 * true["L"] + 1 if infinite else None)
     places = range(1, dimensions + 1)
     middle, low, high = rho.mean(0), rho.amin(0), rho.amax(0)
-    right.errorbar(places, middle, torch.stack((middle - low, high - middle)), capsize=3, label="estimated", **STYLES[3])
-    right.plot(
-        places, [math.sqrt(t)] + [0] * (dimensions - 1), color="0.2", marker="_", markersize=14, linestyle="none", label="truth"
-    )
+    right.errorbar(places, middle, torch.stack((middle - low, high - middle)), capsize=3, **STYLES[3])
+    right.plot(places, [math.sqrt(t)] + [0] * (dimensions - 1), color="0.2", marker="_", markersize=14, linestyle="none")
     right.set(ylim=(-0.05, 1.08), xlim=(0.4, max(dimensions, 4) + 0.6), xlabel="canonical correlation, by size", ylabel="ρ")
-    right.set_xticks(places[:: 1 if dimensions <= 8 else 3])
-    right.set_title("bars: smallest to largest of 20")
-    right.legend(frameon=False, loc="upper right")
+    right.set(xticks=places[:: 1 if dimensions <= 8 else 3], yticks=(0, 0.5, 1))
+    right.set_title("diamonds: mean and range of 20; dashes: truth")
     mean = "infinite" if infinite else f"{values.mean():.3g} on average"
     figure.suptitle(f"{samples} samples, {dimensions} + {dimensions} dimensions: L is {true['L']:.2g} nats, its estimate {mean}")
     return figure
