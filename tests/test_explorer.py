@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lautum_utils.playground import Explorer
-from lautum_utils.plots import png_bytes
+from lautum_utils.plots import new_figure, png_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CONTROLS: dict[str, Any] = {
