@@ -2,13 +2,11 @@
 
 `check(name, function)` runs the reader's function on seeded random inputs (float64) and compares with a reference. Each
 exercise also knows what the usual mistakes compute: an answer that equals one of them gets the hint for just that mistake.
-`hint(name)` gives help without an attempt, one step at a time.
 """
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 import numpy as np
@@ -22,12 +20,13 @@ from lautum_utils.information import gaussian_mutual_information as gaussian_mut
 
 CASES = 20
 TOLERANCE = 1e-9
+HELP = " The hints above help, one step at a time."
 Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: random inputs, the reference, what each mistake computes (hint -> function), and a ladder of hints.
+    """One exercise: random inputs, the reference, what each mistake computes (hint -> function).
 
     observe : what is compared, from the value that a function returns and its inputs; by default the value.
     """
@@ -35,13 +34,12 @@ class Exercise:
     inputs: Callable[[Generator], tuple[Any, ...]]
     reference: Function
     mistakes: dict[str, Function]
-    hints: tuple[str, ...]
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a check found; status is "right", "wrong", "not attempted", or "hint" for a hint that was asked for."""
+    """What a check found; status is "right", "wrong" or "not attempted"."""
 
     name: str
     status: str
@@ -61,7 +59,9 @@ def check(name: str, function: Function, seed: int = 0) -> Report:
 
     name : an exercise; ValueError with the list if there is none of that name.
     """
-    exercise = _exercise(name)
+    if name not in EXERCISES:
+        raise ValueError(f"name needs to be one of {', '.join(EXERCISES)}, got {name!r}.")
+    exercise = EXERCISES[name]
     generator = Generator().manual_seed(seed)
     cases = [exercise.inputs(generator) for _ in range(CASES)]
     wanted = [_answer(exercise, exercise.reference, case) for case in cases]
@@ -73,9 +73,9 @@ def check(name: str, function: Function, seed: int = 0) -> Report:
     try:
         given = answers(function)
     except NotImplementedError as stub:
-        return Report(name, "not attempted", f"not attempted yet{stub}. hint({name!r}) gives a hint.")
+        return Report(name, "not attempted", f"not attempted yet{stub}.{HELP}")
     except _NoAnswerError as problem:
-        return Report(name, "wrong", f"{problem} hint({name!r}) gives a hint.")
+        return Report(name, "wrong", f"{problem}{HELP}")
     apart = _apart(given, wanted)
     strange = next((type(raw) for raw, *_ in given if not isinstance(raw, Tensor)), None)
     if apart <= TOLERANCE and strange is None:
@@ -86,7 +86,7 @@ def check(name: str, function: Function, seed: int = 0) -> Report:
         kind = f"{strange.__module__}.{strange.__name__}".removeprefix("builtins.")  # type: ignore[union-attr]
         text = f"the numbers are right, but they come as {kind}: stay with torch tensors, so that gradients can flow."
     else:
-        text = next(hints, "") or f"{_description(given, wanted, apart)} hint({name!r}) gives a hint."
+        text = next(hints, "") or f"{_description(given, wanted, apart)}{HELP}"
     return Report(name, "wrong", text, apart)
 
 
@@ -149,26 +149,6 @@ def _description(given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any
         if value.ndim == 0 and f"{value:.6g}" != f"{correct:.6g}":
             return f"{text}; for one of them {correct:.6g} is wanted, yours is {value:.6g}."
     return f"{text}."
-
-
-def hint(name: str) -> Report:
-    """The next hint for an exercise: each call goes one step further, up to where the solution is."""
-    hints = _exercise(name).hints
-    step = next(_STEPS.setdefault(name, count()))
-    if step >= len(hints):
-        return Report(
-            name, "hint", "that was the last hint; the solution is in the folder solutions, in the notebook of this name."
-        )
-    return Report(name, "hint", f"hint {step + 1} of {len(hints)}: {hints[step]}")
-
-
-_STEPS: dict[str, count] = {}
-
-
-def _exercise(name: str) -> Exercise:
-    if name not in EXERCISES:
-        raise ValueError(f"name needs to be one of {', '.join(EXERCISES)}, got {name!r}.")
-    return EXERCISES[name]
 
 
 # ---------------------------------------------------------------------------------- what references and mistakes share
@@ -276,8 +256,7 @@ EXERCISES: dict[str, Exercise] = {
             "only the sign is wrong: log p is negative, entropy is not.": lambda p: -entropy(p) / math.log(2),
             "the result is NaN: where p is 0 the term is 0 by definition, but 0 * log 0 is NaN.": lambda p: -(p * p.log2()).sum(),
             "each surprise -log2 p counts with its probability p, here all count the same.": lambda p: -p[p > 0].log2().mean(),
-        }, ("the surprise of a value is -log2 of its probability; entropy is the mean surprise.",
-            "0 log 0 counts as 0: torch.where(p > 0, ..., 0), or torch.special.entr, which works in nats.")),
+        }),
     "lautum": Exercise(
         lambda g: (_distribution(g, 3, 4),),
         lautum_information, {
@@ -288,8 +267,7 @@ EXERCISES: dict[str, Exercise] = {
             "the logarithms have no weights: average them under the product.": lambda j: (_product(j) / j).log().sum(),
             "this is I + L (Jeffreys' divergence): only one half is wanted.":
                 lambda j: mutual_information(j) + lautum_information(j),
-        }, ("the marginals are joint.sum(1, keepdim=True) and joint.sum(0, keepdim=True); multiplied, they give the product.",
-            "D(p || q) is the sum of p * log(p / q). Here p is the product and q the joint.")),
+        }),
     "z_channel": Exercise(
         lambda g: tuple((0.1 + 0.3 * torch.rand(2, generator=g, dtype=torch.float64)).tolist()),
         _channel, {
@@ -298,15 +276,13 @@ EXERCISES: dict[str, Exercise] = {
             "the noise hits the wrong input: 0 always arrives, 1 is sometimes read as 0.": lambda a, e: _channel(a, 0.0, e),
             "this is the binary symmetric channel: in a Z-channel one input always arrives.": lambda a, e: _channel(a, e, e),
             "crossover is how often a 1 is read as 0, not how often it arrives.": lambda a, e: _channel(a, 1 - e),
-        }, ("first write down the two rows P(y|x): input 0 gives (1, 0), input 1 gives (crossover, 1 - crossover).",
-            "P(x, y) = P(x) P(y|x): the first row times 1 - input_one, the second times input_one.")),
+        }),
     "less_lautum": Exercise(
         lambda g: (),
         lambda: _table([[0.85, 0.05], [0.05, 0.05]]), {
             "this joint has L > I: look for the other kind. What do rare cells do to L?": lambda: _channel(0.5, 0.01, 0.01),
             "here both are 0, the variables are independent: let the rows differ.": lambda: _channel(0.5, 0.5, 0.5),
-        }, ("draw 2 x 2 tables at random (normalised) and compare mutual_information with lautum_information.",
-            "about one in five draws of torch.distributions.Dirichlet(torch.full((4,), 0.5)) will do."),
+        },
         _which_is_larger),
     # --------------------------------------------------------------------------------------------- 02 the loss bound
     "gibbs_posterior": Exercise(
@@ -316,7 +292,7 @@ EXERCISES: dict[str, Exercise] = {
             "the weights do not sum to 1: divide by their sum.": lambda v, p, c: p * (-c * v).exp(),
             "the prior is missing: it multiplies exp(-gamma * loss).": lambda v, p, c: _posterior(v, torch.ones_like(p), c),
             "gamma divides the loss here: it is an inverse temperature and multiplies.": lambda v, p, c: _posterior(v, p, 1 / c),
-        }, ("P(w|s) is proportional to prior(w) * exp(-gamma * loss(w, s)).", "torch.softmax of log prior - gamma * loss.")),
+        }),
     "train_and_test_loss": Exercise(
         lambda g: (_distribution(g, 4, 6), 5 * torch.rand(4, 6, generator=g, dtype=torch.float64)),
         _losses, {
@@ -324,8 +300,7 @@ EXERCISES: dict[str, Exercise] = {
             "both are averaged under the joint: a fresh Z knows nothing of W.": lambda j, v: _losses(j, v, test=lambda j: j),
             "both are averaged under the product: a training example shaped W.": lambda j, v: _losses(j, v, train=_product),
             "the test loss is averaged uniformly: weight by P_W P_Z.": lambda j, v: _losses(j, v, test=lambda j: 1 / j.numel()),
-        }, ("both are the same table of losses, weighted differently.",
-            "joint.sum(1, keepdim=True) is P_W, joint.sum(0, keepdim=True) is P_Z; torch.stack((train, test)).")),
+        }),
     "conditional_mutual_information": Exercise(
         lambda g: (_distribution(g, 3, 4, 2),),
         _of_y_given_x, {
@@ -333,16 +308,14 @@ EXERCISES: dict[str, Exercise] = {
             "this is I(W;(X,Y)): by the chain rule it still contains I(W;X).": lambda j: mutual_information(j.flatten(1)),
             "the roles of x and y are exchanged: this is I(W;X|Y).": lambda j: _of_y_given_x(j.mT),
             "each x counts with its probability P(x), here all count the same.": lambda j: _of_y_given_x(j, _table([0.25])),
-        }, ("for each x there is a joint P(w, y | x); average its mutual information over x.",
-            "or the chain rule: I(W;(X,Y)) - I(W;X), with joint.flatten(1) and joint.sum(2).")),
+        }),
     "remainder": Exercise(
         lambda g: (_distribution(g, 3, 4, 2), torch.softmax(_normal(g, 3, 4, 2), 2)),
         _remainder, {
             "under the joint this is the KL term of training: R averages under P_W P_XY.": lambda j, f: _remainder(j, f, j),
             "the logarithm is upside down: p(y|x,w) over f_w(y|x).": lambda j, f: -_remainder(j, f),
             "p(y|x) stands for p(y|x,w): normalise over y for each w and x.": lambda j, f: _remainder(j, f, seen=j.sum(0)),
-        }, ("R is the mean of log p(y|x,w) / f_w(y|x) under the product P_W P_XY.",
-            "p(y|x,w) = joint / joint.sum(2, keepdim=True); the product is joint.sum((1, 2))[:, None, None] * joint.sum(0).")),
+        }),
     # -------------------------------------------------------------------------------------------- 03 Gaussian Lautum
     "lautum_from_correlations": Exercise(
         lambda g: (0.9 * torch.rand(4, generator=g, dtype=torch.float64),),
@@ -353,7 +326,7 @@ EXERCISES: dict[str, Exercise] = {
             "the sign of the logarithm is wrong: log(1 - rho^2) stays negative.": lambda r: _from_correlations(r, log=-0.5),
             "this is mutual information: Lautum information also has the ratio.": lambda r: _from_correlations(r, -0.5, 0.0),
             "each pair of canonical variables adds its own term: sum them.": torch.vmap(_from_correlations),
-        }, ("L is a sum over the correlations, each with its t = rho^2.", "1/2 log(1 - t) + t / (1 - t).")),
+        }),
     "lautum_from_covariance": Exercise(
         lambda g: (_covariance(g, 5), 3),
         gaussian_lautum, {
@@ -363,8 +336,7 @@ EXERCISES: dict[str, Exercise] = {
             "the factor 1/2 of log det is missing.": lambda c, k: _from_correlations(canonical_correlations(c, k), log=1.0),
             "a trace stands where the log-determinant should: log det K adds up the logarithms of the eigenvalues.":
                 lambda c, k: _from_correlations(rho := canonical_correlations(c, k), 0.0) + (k - rho.square().sum()) / 2,
-        }, ("cut cov into Sx, Sxy and Sy; K = Sx^-1 Sxy Sy^-1 Syx. torch.linalg.solve(A, B) is A^-1 B.",
-            "L = 1/2 log det(I - K) + tr( (I - K)^-1 - I ); torch.linalg.slogdet gives the logarithm of a determinant.")),
+        }),
     "sample_covariance": Exercise(
         lambda g: (_normal(g, 12, 3) + 1,),
         lambda x: torch.cov(x.mT), {
@@ -372,7 +344,7 @@ EXERCISES: dict[str, Exercise] = {
             "divided by n: the mean comes from the same samples, n - 1 is unbiased.": lambda x: torch.cov(x.mT, correction=0),
             "this compares samples with samples (n x n): the covariance of the coordinates is d x d.": torch.cov,
             "these are correlations: do not divide by the standard deviations.": lambda x: torch.corrcoef(x.mT),
-        }, ("rows are samples: subtract samples.mean(0).", "centred.mT @ centred / (n - 1).")),
+        }),
     "add_noise": Exercise(
         lambda g: (_covariance(g, 5), 2, 0.1),
         _noisy, {
@@ -381,8 +353,7 @@ EXERCISES: dict[str, Exercise] = {
             ABSOLUTE: lambda c, k, e: _noisy(c, k, e, scale=1.0),
             "noise that is independent in each coordinate adds to the diagonal only, not to every entry of the block.":
                 lambda c, k, e: c + torch.nn.functional.pad((_noisy(c, k, e) - c)[:k, :k].sum(0).expand(k, k), (0, 3, 0, 3)),
-        }, ("independent noise on z changes only the variances of z: the first dim_z entries of the diagonal.",
-            "what is added there: ridge * cov.diagonal()[:dim_z].mean(). Work on cov.clone().")),
+        }),
     # ---------------------------------------------------------------------------------------------- 04 the regularizer
     "whiten": Exercise(
         lambda g: (_normal(g, 12, 5) * _table([3.0, 2.0, 1.0, 0.5, 0.2]) + 1, 3),
@@ -391,8 +362,7 @@ EXERCISES: dict[str, Exercise] = {
             "divided by the variance: divide by its square root, the standard deviation.": lambda x, r: _whitened(x, r, 1.0),
             "the components are right but not scaled: each needs variance 1.": lambda x, r: _whitened(x, r, 0.0),
             "the smallest components were kept: torch.linalg.eigh sorts upwards.": lambda x, r: _whitened(x, r, largest=False),
-        }, ("the directions are eigenvectors of the sample covariance, the variances its eigenvalues.",
-            "centred @ directions[:, -n_components:] / variance[-n_components:] ** 0.5. Signs and order are free."),
+        },
         _gram),
     "lautum_penalty": Exercise(
         lambda g: ((z := _normal(g, 30, 3) + 1).requires_grad_(), (_normal(g, 30, 4) + z.mean(1, keepdim=True)).detach(), 0.05),
@@ -406,8 +376,7 @@ EXERCISES: dict[str, Exercise] = {
             SIGN: lambda z, u, e: -_penalty(z, u, e),
             "the value is right but no gradient reaches z: .detach(), .item() or a new tensor cuts it off.":
                 lambda z, u, e: _penalty(z.detach(), u, e),
-        }, ("put z and u side by side, take the sample covariance, add the noise to the block of z, and you know the rest.",
-            "gaussian_lautum_information(noisy covariance, z.shape[1]), with sample_covariance and add_noise of notebook 03."),
+        },
         _value_and_gradient),
     "training_loss": Exercise(
         lambda g: (_normal(g, 8, 4), torch.arange(8) % 4, _normal(g, 1)[0].exp(), 0.1),
@@ -419,5 +388,5 @@ EXERCISES: dict[str, Exercise] = {
                 lambda s, y, v, c: cross_entropy(s, y, reduction="sum") - c * v,
             "cross_entropy takes logits, the softmax is its own: here it was done twice.":
                 lambda s, y, v, c: cross_entropy(s.softmax(1), y) - c * v,
-        }, ("torch.nn.functional.cross_entropy(logits, labels) - ...", "... strength * lautum.")),
+        }),
 }

@@ -158,13 +158,9 @@ def _background(x: Tensor, severity: float, generator: torch.Generator) -> Tenso
 
 
 SHIFTS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
-    "rotation": _rotation,
-    "blur": _blur,
-    "noise": _noise,
-    "contrast": _contrast,
-    "inversion": _inversion,
-    "background": _background,
-}
+    "rotation": _rotation, "blur": _blur, "noise": _noise,
+    "contrast": _contrast, "inversion": _inversion, "background": _background,
+}  # fmt: skip
 
 
 # ------------------------------------------------------------------------------------------------------- the images
@@ -243,18 +239,10 @@ class TransferTask:
 
 
 def load_transfer_task(
-    source: str = "digits",
-    target: str = "letters",
-    shift_kind: str = "none",
-    severity: float = 0.0,
-    seed: int = 0,
+    source: str = "digits", target: str = "letters", shift_kind: str = "none", severity: float = 0.0, seed: int = 0,
     device: torch.device | str = "cpu",
-    *,
-    unlabelled: int = 4000,
-    labelled: int = MAX_LABELS,
-    validation: int = 500,
-    test: int = 2000,
-) -> TransferTask:
+    *, unlabelled: int = 4000, labelled: int = MAX_LABELS, validation: int = 500, test: int = 2000,
+) -> TransferTask:  # fmt: skip
     """The data of one experiment. The target is moved by `shift`; with "label_part_swap" both are pairs instead.
 
     The labelled part is ordered so that each stretch of as many samples as there are classes holds every class once:
@@ -294,14 +282,8 @@ def load_transfer_task(
     left = torch.ones(len(pool), dtype=torch.bool, device=chosen.device)
     left[chosen] = False
     left[-validation:] = False
-    return TransferTask(
-        source=first,
-        source_test=first_test,
-        unlabelled=pool.inputs[left],
-        labelled=_take(pool, chosen),
-        validation=_take(pool, slice(-validation, None)),
-        test=held_out,
-    )
+    few, chosen_on = _take(pool, chosen), _take(pool, slice(-validation, None))
+    return TransferTask(first, first_test, pool.inputs[left], labelled=few, validation=chosen_on, test=held_out)
 
 
 def _take(domain: Domain, chosen: Tensor | slice) -> Domain:

@@ -4,6 +4,7 @@ The only module that imports ipywidgets. Training runs on a daemon thread that s
 figures are drawn on private Figures and shown as PNG images, so that no thread shares state with pyplot.
 """
 
+import gc
 import html
 import inspect
 import threading
@@ -22,6 +23,10 @@ from lautum_utils.domains import SHIFTS
 from lautum_utils.networks import NETWORKS
 from lautum_utils.plots import explored, history_curves, png_bytes, verdict
 from lautum_utils.training import Experiment, Progress, Result, resolve_device, run
+
+# A full garbage collection looks at all that torch and its companions hold, a quarter of a second in the middle of a slider's
+# answer: what is imported by now is left out of it.
+gc.freeze()
 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
@@ -119,19 +124,12 @@ class Playground:
         unknown = [c for c in controls if c not in CONTROLS]
         if unknown:
             raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}.")
-        values: dict[str, Any] = {
-            "shift": "label_part_swap",
-            "severity": 1.0,
-            "strength": 1e-3,
-            "steps": 100,
-            "seeds": 3,
-            "device": "auto",
-        } | settings
-        seeds, device = values.pop("seeds"), values.pop("device")
+        seeds, device = settings.pop("seeds", 3), settings.pop("device", "auto")
         if not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
             raise ValueError(f"seeds needs to be from 1 to {MAX_SEEDS}, got {seeds!r}.")
         resolve_device(str(device))
-        self._base = Experiment(**values)
+        start = Experiment(shift="label_part_swap", severity=1.0, strength=1e-3, steps=100)
+        self._base = replace(start, **settings)
         self.results: dict[Experiment, Result] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -268,20 +266,15 @@ class Playground:
         strength = max(e.strength for e in experiments) if len({e.strength for e in experiments}) <= 2 else self.strength.value
         here = experiments[0]
         results = [self.results[e] for e in experiments]
-        alike = [
-            r
-            for e, r in self.results.items()
-            if replace(e, strength=0, seed=0, severity=0) == replace(here, strength=0, seed=0, severity=0)
-        ]
+        free: dict[str, Any] = {"strength": 0.0, "seed": 0, "severity": 0.0}
+        alike = [r for e, r in self.results.items() if replace(e, **free) == replace(here, **free)]
         ours = [r for r in results if r.experiment.strength == strength]
         control = [r for r in results if r.experiment.strength == 0]
         self._show(self.curve, png_bytes(explored(alike, strength, here.severity)))
         self._show(self.live, png_bytes(history_curves([(r.experiment.strength, r.history) for r in results])))
-        text = (
-            verdict(ours, control, f"weight {strength:g}")
-            if strength
-            else "Weight 0 is standard transfer: raise the weight to compare."
-        )
+        text = "Weight 0 is standard transfer: raise the weight to compare."
+        if strength:
+            text = verdict(ours, control, f"weight {strength:g}")
         self.sentence.value = f"<b>{html.escape(text)}</b>"
 
     @staticmethod

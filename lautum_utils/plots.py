@@ -182,8 +182,5 @@ def verdict(results: Sequence[Result], control: Sequence[Result], name: str = "t
     if d.n == 1:
         return f"{name}: {100 * d.mean:+.1f} points against weight 0 on one seed; train more seeds for an interval."
     span = f"95 % interval {100 * d.low:+.1f} to {100 * d.high:+.1f}, {d.n} seeds"
-    if d.low > 0:
-        return f"{name} is distinguishably better than weight 0: {100 * d.mean:+.1f} points ({span})."
-    if d.high < 0:
-        return f"{name} is distinguishably worse than weight 0: {100 * d.mean:+.1f} points ({span})."
-    return f"{name} is not distinguishable from weight 0: {100 * d.mean:+.1f} points ({span})."
+    distinguished = f"distinguishably {'better' if d.low > 0 else 'worse'} than" if d.low > 0 or d.high < 0 else ""
+    return f"{name} is {distinguished or 'not distinguishable from'} weight 0: {100 * d.mean:+.1f} points ({span})."

@@ -46,14 +46,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "protocol": ("probe", "finetune"),
 }
 _WHOLE_NUMBERS = {
-    "n_components": (1, math.inf),
-    "labels": (10, MAX_LABELS),
-    "seed": (0, 2**31 - 1),
-    "steps": (1, math.inf),
-    "source_batch": (2, math.inf),
-    "target_batch": (2, math.inf),
-    "finetune_steps": (1, math.inf),
-}
+    "n_components": (1, math.inf), "labels": (10, MAX_LABELS), "seed": (0, 2**31 - 1), "steps": (1, math.inf),
+    "source_batch": (2, math.inf), "target_batch": (2, math.inf), "finetune_steps": (1, math.inf),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, kl_divergence
 
 from lautum_utils import checks
-from lautum_utils.checks import EXERCISES, Report, check, hint
+from lautum_utils.checks import EXERCISES, Report, check
 
 # Without the shape check of the tests, as readers run it: what a check says of a bad answer has to be our own sentence.
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -824,7 +824,7 @@ def test_a_difference_counts_from_the_tolerance_on(exercise: str) -> None:
     far = check(exercise, lambda *inputs: reference(*inputs) + 2e-9)
     assert far.status == "wrong"
     assert "differs from the reference by up to 2e-09 over 3 random inputs" in far.text
-    assert far.text.endswith(f"hint({exercise!r}) gives a hint.")
+    assert far.text.endswith("The hints above help, one step at a time.")
 
 
 # ------------------------------------------------------------------------------------------------------ not attempted
@@ -1218,30 +1218,13 @@ def test_no_constant_is_right_or_raises(exercise: str, value: object) -> None:
 # ----------------------------------------------------------------------------------------------- hints and the table
 
 
-def test_hints_go_one_step_further_and_end_at_the_solution(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_STEPS", {})
-    for exercise, e in EXERCISES.items():
-        for step, text in enumerate(e.hints, 1):
-            assert hint(exercise).text == f"hint {step} of {len(e.hints)}: {text}"
-        for _ in range(2):
-            last = hint(exercise)
-            assert last.text == "that was the last hint; the solution is in the folder solutions, in the notebook of this name."
-            assert str(last) == f"○ {exercise}: {last.text}"
-            assert math.isnan(last.difference)
+# ----------------------------------------------------------------------------------------------------------- the table
 
 
-def test_hints_of_two_exercises_do_not_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "_STEPS", {})
-    hint("lautum")
-    assert "hint 1 of" in hint("whiten").text
-    assert "hint 2 of" in hint("lautum").text
-
-
-@pytest.mark.parametrize("ask", [hint, lambda name: check(name, lambda: None)])
 @pytest.mark.parametrize("name", ["lautm", "", "Lautum"])
-def test_an_unknown_name_raises_with_the_list(ask: Function, name: str) -> None:
+def test_an_unknown_name_raises_with_the_list(name: str) -> None:
     with pytest.raises(ValueError, match=f"^name needs to be one of .*, got {name!r}") as raised:
-        ask(name)
+        check(name, lambda: None)
     assert all(exercise in str(raised.value) for exercise in EXERCISES)
 
 
@@ -1249,9 +1232,7 @@ def test_an_unknown_name_raises_with_the_list(ask: Function, name: str) -> None:
 def test_texts_are_short_and_finished(exercise: str) -> None:
     e = EXERCISES[exercise]
     assert len(e.mistakes) >= 2
-    assert len(e.hints) >= 2
-    assert len(set(e.hints)) == len(e.hints)
-    for text in (*e.mistakes, *e.hints):
+    for text in e.mistakes:
         assert re.match(r"[^A-Za-z]|[a-z]|[A-Z](?![a-z])", text), f"begins with a capital that is no symbol: {text}"
         assert re.search(r"[^.\s][.?]$|\.\.\.$", text), f"is not finished: {text}"
         assert len(text) <= 130

@@ -113,5 +113,5 @@ def test_every_exercise_is_asked_for_in_one_notebook_and_announced() -> None:
         number = int(source.stem[:2])
         announced = re.findall(rf"^# ### Exercise {number}\.(\d) · .+ \((easy|medium|hard), \d+ minutes\)$", text, re.MULTILINE)
         assert [int(n) for n, _ in announced] == list(range(1, text.count("### BEGIN SOLUTION") + 1))
-        for name in re.findall(r'^check\("(\w+)"', text, re.MULTILINE):
-            assert f'hint("{name}")' in text
+        steps = re.findall(r"^# <details><summary>Hint (\d) of 2</summary>\n#\n# \S.+\n#\n# </details>$", text, re.MULTILINE)
+        assert steps == ["1", "2"] * len(announced), "each exercise has hints in two steps, folded"

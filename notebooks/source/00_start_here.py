@@ -158,8 +158,8 @@ if results_path:
 # | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
 #
-# Notebooks 01 to 04 have exercises. `check(...)` says at once whether your answer is right, and if not, which mistake it looks like; `hint(...)` helps one step
-# at a time. The [solutions](solutions) are notebooks too.
+# Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
+# like. The [solutions](solutions) are notebooks too.
 #
 # ## Notation
 #

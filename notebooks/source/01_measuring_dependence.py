@@ -30,7 +30,7 @@ import math
 import pandas as pd
 import torch
 
-from lautum_utils.checks import check, hint
+from lautum_utils.checks import check
 from lautum_utils.information import (
     entropy,
     gaussian_lautum_information,
@@ -94,7 +94,19 @@ print(f"1 nat = {1 / math.log(2):.4f} bits, 1 bit = {math.log(2):.4f} nats")
 # ### Exercise 1.1 · Entropy in bits (easy, 5 minutes)
 #
 # Write `entropy_bits(p)`: a tensor `p` of shape (a,) holding probabilities, some of them 0, to a tensor without axes. Use torch operations
-# only, not `entropy`. Stuck? `hint("entropy_bits")` in a new cell, one step at a time.
+# only, not `entropy`.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# The surprise of a value is $-\log_2$ of its probability; entropy is the mean surprise.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# $0\log 0$ counts as 0: `torch.where(p > 0, ..., 0)`, or `torch.special.entr(p)`, which works in nats.
+#
+# </details>
 
 
 # %%
@@ -180,7 +192,18 @@ for name, value in (("I", mutual_information(joint)), ("L", lautum_information(j
 # ### Exercise 1.2 · Lautum information (easy, 5 minutes)
 #
 # Write `lautum(joint)`: a joint of shape (a, b) without zeros to a tensor without axes, in nats. Build the product of the marginals yourself.
-# Stuck? `hint("lautum")` in a new cell, one step at a time.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# The marginals are `joint.sum(1, keepdim=True)` and `joint.sum(0, keepdim=True)`; multiplied, they give the product.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# $D(p\|q)$ is the sum of `p * (p / q).log()`. Here `p` is the product and `q` the joint.
+#
+# </details>
 
 
 # %%
@@ -277,7 +300,19 @@ report("data processing: how far L ever rises", (lautum_information(garbled) - f
 # ### Exercise 1.3 · The Z-channel (easy, 5 minutes)
 #
 # Write `z_channel(input_one, crossover)`: two floats, the probability of input 1 and that of reading it as 0, to the joint of shape (2, 2), float64, inputs in rows, outputs in
-# columns. Stuck? `hint("z_channel")` in a new cell, one step at a time.
+# columns.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# First write down the two rows $P(y|x)$: input 0 gives (1, 0), input 1 gives (crossover, 1 - crossover).
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# $P(x, y) = P(x)P(y|x)$: the first row times `1 - input_one`, the second times `input_one`.
+#
+# </details>
 
 
 # %%
@@ -501,7 +536,18 @@ figure
 # ### Exercise 1.4 · Less Lautum (medium, 10 minutes)
 #
 # Write `less_lautum()`: no arguments; it returns a joint of shape (2, 2), float64, with $L < I$. Hunt with the sliders, by random search, or by the sign of $S$.
-# Stuck? `hint("less_lautum")` in a new cell, one step at a time.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Draw 2 x 2 tables at random, normalise them, and compare `mutual_information` with `lautum_information`.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# About one in five draws of `torch.distributions.Dirichlet(torch.full((4,), 0.5))` will do (as float64, reshaped to 2 x 2).
+#
+# </details>
 #
 # **Predict:** among random 2 x 2 joints, how many have $L < I$, and what do these have in common? (The answer is below the exercise.)
 

@@ -32,7 +32,7 @@ from functools import lru_cache
 import torch
 from IPython.display import display
 
-from lautum_utils.checks import check, hint
+from lautum_utils.checks import check
 from lautum_utils.finite_world import FiniteWorld
 from lautum_utils.information import entropy, kl_divergence, lautum_information, mutual_information
 from lautum_utils.playground import Explorer
@@ -90,7 +90,19 @@ print(f"training loss {learned.train_loss:.4f} nats, test loss {learned.test_los
 # ### Exercise 2.1 · The Gibbs learner (easy, 5 minutes)
 #
 # Our learner is a *Gibbs* learner: $P(w|s) \propto \text{prior}(w)\, e^{-\gamma\, \hat\ell(w, s)}$, where $\hat\ell(w,s)$ is the mean loss of $w$ on the dataset. Write `gibbs_posterior(losses, prior, gamma)`:
-# `losses` (w,) and `prior` (w,) in, $P(w|s)$ (w,) out. Stuck? `hint("gibbs_posterior")` in a new cell, one step at a time.
+# `losses` (w,) and `prior` (w,) in, $P(w|s)$ (w,) out.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# $P(w|s)$ is proportional to `prior * torch.exp(-gamma * losses)`.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# Divide by the sum; or `torch.softmax(prior.log() - gamma * losses, 0)`.
+#
+# </details>
 
 
 # %%
@@ -144,7 +156,19 @@ figure
 #
 # ### Exercise 2.2 · Train and test loss (easy, 5 minutes)
 #
-# Write `train_and_test_loss(joint, losses)`: `joint` (w, z) is $P(w, z)$ and `losses` (w, z) the table; return a tensor of the two numbers. Stuck? `hint("train_and_test_loss")`.
+# Write `train_and_test_loss(joint, losses)`: `joint` (w, z) is $P(w, z)$ and `losses` (w, z) the table; return a tensor of the two numbers.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Both are the same table of losses, weighted differently.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# `joint.sum(1, keepdim=True)` is $P_W$ and `joint.sum(0, keepdim=True)` is $P_Z$; at the end `torch.stack((train, test))`.
+#
+# </details>
 
 
 # %%
@@ -198,7 +222,19 @@ report("train = H(Y|X) - I(W;Y|X) + KL", "the same, from train_terms()", "chain 
 # %% [markdown]
 # ### Exercise 2.3 · What the labels tell, given the inputs (medium, 10 minutes)
 #
-# Write `conditional_mutual_information(joint)`: `joint` (w, x, y) is $P(w,x,y)$; return $I(W;Y|X)$ in nats. Stuck? `hint("conditional_mutual_information")`.
+# Write `conditional_mutual_information(joint)`: `joint` (w, x, y) is $P(w,x,y)$; return $I(W;Y|X)$ in nats.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# For each $x$ there is a joint $P(w, y|x)$; average its mutual information over $x$.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# Or the chain rule: $I(W;(X,Y)) - I(W;X)$, with `joint.flatten(1)` and `joint.sum(2)`.
+#
+# </details>
 
 
 # %%
@@ -247,7 +283,19 @@ print(f"R is negative in {negative} of {worlds} random worlds")
 # %% [markdown]
 # ### Exercise 2.4 · The remainder (medium, 10 minutes)
 #
-# Write `remainder(joint, hypotheses)`: both (w, x, y); return $R$. Stuck? `hint("remainder")`.
+# Write `remainder(joint, hypotheses)`: both (w, x, y); return $R$.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# $R$ is the mean of $\log\frac{p(y|x,w)}{f_w(y|x)}$ under the product $P_W P_{XY}$.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# $p(y|x,w)$ is `joint / joint.sum(2, keepdim=True)`; the product is `joint.sum((1, 2))[:, None, None] * joint.sum(0)`.
+#
+# </details>
 
 
 # %%

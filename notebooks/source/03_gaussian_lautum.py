@@ -32,7 +32,7 @@ import pandas as pd
 import torch
 from torch.distributions import MultivariateNormal
 
-from lautum_utils.checks import check, hint
+from lautum_utils.checks import check
 from lautum_utils.information import (
     canonical_correlations,
     gaussian_lautum_information,
@@ -65,22 +65,22 @@ def trace_of(matrices):
 # %% [markdown]
 # ## The closed form
 #
-# Let $x$ (the first `dim_x` axes) and $y$ be jointly Gaussian with covariance $S$ (`joint`). The product of the marginals is Gaussian too, with covariance
-# $P$ (`product`): $S$ without its off-diagonal blocks.
+# Let $x$ (the first `dim_x` axes) and $y$ be jointly Gaussian with covariance $\Sigma$ (`joint`). The product of the marginals is Gaussian too, with covariance
+# $\Sigma_\times$ (`product`): $\Sigma$ without its off-diagonal blocks.
 #
-# $$S = \begin{pmatrix} S_x & S_{xy} \\ S_{yx} & S_y \end{pmatrix}, \qquad P = \begin{pmatrix} S_x & 0 \\ 0 & S_y \end{pmatrix}, \qquad
+# $$\Sigma = \begin{pmatrix} \Sigma_x & \Sigma_{xy} \\ \Sigma_{yx} & \Sigma_y \end{pmatrix}, \qquad \Sigma_\times = \begin{pmatrix} \Sigma_x & 0 \\ 0 & \Sigma_y \end{pmatrix}, \qquad
 # D(N_A \,\|\, N_B) = \tfrac12 \left[ \operatorname{tr}(B^{-1}A) - d + \log\det B - \log\det A \right]$$
 #
-# for two centred Gaussians in $d$ dimensions. So $L = D(N_P\|N_S)$ and $I = D(N_S\|N_P)$. With $K = S_x^{-1} S_{xy} S_y^{-1} S_{yx}$ (`k_matrix`):
+# for two centred Gaussians in $d$ dimensions. So $L = D(N_{\Sigma_\times}\|N_\Sigma)$ and $I = D(N_\Sigma\|N_{\Sigma_\times})$. With $K = \Sigma_x^{-1} \Sigma_{xy} \Sigma_y^{-1} \Sigma_{yx}$ (`k_matrix`):
 #
-# 1. **Determinant.** The Schur complement of $S_y$ is $S_x - S_{xy}S_y^{-1}S_{yx} = S_x(I-K)$, so $\log\det S - \log\det P = \log\det(I-K)$.
-# 2. **Trace.** The $x$ block of $S^{-1}$ is the inverse of that complement; times $S_x$ it has trace $\operatorname{tr}(I-K)^{-1}$. The $y$ block is alike, with
-#    a matrix that has the same non-zero eigenvalues. So $\operatorname{tr}(S^{-1}P) - d = 2\operatorname{tr}\left((I-K)^{-1} - I\right)$.
-# 3. **The other trace** is $\operatorname{tr}(P^{-1}S) = d$: the diagonal blocks of $P^{-1}S$ are identities.
+# 1. **Determinant.** The Schur complement of $\Sigma_y$ is $\Sigma_x - \Sigma_{xy}\Sigma_y^{-1}\Sigma_{yx} = \Sigma_x(I-K)$, so $\log\det \Sigma - \log\det \Sigma_\times = \log\det(I-K)$.
+# 2. **Trace.** The $x$ block of $\Sigma^{-1}$ is the inverse of that complement; times $\Sigma_x$ it has trace $\operatorname{tr}(I-K)^{-1}$. The $y$ block is alike, with
+#    a matrix that has the same non-zero eigenvalues. So $\operatorname{tr}(\Sigma^{-1}\Sigma_\times) - d = 2\operatorname{tr}\left((I-K)^{-1} - I\right)$.
+# 3. **The other trace** is $\operatorname{tr}(\Sigma_\times^{-1}\Sigma) = d$: the diagonal blocks of $\Sigma_\times^{-1}\Sigma$ are identities.
 #
 # $$L = \operatorname{tr}\left((I-K)^{-1} - I\right) + \tfrac12\log\det(I-K), \qquad I = -\tfrac12\log\det(I-K).$$
 #
-# (Inside a determinant or a trace $I$ is the identity.) Each step on random covariances, the last three against the divergence that torch computes:
+# (Next to a matrix, $I$ is the identity.) Each step on random covariances, the last three against the divergence that torch computes:
 
 # %%
 d_x, d_y = dims
@@ -102,9 +102,9 @@ def divergence(a, b):
     return torch.distributions.kl_divergence(MultivariateNormal(zero, a), MultivariateNormal(zero, b))
 
 
-compare("1. log det S - log det P = log det(I - K)", torch.logdet(joint) - torch.logdet(product), log_det)
-compare("2. tr(S^-1 P) - d = 2 tr((I - K)^-1 - I)", trace_of(torch.linalg.solve(joint, product)) - d_x - d_y, 2 * trace)
-compare("3. tr(P^-1 S) = d", trace_of(torch.linalg.solve(product, joint)), torch.full_like(trace, d_x + d_y))
+compare("1. log det joint - log det product = log det(I - K)", torch.logdet(joint) - torch.logdet(product), log_det)
+compare("2. tr(joint^-1 product) - d = 2 tr((I - K)^-1 - I)", trace_of(torch.linalg.solve(joint, product)) - d_x - d_y, 2 * trace)
+compare("3. tr(product^-1 joint) = d", trace_of(torch.linalg.solve(product, joint)), torch.full_like(trace, d_x + d_y))
 compare("L = D(product || joint)", trace + log_det / 2, divergence(product, joint))
 compare("I = D(joint || product)", -log_det / 2, divergence(joint, product))
 compare("gaussian_lautum_information", gaussian_lautum_information(joint, d_x), divergence(product, joint))
@@ -112,8 +112,19 @@ compare("gaussian_lautum_information", gaussian_lautum_information(joint, d_x), 
 # %% [markdown]
 # ### Exercise 3.1 · L from a covariance (medium, 10 minutes)
 #
-# The value in nats of one covariance `cov` of shape `(d, d)`, whose first `dim_x` axes are $x$. Stuck? `hint("lautum_from_covariance")` in a new cell, one
-# step at a time.
+# The value in nats of one covariance `cov` of shape `(d, d)`, whose first `dim_x` axes are $x$.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Cut `cov` into $\Sigma_x$, $\Sigma_{xy}$ and $\Sigma_y$. `torch.linalg.solve(a, b)` is $a^{-1}b$.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# $L = \tfrac12\log\det(I-K) + \operatorname{tr}\left((I-K)^{-1} - I\right)$; `torch.linalg.slogdet` gives the logarithm of a determinant.
+#
+# </details>
 
 
 # %%
@@ -131,7 +142,7 @@ check("lautum_from_covariance", lautum_from_covariance)
 # %% [markdown]
 # ## Canonical correlations: a sum over pairs
 #
-# Let $\rho_i$ (`rho`) be the singular values of $S_x^{-1/2} S_{xy} S_y^{-1/2}$: the *canonical correlations*, at most $\min(d_x, d_y)$ of them. The eigenvalues of
+# Let $\rho_i$ (`rho`) be the singular values of $\Sigma_x^{-1/2} \Sigma_{xy} \Sigma_y^{-1/2}$: the *canonical correlations*, at most $\min(d_x, d_y)$ of them. The eigenvalues of
 # $K$ are $t_i = \rho_i^2$ and zeros, so determinant and trace fall apart:
 #
 # $$I = \sum_i -\tfrac12\log(1-t_i), \qquad L = \sum_i \tfrac12\log(1-t_i) + \frac{t_i}{1-t_i}, \qquad I + L = \sum_i \frac{t_i}{1-t_i}.$$
@@ -141,7 +152,19 @@ check("lautum_from_covariance", lautum_from_covariance)
 #
 # ### Exercise 3.2 · L from correlations (easy, 5 minutes)
 #
-# `rho` of shape `(r,)`; a value in nats. Stuck? `hint("lautum_from_correlations")` in a new cell.
+# `rho` of shape `(r,)`; a value in nats.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# $L$ is a sum over the correlations, each with its $t = \rho^2$.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# Each adds $\tfrac12\log(1-t) + t/(1-t)$.
+#
+# </details>
 
 
 # %%
@@ -224,7 +247,7 @@ figure
 # on *what* is shared. We try two budgets:
 #
 # - $t_1 + t_2$ fixed (and no $t$ above 0.99). Both slopes grow with $t$, so both $I$ and $L$ feed the stronger pair, $L$ faster.
-# - $s_1 + s_2$ fixed, with $s = t/(1-t)$ the ratio of signal to noise: for a linear feature $a_i x_i$ plus noise of variance 1, $s_i = a_i^2$ is a squared weight. Here
+# - $s_1 + s_2$ fixed, with $s = t/(1-t)$ the ratio of signal to noise: for a linear feature $c_i x_i$ plus noise, both $x_i$ and noise of variance 1, $s_i = c_i^2$ is a squared weight. Here
 #   $dL/ds = (1+t)/2$ and $dI/ds = (1-t)/2$ (derived here). They add up to 1, since $I + L = \sum s_i$.
 #
 # **Predict:** under the second budget $I + L$ cannot change. Where does the ascent of $L$ end, and where that of $I$?
@@ -307,8 +330,8 @@ for name in "LI":
 # ## A ridge is noise
 #
 # From here on the pair is called as in training: a representation $z$ of $k$ dimensions, first, and inputs $x$ of $r$ dimensions. If $z$ is a deterministic linear function of $x$,
-# its correlations are 1 and $L$ is infinite. The usual remedy is a *ridge*: add $\varepsilon\, m$ to the diagonal of $S_z$, with $\varepsilon$ (`ridge`) a fraction and $m$ the mean variance of $z$.
-# This is no trick: independent noise $e \sim N(0, \varepsilon m I)$ has $\operatorname{cov}(z+e) = S_z + \varepsilon m I$ and $\operatorname{cov}(z+e, x) = S_{zx}$, so the ridge *is* noise on $z$.
+# its correlations are 1 and $L$ is infinite. The usual remedy is a *ridge*: add $\varepsilon\, m$ to the diagonal of $\Sigma_z$, with $\varepsilon$ (`ridge`) a fraction and $m$ the mean variance of $z$.
+# This is no trick: independent noise $e \sim N(0, \varepsilon m I)$ has $\operatorname{cov}(z+e) = \Sigma_z + \varepsilon m I$ and $\operatorname{cov}(z+e, x) = \Sigma_{zx}$, so the ridge *is* noise on $z$.
 #
 # It also sets a bound. A direction in which $z$ has variance $v$ has at most $v$ to be explained by $x$, out of $v + \varepsilon m$:
 #
@@ -319,7 +342,19 @@ for name in "LI":
 #
 # ### Exercise 3.3 · Noise on z (easy, 5 minutes)
 #
-# From `cov` of shape `(d, d)`, whose first `dim_z` axes are $z$, the covariance of $(z + e, x)$. Stuck? `hint("add_noise")` in a new cell.
+# From `cov` of shape `(d, d)`, whose first `dim_z` axes are $z$, the covariance of $(z + e, x)$.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Independent noise on $z$ changes only the variances of $z$: the first `dim_z` entries of the diagonal.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# What is added there is `ridge * cov.diagonal()[:dim_z].mean()`. Work on `cov.clone()`.
+#
+# </details>
 
 
 # %%
@@ -401,7 +436,19 @@ figure
 #
 # ### Exercise 3.4 · The covariance of samples (easy, 5 minutes)
 #
-# From `samples` of shape `(n, d)`, the unbiased covariance of shape `(d, d)`. Stuck? `hint("sample_covariance")` in a new cell.
+# From `samples` of shape `(n, d)`, the unbiased covariance of shape `(d, d)`.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Rows are samples: subtract `samples.mean(0)`.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# `centred.mT @ centred / (n - 1)`.
+#
+# </details>
 
 
 # %%
@@ -510,7 +557,7 @@ cures = {
     "ridge, equal variances": ("ridge ε", ridges),
     "ridge, loud signal": ("ridge ε", [{"loudness": 1.0} | e for e in ridges]),
 }
-margins = {"left": 0.06, "right": 0.99, "bottom": 0.14, "top": 0.82, "wspace": 0.08}
+margins = {"left": 0.075, "right": 0.99, "bottom": 0.14, "top": 0.82, "wspace": 0.08}
 figure, axes = new_figure(10, 3.7, 4, layout="none", sharey=True, gridspec_kw=margins)
 for ax, (title, (label, settings)) in zip(axes, cures.items()):
     places = range(len(settings))
@@ -687,7 +734,7 @@ if results_path:
     save_results([{"name": k, "difference": v} for k, v in differences.items()], results_path)
 
 # %% [markdown]
-# Parabola, cross and ring have zero correlation: the Gaussian value is 0 while $z$ and $x$ depend on each other. For two clusters, $I$ comes out too large (the true one cannot exceed $\log 2 = 0.69$ by much)
+# Parabola, cross and ring have zero correlation: the Gaussian value is 0 while $x$ and $y$ depend on each other. For two clusters, $I$ comes out too large (the true one cannot exceed $\log 2 = 0.69$: all that $x$ and $y$ share is the cluster)
 # and $L$ too small. Two percent of correlated outliers make both too large. And a monotone map of one variable ($y^3$, $e^y$) moves the Gaussian value, though nothing is lost: the true $I$ and $L$ are those of the line.
 #
 # ## What we saw, at the default parameters
@@ -695,7 +742,7 @@ if results_path:
 # - $L$ and $I$ of Gaussian vectors follow from the divergence in three steps, and depend on the canonical correlations only; $\rho = 0.6$ gives $L = 0.3394$ and $I = 0.2231$.
 # - $L \ge I$, and $L$ is steeper: at correlations 0.9 and 0.6, the stronger pair gets 94 % of the gradient of $L$ in $t$, and 77 % of that of $I$.
 # - With a fixed sum of $t/(1-t)$, climbing $L$ ends with one pair holding everything, climbing $I$ with two equal pairs.
-# - A ridge on $S_z$ is noise on $z$, exactly. It caps $\rho^2$, and the quiet directions of $z$ most.
+# - A ridge on $\Sigma_z$ is noise on $z$, exactly. It caps $\rho^2$, and the quiet directions of $z$ most.
 # - From samples, independent vectors look dependent: $\sum\rho^2$ averages $kr/(n-1)$. At $n=256$, $k=64$, $r=784$ all 64 sample correlations are 1. More samples and fewer components help; a ridge alone makes the
 #   estimate finite, not right.
 # - Off the Gaussian, the value can be 0 where the true $L$ is 2.53 nats (parabola), and 0.42 where it is 0.19 (outliers).

@@ -168,7 +168,18 @@ print(f"in float32, the inverses are off by more than 10 times as much as Choles
 # ### Exercise 4.1 · Whiten (easy, 10 minutes)
 #
 # `whiten(inputs, n_components)` takes inputs $(n, d)$ and returns $(n, r)$: centred, projected on the components with the largest variance, each scaled to variance 1. Signs and order are free.
-# Stuck? `hint("whiten")` in a new cell (`from lautum_utils.checks import hint`), one step at a time.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# The directions are eigenvectors of the sample covariance, the variances its eigenvalues: `torch.linalg.eigh`.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# `centred @ directions[:, -n_components:] / variance[-n_components:] ** 0.5`.
+#
+# </details>
 
 
 # %%
@@ -224,7 +235,18 @@ for name, inputs in ((f"all {d}", x_batch), (f"{n_components}", u)):
 #
 # `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient. The cell after it,
 # collapsed, holds our version 4 and compares it with `LautumRegularizer`. So once the check says "right", you have written the regularizer of this suite yourself.
-# Stuck? `hint("lautum_penalty")` in a new cell, one step at a time.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Put `z` and `u` side by side, take the sample covariance, add the noise to the block of $z$: the rest is version 2.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# `torch.cov` takes samples in columns. The noise on each coordinate of $z$ is `ridge * z.var(0).mean()`.
+#
+# </details>
 
 
 # %%
@@ -647,7 +669,18 @@ figure
 # ### Exercise 4.3 · The loss of a step (easy, 5 minutes)
 #
 # `training_loss(logits, labels, lautum, strength)` takes `logits` $(n, c)$ and `labels` $(n,)$ of the source, the value `lautum` (a scalar) and its weight, and returns what is minimised.
-# Stuck? `hint("training_loss")` in a new cell.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# `torch.nn.functional.cross_entropy(logits, labels)` is the mean over the batch.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# The optimizer makes the loss *small*; we want the Lautum information *large*.
+#
+# </details>
 #
 # **3. Too much weight, and 4. the wrong layer.** The real training loop, digits to letters, 60 steps: cross-entropy on digits less `strength` times $L$ on letters, of the 64 features or of the 10 logits.
 # **Predict:** at an absurd weight of 100, is the source accuracy at chance?
