@@ -324,7 +324,7 @@ check("remainder", remainder)
 # %% jupyter={"source_hidden": true}
 # This cell draws: a waterfall of terms for the training and for the test loss, and the generalization gap beside them.
 OUTSIDE = torch.tensor([[0.05, 0.55], [0.3, 0.0], [0.1, 0.0]], dtype=torch.float64, device="cpu")  # another rule, other inputs
-N_SOURCE = 4
+N_SOURCE = 3
 
 
 @lru_cache(maxsize=512)
@@ -349,23 +349,16 @@ def waterfall(ax, terms, loss, first):
         width=0.75,
     )
     ax.hlines(ends, [place - 0.37 for place in places[:-1]], [place + 1.37 for place in places[:-1]], color="0.3", linewidth=0.8)
-    for place, (start, value), bar in zip(places, bars, drawn):
+    for (_, value), bar in zip(bars, drawn):
         bar.set_hatch("//" if value < 0 else "")
-        ax.text(
-            place,
-            max(start, start + value) + 0.01,
-            f"{value:+.2f}" if place < places[-1] else f"{loss:.2f}",
-            ha="center",
-            va="bottom",
-            fontsize=8,
-        )
-    return places, [*(name.replace("KL(p(.|X,W)||f)", "KL") for name in terms), "loss"]
+    names = [name.replace("KL(p(.|X,W)||f)", "KL") for name in terms]
+    return places, [*(f"{name}\n{value:+.2f}" for name, value in zip(names, terms.values())), f"loss\n{loss:.2f}"]
 
 
 def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5):
     """Train and test loss on the target, term by term, and the gap between them."""
     one = transferred(n, gamma, label_noise, distance, target_weight)
-    margins = {"left": 0.055, "right": 0.99, "bottom": 0.16, "top": 0.88, "wspace": 0.12, "width_ratios": (10, 3)}
+    margins = {"left": 0.055, "right": 0.99, "bottom": 0.2, "top": 0.88, "wspace": 0.12, "width_ratios": (10, 3)}
     figure, (ax, gap) = new_figure(11, 3.5, 2, layout="none", gridspec_kw=margins)
     train = waterfall(ax, one.train_terms()["inputs"], one.train_loss, 0)
     test = waterfall(ax, one.test_terms()["inputs, minus"], one.test_loss, 5.5)
@@ -386,6 +379,7 @@ def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5)
     for one_axis in (ax, gap):
         one_axis.axhline(0, color="0.3", linewidth=1)
         one_axis.grid(axis="x", visible=False)
+        one_axis.locator_params(axis="y", nbins=4)  # every tick costs time, and a slider should answer at once
     figure.suptitle(
         f"The terms add up: train {one.train_loss:.3f}, test {one.test_loss:.3f}, gap {one.test_loss - one.train_loss:.3f} nats"
     )

@@ -185,9 +185,15 @@ compare("I from the correlations", (-torch.log1p(-t) / 2).sum(-1), mutual)
 compare("L from the correlations", (torch.log1p(-t) / 2 + t / (1 - t)).sum(-1), lautum)
 compare("I + L = sum t / (1 - t)", (t / (1 - t)).sum(-1), mutual + lautum)
 
-maps = torch.zeros_like(joint)  # a random invertible map of x, and another of y
-maps[:, :d_x, :d_x] = normal(generator, covariances, d_x, d_x) / 4 + identity
-maps[:, d_x:, d_x:] = normal(generator, covariances, d_y, d_y) / 4 + torch.eye(d_y, dtype=joint.dtype, device=joint.device)
+
+def invertible(d):
+    """A rotation, a stretch by 1/2 to 2 along each axis, a rotation: with other stretches, every invertible map is of this form."""
+    first, last = (torch.linalg.qr(normal(generator, covariances, d, d)).Q for _ in range(2))
+    return last * torch.linspace(0.5, 2, d, dtype=torch.float64) @ first
+
+
+maps = torch.zeros_like(joint)  # a map of x, and another of y
+maps[:, :d_x, :d_x], maps[:, d_x:, d_x:] = invertible(d_x), invertible(d_y)
 mapped = maps @ joint @ maps.mT
 compare("I(Ax; By) = I(x; y)", gaussian_mutual_information(mapped, d_x), mutual)
 compare("L(Ax; By) = L(x; y)", gaussian_lautum_information(mapped, d_x), lautum)
@@ -285,7 +291,7 @@ def ascend(name, budget, t, steps=200):
 
 def draw_ascent(one_correlation=0.6, other_correlation=0.5):
     margins = {"left": 0.06, "right": 0.99, "bottom": 0.23, "top": 0.82, "wspace": 0.1}
-    figure, axes = new_figure(10, 3.7, 2, layout="none", gridspec_kw=margins)
+    figure, axes = new_figure(9, 3.5, 2, layout="none", gridspec_kw=margins)
     strong, weak = sorted((one_correlation**2, other_correlation**2), reverse=True)
     for ax, budget in zip(axes, "ts"):
         for name in "LI":
@@ -399,6 +405,7 @@ ridges = torch.logspace(-3, 1, 41, dtype=torch.float64)
 t = variance / (variance + ridges[:, None] * m)
 exact = (torch.log1p(-t) / 2 + t / (1 - t)).sum(-1)
 left.plot(ridges, exact, color=STYLES[0]["color"], label="ridge on the covariance")
+generator = torch.Generator().manual_seed(seed)
 x = normal(generator, 20_000, r)
 z = x[:, :pairs] * variance.sqrt()
 for number, i in enumerate(range(0, 41, 5)):
@@ -473,6 +480,7 @@ check("sample_covariance", sample_covariance)
 
 # %% jupyter={"source_hidden": true}
 # Means over repeated draws of independent z and x, with 95 % intervals, against the two formulas.
+generator = torch.Generator().manual_seed(seed)
 sizes = [math.ceil(f * (k + r)) + 6 for f in (1, 2, 4, 8, 16, 32)]
 means = {"sum": [], "I + L": [], "L": []}
 reach = {"sum": [], "I + L": [], "L": []}
@@ -591,7 +599,7 @@ def standard_normal(n, d):
 
 def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
     margins = {"left": 0.07, "right": 0.99, "bottom": 0.15, "top": 0.82, "wspace": 0.15, "width_ratios": (2, 3)}
-    figure, (left, right) = new_figure(10, 3.6, 2, layout="none", gridspec_kw=margins)
+    figure, (left, right) = new_figure(9, 3.4, 2, layout="none", gridspec_kw=margins)
     x, z = standard_normal(samples, dimensions)
     z = z.clone()
     z[..., 0] = correlation * x[..., 0] + math.sqrt(1 - correlation**2) * z[..., 0]
