@@ -16,6 +16,8 @@ from lautum_utils.checks import EXERCISES, Report
 from lautum_utils.playground import Explorer
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+# Notebook 04 compares algorithms on covariances of real images, of condition numbers up to 1e5.
+LIMITS = {"04_the_regularizer": 1e-9}
 SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if build.has_solutions(p)]
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -49,7 +51,7 @@ def test_solutions_pass_every_check_and_every_identity_holds(solved: tuple[Path,
     assert len(reports) == source.read_text().count("### BEGIN SOLUTION")
     assert 2 <= len(reports) <= 5
     assert names["differences"]
-    assert max(names["differences"].values()) < 1e-12, names["differences"]
+    assert max(names["differences"].values()) < LIMITS.get(source.stem, 1e-12), names["differences"]
 
 
 def extremes(control: Any) -> list[Any]:

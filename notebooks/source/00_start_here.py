@@ -20,7 +20,12 @@
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 3  # networks for each setting; an interval needs 2 or more
 steps = 100  # of pre-training on the source
-strengths = [0.0, 1e-4, 1e-3, 1e-2]  # regularization weights; 0 is standard transfer and has to be there
+strengths = [
+    0.0,
+    1e-4,
+    1e-3,
+    1e-2,
+]  # regularization weights; 0 is standard transfer and has to be there
 shift = "label_part_swap"  # how source and target differ
 severities = [0.0, 0.5, 1.0]  # how strongly, from 0 to 1; the last one is used for the main figure
 labels = 200  # labelled target samples
@@ -42,7 +47,9 @@ from lautum_utils.playground import Playground
 from lautum_utils.plots import accuracy_against_strength, gains, show_domains, verdict
 from lautum_utils.training import Experiment
 
-print(f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}")
+print(
+    f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
+)
 print(f"networks train on: {training.resolve_device(device)}")
 
 # %% [markdown]
@@ -77,7 +84,8 @@ print(f"L = {gaussian_lautum_information(covariance, 1):.4f} nats")
 # %%
 task = load_transfer_task("digits", "letters", shift, severities[-1], seed=0)
 show_domains(
-    {"source": task.source, "target": task.test}, title=f"The same kind of image, two questions (severity {severities[-1]:g})"
+    {"source": task.source, "target": task.test},
+    title=f"The same kind of image, two questions (severity {severities[-1]:g})",
 )
 
 # %% [markdown]
@@ -94,7 +102,10 @@ by_strength = {s: [r for r in results if r.experiment.strength == s] for s in st
 best = training.choose_strength(results)
 accuracy_against_strength(
     {f"linear probe, {labels} labels": results},
-    "Frozen features: " + verdict(by_strength[best or max(strengths)], by_strength[0.0], f"weight {best or max(strengths):g}"),
+    "Frozen features: "
+    + verdict(
+        by_strength[best or max(strengths)], by_strength[0.0], f"weight {best or max(strengths):g}"
+    ),
 )
 
 # %%
@@ -109,7 +120,14 @@ print(f"weight chosen on validation data: {best:g}")
 # The first run takes a few seconds; **Stop** ends it. (Here only the two sliders are shown; notebook 06 has all the controls.)
 
 # %%
-playground = Playground(("severity", "strength"), shift=shift, labels=labels, steps=steps, seeds=min(seeds, 8), device=device)
+playground = Playground(
+    ("severity", "strength"),
+    shift=shift,
+    labels=labels,
+    steps=steps,
+    seeds=min(seeds, 8),
+    device=device,
+)
 playground
 
 # %% [markdown]
@@ -119,7 +137,12 @@ playground
 
 # %%
 chosen = best or max(strengths)
-sweep = [training.replace(base, strength=s, seed=i, severity=v) for v in severities for s in (0.0, chosen) for i in range(seeds)]
+sweep = [
+    training.replace(base, strength=s, seed=i, severity=v)
+    for v in severities
+    for s in (0.0, chosen)
+    for i in range(seeds)
+]
 swept = training.run(sweep, device)
 by_severity = {
     v: training.paired_difference(
@@ -129,12 +152,15 @@ by_severity = {
     for v in severities
 }
 gains(
-    {f"severity {v:g}": gain for v, gain in by_severity.items()}, f"What weight {chosen:g} gains, by how far the tasks are apart"
+    {f"severity {v:g}": gain for v, gain in by_severity.items()},
+    f"What weight {chosen:g} gains, by how far the tasks are apart",
 )
 
 # %%
 for v, gain in by_severity.items():
-    print(f"severity {v:g}: {100 * gain.mean:+.1f} points, 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}")
+    print(
+        f"severity {v:g}: {100 * gain.mean:+.1f} points, 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+    )
 
 # %%
 if results_path:

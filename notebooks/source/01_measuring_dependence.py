@@ -55,14 +55,18 @@ def random_joints(n, *shape):
     """n joints (n, *shape) from Dirichlet(halves / 2): sums of `halves` squared normals, normalised."""
     generator = torch.Generator().manual_seed(seed)
     size = (halves, n, math.prod(shape))
-    weights = torch.randn(size, generator=generator, dtype=torch.float64, device="cpu").square().sum(0)
+    weights = (
+        torch.randn(size, generator=generator, dtype=torch.float64, device="cpu").square().sum(0)
+    )
     return (weights / weights.sum(-1, keepdim=True)).reshape(n, *shape)
 
 
 def report(name, difference):
     """Keep the largest absolute difference of an identity and say whether it is rounding."""
     differences[name] = difference.abs().max().item()
-    print(f"{name}: largest difference {differences[name]:.0e}, < 1e-12: {differences[name] < 1e-12}")
+    print(
+        f"{name}: largest difference {differences[name]:.0e}, < 1e-12: {differences[name] < 1e-12}"
+    )
 
 
 # %% [markdown]
@@ -83,7 +87,9 @@ examples = {
     "a certain outcome": vector(1, 0),
     f"a coin with heads {crossover:g}": vector(crossover, 1 - crossover),
     "a fair coin": vector(0.5, 0.5),
-    f"{alphabet_size} equal letters": torch.full((alphabet_size,), 1 / alphabet_size, dtype=torch.float64, device="cpu"),
+    f"{alphabet_size} equal letters": torch.full(
+        (alphabet_size,), 1 / alphabet_size, dtype=torch.float64, device="cpu"
+    ),
 }
 for name, p in examples.items():
     nats = entropy(p).item()
@@ -142,7 +148,10 @@ figure, axes = new_figure(9, 3.4, 2, sharey=True)
 for ax, (name, q) in zip(axes, candidates.items()):
     ax.bar(range(8), p.tolist(), color="0.75", label="p")
     ax.plot(range(8), q.tolist(), label="q", **STYLES[1])
-    ax.set_title(f"{name}: D(p‖q) = {kl_divergence(p, q):.2f}, D(q‖p) = {kl_divergence(q, p):.2f} nats", fontsize=10)
+    ax.set_title(
+        f"{name}: D(p‖q) = {kl_divergence(p, q):.2f}, D(q‖p) = {kl_divergence(q, p):.2f} nats",
+        fontsize=10,
+    )
     ax.set_xlabel("letter")
     ax.legend(frameon=False)
 axes[0].set_ylabel("probability")
@@ -182,7 +191,11 @@ joint = vector([0.4, 0.1], [0.1, 0.4])
 product, of_i, of_l = terms(joint)
 columns = {"joint": joint, "product": product, "term of I": of_i, "term of L": of_l}
 cells = pd.MultiIndex.from_product([[0, 1], [0, 1]], names=["a", "b"])
-print(pd.DataFrame({name: values.flatten().tolist() for name, values in columns.items()}, index=cells).round(4).to_string())
+print(
+    pd.DataFrame({name: values.flatten().tolist() for name, values in columns.items()}, index=cells)
+    .round(4)
+    .to_string()
+)
 for name, value in (("I", mutual_information(joint)), ("L", lautum_information(joint))):
     print(f"{name} = {value:.4f} nats = {value / math.log(2):.4f} bits")
 
@@ -239,9 +252,14 @@ report("terms of I sum to I", of_i.sum((1, 2)) - values_i)
 report("terms of L sum to L", of_l.sum((1, 2)) - values_l)
 report("L of independent variables is 0", lautum_information(product))
 report("L is symmetric", values_l - lautum_information(joints.mT))
-report("I is H(A) + H(B) - H(A,B)", entropy(joints.sum(2)) + entropy(joints.sum(1)) - entropy(joints.flatten(1)) - values_i)
+report(
+    "I is H(A) + H(B) - H(A,B)",
+    entropy(joints.sum(2)) + entropy(joints.sum(1)) - entropy(joints.flatten(1)) - values_i,
+)
 positive = bool((values_i > 0).all() & (values_l > 0).all())
-print(f"{n_joints} joints of {alphabet_size} x {alphabet_size + 1}: I and L above 0 in all: {positive}")
+print(
+    f"{n_joints} joints of {alphabet_size} x {alphabet_size + 1}: I and L above 0 in all: {positive}"
+)
 
 holed = joints.clone()
 holed[:, 0, 0] = 0
@@ -271,7 +289,9 @@ print(
 # and summed over $(w, y)$: $L(W;Y) \le L(W;X)$. The same with $p$ and $q$ exchanged for $I$.
 
 # %%
-joints = random_joints(n_joints, alphabet_size, alphabet_size, alphabet_size)  # axes: joint, w, x, y
+joints = random_joints(
+    n_joints, alphabet_size, alphabet_size, alphabet_size
+)  # axes: joint, w, x, y
 p_w, p_xy = joints.sum((2, 3), keepdim=True), joints.sum(1, keepdim=True)
 p_x, p_wx = joints.sum((1, 3), keepdim=True), joints.sum(3, keepdim=True)
 log_ratio = ((joints / p_wx) / (p_xy / p_x)).log()
@@ -282,11 +302,17 @@ first_i, first_l = mutual_information(p_wx[..., 0]), lautum_information(p_wx[...
 report("chain rule of I", whole_i - first_i - conditional_i)
 report("chain rule of L", whole_l - first_l - conditional_l)
 wrong = -(p_wx * p_xy / p_x * log_ratio).sum((1, 2, 3))
-print(f"with the weights P(w,x) the chain rule of L is off by up to {(whole_l - first_l - wrong).abs().max():.1f} nats")
+print(
+    f"with the weights P(w,x) the chain rule of L is off by up to {(whole_l - first_l - wrong).abs().max():.1f} nats"
+)
 
 garbled = p_wx[..., 0] @ (p_xy / p_x)[:, 0]
-report("data processing: how far I ever rises", (mutual_information(garbled) - first_i).clamp_min(0))
-report("data processing: how far L ever rises", (lautum_information(garbled) - first_l).clamp_min(0))
+report(
+    "data processing: how far I ever rises", (mutual_information(garbled) - first_i).clamp_min(0)
+)
+report(
+    "data processing: how far L ever rises", (lautum_information(garbled) - first_l).clamp_min(0)
+)
 
 # %% [markdown]
 # ## Channels: where does the value come from?
@@ -364,27 +390,59 @@ def draw_cells(joint, name, rows, columns):
     total_i, total_l = of_i.sum().item(), of_l.sum().item()
     sign = ">" if total_l > total_i else "<"
     verdict = (
-        f"L = {number(total_l)} {sign} I = {number(total_i)}" if abs(total_l - total_i) > 1e-9 else f"L = I = {number(total_i)}"
+        f"L = {number(total_l)} {sign} I = {number(total_i)}"
+        if abs(total_l - total_i) > 1e-9
+        else f"L = I = {number(total_i)}"
     )
     figure.suptitle(f"{name}: {verdict} nats")
     reach = 1.5 * max(*of_i.abs().flatten().tolist(), *of_l[of_l.isfinite()].abs().tolist(), 1e-3)
     height, width = joint.shape
-    titles = ("joint", f"terms of I (nats), sum {number(total_i)}", f"terms of L (nats), sum {number(total_l)}")
+    titles = (
+        "joint",
+        f"terms of I (nats), sum {number(total_i)}",
+        f"terms of L (nats), sum {number(total_l)}",
+    )
     # Three tables on one pair of axes: a slider answers twice as fast as with three.
     starts = [k * (width + 0.15 * width) for k in range(3)]
     for start, table, title in zip(starts, (joint, of_i, of_l), titles):
         low, high, colours = (0, 1.5, "Greys") if table is joint else (-reach, reach, "PuOr_r")
         shown = torch.where(table.isfinite(), table, 0)
-        ax.imshow(shown.tolist(), vmin=low, vmax=high, cmap=colours, extent=(start, start + width, height, 0), zorder=2)
+        ax.imshow(
+            shown.tolist(),
+            vmin=low,
+            vmax=high,
+            cmap=colours,
+            extent=(start, start + width, height, 0),
+            zorder=2,
+        )
         ax.text(start + width / 2, -0.06 * height, title, ha="center", va="bottom")
         for y, row in enumerate(table.tolist()):
             for x, value in enumerate(row):
                 left, infinite = start + x, math.isinf(value)
                 if infinite:
-                    ax.fill([left, left + 1, left + 1, left], [y, y, y + 1, y + 1], color="black", zorder=3)
-                text, colour = number(value, "" if table is joint else "+"), "white" if infinite else "black"
-                ax.text(left + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=11, zorder=5)
-        ax.vlines([start + x for x in range(width + 1)], 0, height, color="0.7", linewidth=0.8, zorder=4)
+                    ax.fill(
+                        [left, left + 1, left + 1, left],
+                        [y, y, y + 1, y + 1],
+                        color="black",
+                        zorder=3,
+                    )
+                text, colour = (
+                    number(value, "" if table is joint else "+"),
+                    "white" if infinite else "black",
+                )
+                ax.text(
+                    left + 0.5,
+                    y + 0.5,
+                    text,
+                    ha="center",
+                    va="center",
+                    color=colour,
+                    fontsize=11,
+                    zorder=5,
+                )
+        ax.vlines(
+            [start + x for x in range(width + 1)], 0, height, color="0.7", linewidth=0.8, zorder=4
+        )
         ax.hlines(range(height + 1), start, start + width, color="0.7", linewidth=0.8, zorder=4)
         for x, column in enumerate(columns):
             ax.text(start + x + 0.5, 1.04 * height, column, ha="center", va="top")
@@ -430,7 +488,10 @@ crossovers = torch.linspace(0, 1, 201, dtype=torch.float64, device="cpu")
 curves = {kind: torch.stack([channel_joint(kind, c) for c in crossovers.tolist()]) for kind in ROWS}
 symmetric = lautum_information(curves["binary symmetric"])
 inside = slice(1, -1)
-report("L of the binary symmetric channel", symmetric[inside] + (4 * crossovers * (1 - crossovers))[inside].log() / 2)
+report(
+    "L of the binary symmetric channel",
+    symmetric[inside] + (4 * crossovers * (1 - crossovers))[inside].log() / 2,
+)
 
 leaks = torch.logspace(-12, 0, 49, dtype=torch.float64, device="cpu")
 leaky = torch.stack([channel_joint("Z", crossover, leak=leak) for leak in leaks.tolist()])
@@ -444,28 +505,49 @@ report("L of the leaky Z-channel", z_l + q[hole].sum() * leaks.log() - others)
 figure, (left, right) = new_figure(10, 3.8, 2)
 for (kind, joints), style, height in zip(curves.items(), STYLES, (2.3, 2.5, 2.7)):
     values = lautum_information(joints)
-    left.plot(crossovers, mutual_information(joints), markevery=20, markerfacecolor="white", label=f"I, {kind}", **style)
+    left.plot(
+        crossovers,
+        mutual_information(joints),
+        markevery=20,
+        markerfacecolor="white",
+        label=f"I, {kind}",
+        **style,
+    )
     shown = torch.where(values.isfinite(), values, height)
     places = range(0, 201, 200) if kind == "binary symmetric" else range(0, 201, 20)
     if kind == "binary symmetric":
-        left.plot(crossovers[inside], values[inside], markevery=(19, 20), linewidth=2.5, label=f"L, {kind}", **style)
+        left.plot(
+            crossovers[inside],
+            values[inside],
+            markevery=(19, 20),
+            linewidth=2.5,
+            label=f"L, {kind}",
+            **style,
+        )
     left.plot(crossovers[list(places)], shown[list(places)], **(style | {"linestyle": "none"}))
 left.axhspan(2.15, 2.85, color="0.9")
 left.text(0.5, 2.92, "grey band: L is infinite", ha="center", fontsize=9)
 left.set_ylim(-0.05, 3.15)
-left.set_yticks([0, 0.5, 1, 1.5, 2, 2.3, 2.5, 2.7], ["0", "0.5", "1", "1.5", "2", "symmetric: ∞", "erasure: ∞", "Z: ∞"])
+left.set_yticks(
+    [0, 0.5, 1, 1.5, 2, 2.3, 2.5, 2.7],
+    ["0", "0.5", "1", "1.5", "2", "symmetric: ∞", "erasure: ∞", "Z: ∞"],
+)
 left.set_xlabel("crossover")
 left.set_ylabel("nats")
 left.legend(frameon=False, fontsize=8, loc="center", bbox_to_anchor=(0.5, 0.5))
 right.plot(leaks, z_l, markevery=4, label="L", **STYLES[1])
-right.plot(leaks, -q[hole].sum() * leaks.log(), color="0.5", linewidth=4, alpha=0.5, label="-h log(leak)")
+right.plot(
+    leaks, -q[hole].sum() * leaks.log(), color="0.5", linewidth=4, alpha=0.5, label="-h log(leak)"
+)
 right.plot(leaks, z_i, markevery=4, label="I", **STYLES[0])
 right.set_xscale("log")
 right.set_xlabel(f"leak of the Z-channel (crossover {crossover:g})")
 right.set_ylabel("nats")
 right.legend(frameon=False)
 gain = q[hole].sum().item() * math.log(10)
-figure.suptitle(f"Holes make L infinite; each tenfold smaller leak adds {gain:.2f} nats to L of the Z-channel")
+figure.suptitle(
+    f"Holes make L infinite; each tenfold smaller leak adds {gain:.2f} nats to L of the Z-channel"
+)
 figure
 
 # %% [markdown]
@@ -502,9 +584,15 @@ def chi_square(joint, power=2):
 
 for t in (0.1, 0.01, 0.001):
     joint = on_path(t)
-    value_i, value_l, half = mutual_information(joint), lautum_information(joint), chi_square(joint) / 2
+    value_i, value_l, half = (
+        mutual_information(joint),
+        lautum_information(joint),
+        chi_square(joint) / 2,
+    )
     third = (value_i - value_l) / chi_square(joint, 3) * 6
-    print(f"t = {t:<5g}  I / (χ²/2) = {value_i / half:.4f}  L / (χ²/2) = {value_l / half:.4f}  (L - I) / (-S/6) = {third:.4f}")
+    print(
+        f"t = {t:<5g}  I / (χ²/2) = {value_i / half:.4f}  L / (χ²/2) = {value_l / half:.4f}  (L - I) / (-S/6) = {third:.4f}"
+    )
 
 figure, axes = new_figure(10, 3.6, 2)
 to_the_end = torch.linspace(0.005, 0.995, 199, dtype=torch.float64, device="cpu")
@@ -514,16 +602,21 @@ for ax, path, every in zip(axes, (to_the_end, near_zero), (20, 10)):
     half = chi_square(along) / 2
     scale = 1 if path is to_the_end else half
     for (name, values), style in zip(
-        {"I": mutual_information(along), "L": lautum_information(along), "χ²/2": half}.items(), STYLES
+        {"I": mutual_information(along), "L": lautum_information(along), "χ²/2": half}.items(),
+        STYLES,
     ):
         ax.plot(path, values / scale, markevery=every, label=name, **style)
     ax.legend(frameon=False)
 axes[0].axhline(entropy(letters).item(), color="0.5", linestyle=":")
-axes[0].text(0.02, entropy(letters).item(), "H(A), where I ends", color="0.3", fontsize=9, va="bottom")
+axes[0].text(
+    0.02, entropy(letters).item(), "H(A), where I ends", color="0.3", fontsize=9, va="bottom"
+)
 axes[0].set(xlabel="t: from independent (0) to equal (1)", ylabel="nats")
 axes[0].legend(frameon=False, loc="upper left")
 axes[1].set(xscale="log", xlabel="t (logarithmic)", ylabel="ratio to χ²/2")
-figure.suptitle("Weak dependence: I and L tend to χ²/2; then L falls below I, and near full dependence it outgrows both")
+figure.suptitle(
+    "Weak dependence: I and L tend to χ²/2; then L falls below I, and near full dependence it outgrows both"
+)
 figure
 
 # %% [markdown]
@@ -561,7 +654,9 @@ def draw_table(weight_00=4.0, weight_01=1.0, weight_10=1.0, weight_11=4.0):
     return draw_cells(weights / weights.sum(), name, ["a = 0", "a = 1"], ["b = 0", "b = 1"])
 
 
-explorer_table = Explorer(draw_table, **{f"weight_{cell}": (0.0, 20.0, 0.5) for cell in ("00", "01", "10", "11")})
+explorer_table = Explorer(
+    draw_table, **{f"weight_{cell}": (0.0, 20.0, 0.5) for cell in ("00", "01", "10", "11")}
+)
 explorer_table
 
 # %%
@@ -584,13 +679,23 @@ joints = random_joints(n_joints, 2, 2)
 values_i, values_l = mutual_information(joints), lautum_information(joints)
 less = values_l < values_i
 rho = torch.linspace(0.003, 0.999, 200, dtype=torch.float64, device="cpu")
-covariances = torch.stack((torch.ones_like(rho), rho, rho, torch.ones_like(rho)), -1).reshape(-1, 2, 2)
-gauss_i, gauss_l = gaussian_mutual_information(covariances, 1), gaussian_lautum_information(covariances, 1)
+covariances = torch.stack((torch.ones_like(rho), rho, rho, torch.ones_like(rho)), -1).reshape(
+    -1, 2, 2
+)
+gauss_i, gauss_l = (
+    gaussian_mutual_information(covariances, 1),
+    gaussian_lautum_information(covariances, 1),
+)
 
 figure, (ax,) = new_figure(7, 5)
 for chosen, style, name in ((~less, STYLES[0], "L ≥ I"), (less, STYLES[1], "L < I")):
     points = style | {"linestyle": "none", "markersize": 3, "alpha": 0.4, "markeredgewidth": 0}
-    ax.plot(values_i[chosen], values_l[chosen], label=f"{name}: {100 * chosen.double().mean():.0f} % of the joints", **points)
+    ax.plot(
+        values_i[chosen],
+        values_l[chosen],
+        label=f"{name}: {100 * chosen.double().mean():.0f} % of the joints",
+        **points,
+    )
 ax.plot([1e-5, 1], [1e-5, 1], color="0.3", linewidth=1, label="L = I")
 ax.plot(gauss_i, gauss_l, color="black", linestyle="-.", label="two Gaussian variables")
 ax.set(xscale="log", yscale="log", xlim=(1e-5, 1), ylim=(1e-5, 10))
@@ -602,14 +707,20 @@ figure
 # %%
 # NBVAL_CHECK_OUTPUT
 rows, columns = joints.sum(2)[:, 0], joints.sum(1)[:, 0]
-rare_together = (joints[:, 0, 0] - rows * columns).sign() * (0.5 - rows).sign() * (0.5 - columns).sign() > 0
+rare_together = (joints[:, 0, 0] - rows * columns).sign() * (0.5 - rows).sign() * (
+    0.5 - columns
+).sign() > 0
 print(
     f"L < I: {100 * less.double().mean():.0f} % of {n_joints} joints, and {int((gauss_l < gauss_i).sum())} of {len(rho)} Gaussians"
 )
 for chosen, name in ((less, "L < I"), (~less, "L >= I")):
     share = (rare_together & chosen).sum().item() / max(chosen.sum().item(), 1)
-    print(f"of the joints with {name:6} the two rarer values attract each other in {100 * share:.0f} %")
-print(f"L is up to {(values_l / values_i).max():.0f} times I, and down to {(values_l / values_i).min():.2f} times I")
+    print(
+        f"of the joints with {name:6} the two rarer values attract each other in {100 * share:.0f} %"
+    )
+print(
+    f"L is up to {(values_l / values_i).max():.0f} times I, and down to {(values_l / values_i).min():.2f} times I"
+)
 
 # %% [markdown]
 # A joint with $L < I$ is one in which **the rare value of $A$ goes with the rare value of $B$**: there the joint is many times the product, $\varepsilon$ is large and $S$

@@ -69,7 +69,9 @@ def target_world(noise=label_noise):
     label = torch.tensor([0, 1, 1], device="cpu")
     p_y_given_x = noise + (1 - 2 * noise) * torch.nn.functional.one_hot(label, 2).double()
     labellings = torch.cartesian_prod(*[torch.arange(2)] * 3)
-    hypotheses = (1 - confidence) + (2 * confidence - 1) * torch.nn.functional.one_hot(labellings, 2).double()
+    hypotheses = (1 - confidence) + (2 * confidence - 1) * torch.nn.functional.one_hot(
+        labellings, 2
+    ).double()
     return FiniteWorld(p_y_given_x / 3, hypotheses)
 
 
@@ -202,7 +204,8 @@ generator = torch.Generator().manual_seed(seed)
 def random_learner():
     """A random world and a learner in it: any dataset size from 1 to 4, any gamma up to 20."""
     return random_world(generator).learn(
-        int(torch.randint(1, 5, (), generator=generator)), 20 * torch.rand((), generator=generator).item()
+        int(torch.randint(1, 5, (), generator=generator)),
+        20 * torch.rand((), generator=generator).item(),
     )
 
 
@@ -216,8 +219,16 @@ for _ in range(worlds):
     kl = (p_wx * kl_divergence(joint / p_wx[..., None], f)).sum()
     agree("train = H(Y|X) - I(W;Y|X) + KL", one.train_loss, h - i + kl)
     agree("the same, from train_terms()", one.train_loss, sum(one.train_terms()["labels"].values()))
-    agree("chain rule: I(W;Y|X) = I(W;Z) - I(W;X)", i, mutual_information(joint.flatten(1)) - mutual_information(p_wx))
-report("train = H(Y|X) - I(W;Y|X) + KL", "the same, from train_terms()", "chain rule: I(W;Y|X) = I(W;Z) - I(W;X)")
+    agree(
+        "chain rule: I(W;Y|X) = I(W;Z) - I(W;X)",
+        i,
+        mutual_information(joint.flatten(1)) - mutual_information(p_wx),
+    )
+report(
+    "train = H(Y|X) - I(W;Y|X) + KL",
+    "the same, from train_terms()",
+    "chain rule: I(W;Y|X) = I(W;Z) - I(W;X)",
+)
 
 # %% [markdown]
 # ### Exercise 2.3 · What the labels tell, given the inputs (medium, 10 minutes)
@@ -276,8 +287,15 @@ for _ in range(worlds):
     negative += one.test_terms()["labels, plus"]["R"] < 0
     sizes = one.joint.flatten(1), one.joint.sum(2)
     given = one.test_terms()["labels, plus"]["+L(W;Y|X)"]
-    agree("chain rule: L(W;Y|X) = L(W;Z) - L(W;X)", given, lautum_information(sizes[0]) - lautum_information(sizes[1]))
-report(*[name for name in differences if name.startswith("test loss")], "chain rule: L(W;Y|X) = L(W;Z) - L(W;X)")
+    agree(
+        "chain rule: L(W;Y|X) = L(W;Z) - L(W;X)",
+        given,
+        lautum_information(sizes[0]) - lautum_information(sizes[1]),
+    )
+report(
+    *[name for name in differences if name.startswith("test loss")],
+    "chain rule: L(W;Y|X) = L(W;Z) - L(W;X)",
+)
 print(f"R is negative in {negative} of {worlds} random worlds")
 
 # %% [markdown]
@@ -323,7 +341,9 @@ check("remainder", remainder)
 
 # %% jupyter={"source_hidden": true}
 # This cell draws: a waterfall of terms for the training and for the test loss, and the generalization gap beside them.
-OUTSIDE = torch.tensor([[0.05, 0.55], [0.3, 0.0], [0.1, 0.0]], dtype=torch.float64, device="cpu")  # another rule, other inputs
+OUTSIDE = torch.tensor(
+    [[0.05, 0.55], [0.3, 0.0], [0.1, 0.0]], dtype=torch.float64, device="cpu"
+)  # another rule, other inputs
 N_SOURCE = 3
 
 
@@ -331,7 +351,9 @@ N_SOURCE = 3
 def transferred(n, gamma, label_noise, distance, target_weight):
     """The Gibbs learner from N_SOURCE source and n target examples; distance mixes another rule into the source."""
     target = target_world(label_noise)
-    return target.transfer((1 - distance) * target.p_xy + distance * OUTSIDE, N_SOURCE, n, gamma, target_weight)
+    return target.transfer(
+        (1 - distance) * target.p_xy + distance * OUTSIDE, N_SOURCE, n, gamma, target_weight
+    )
 
 
 def waterfall(ax, terms, loss, first):
@@ -348,29 +370,54 @@ def waterfall(ax, terms, loss, first):
         edgecolor="white",
         width=0.75,
     )
-    ax.hlines(ends, [place - 0.37 for place in places[:-1]], [place + 1.37 for place in places[:-1]], color="0.3", linewidth=0.8)
+    ax.hlines(
+        ends,
+        [place - 0.37 for place in places[:-1]],
+        [place + 1.37 for place in places[:-1]],
+        color="0.3",
+        linewidth=0.8,
+    )
     for (_, value), bar in zip(bars, drawn):
         bar.set_hatch("//" if value < 0 else "")
     names = [name.replace("KL(p(.|X,W)||f)", "KL") for name in terms]
-    return places, [*(f"{name}\n{value:+.2f}" for name, value in zip(names, terms.values())), f"loss\n{loss:.2f}"]
+    return places, [
+        *(f"{name}\n{value:+.2f}" for name, value in zip(names, terms.values())),
+        f"loss\n{loss:.2f}",
+    ]
 
 
 def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5):
     """Train and test loss on the target, term by term, and the gap between them."""
     one = transferred(n, gamma, label_noise, distance, target_weight)
-    margins = {"left": 0.055, "right": 0.99, "bottom": 0.2, "top": 0.88, "wspace": 0.12, "width_ratios": (10, 3)}
+    margins = {
+        "left": 0.055,
+        "right": 0.99,
+        "bottom": 0.2,
+        "top": 0.88,
+        "wspace": 0.12,
+        "width_ratios": (10, 3),
+    }
     figure, (ax, gap) = new_figure(11, 3.5, 2, layout="none", gridspec_kw=margins)
     train = waterfall(ax, one.train_terms()["inputs"], one.train_loss, 0)
     test = waterfall(ax, one.test_terms()["inputs, minus"], one.test_loss, 5.5)
     ax.set_xticks([*train[0], *test[0]], [*train[1], *test[1]], fontsize=8)
-    ax.set_xlabel("training loss on the target (joint)" + 60 * " " + "test loss on the target (product)")
+    ax.set_xlabel(
+        "training loss on the target (joint)" + 60 * " " + "test loss on the target (product)"
+    )
     ax.set_ylabel("nats")
     gap.bar(0, one.test_loss - one.train_loss, color="0.35", width=0.7)
     if one.gamma > 0:
         mutual, lautum = one.mutual_information / one.gamma, one.lautum_information / one.gamma
         gap.bar(1, mutual, color=STYLES[2]["color"], width=0.7, label="I / (a gamma)")
         gap.bar(
-            1, lautum, bottom=mutual, color=STYLES[3]["color"], hatch="//", edgecolor="white", width=0.7, label="L / (a gamma)"
+            1,
+            lautum,
+            bottom=mutual,
+            color=STYLES[3]["color"],
+            hatch="//",
+            edgecolor="white",
+            width=0.7,
+            label="L / (a gamma)",
         )
         gap.set_ylim(top=1.45 * max(mutual + lautum, 1e-3))
         gap.legend(frameon=False, fontsize=8, loc="upper left")
@@ -379,7 +426,9 @@ def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5)
     for one_axis in (ax, gap):
         one_axis.axhline(0, color="0.3", linewidth=1)
         one_axis.grid(axis="x", visible=False)
-        one_axis.locator_params(axis="y", nbins=4)  # every tick costs time, and a slider should answer at once
+        one_axis.locator_params(
+            axis="y", nbins=4
+        )  # every tick costs time, and a slider should answer at once
     figure.suptitle(
         f"The terms add up: train {one.train_loss:.3f}, test {one.test_loss:.3f}, gap {one.test_loss - one.train_loss:.3f} nats"
     )
@@ -397,7 +446,11 @@ draw_terms(n=n, gamma=gamma, label_noise=label_noise, distance=0.0, target_weigh
 # NBVAL_CHECK_OUTPUT
 learned = world.learn(n, gamma)
 for name, terms in {**learned.train_terms(), **learned.test_terms()}.items():
-    print(f"{name:15}", "  ".join(f"{term} {value:+.4f}" for term, value in terms.items()), f" = {sum(terms.values()):.4f}")
+    print(
+        f"{name:15}",
+        "  ".join(f"{term} {value:+.4f}" for term, value in terms.items()),
+        f" = {sum(terms.values()):.4f}",
+    )
 
 # %% [markdown]
 # ## What no identity grants
@@ -409,12 +462,17 @@ for name, terms in {**learned.train_terms(), **learned.test_terms()}.items():
 
 # %%
 # NBVAL_CHECK_OUTPUT
-blind = FiniteWorld(world.p_xy, world.hypotheses, prior=learned.joint.sum((1, 2))).learn(n, gamma=0.0)
+blind = FiniteWorld(world.p_xy, world.hypotheses, prior=learned.joint.sum((1, 2))).learn(
+    n, gamma=0.0
+)
 for name, one in {"looks at the data": learned, "draws from the same P(w)": blind}.items():
     terms = one.test_terms()["inputs, minus"]
     print(
         f"{name:25} test loss {one.test_loss:.4f}   "
-        + "  ".join(f"{t} {abs(v) * (1 if v > 0 else -1 if v < -1e-9 else 0):+.4f}" for t, v in terms.items())
+        + "  ".join(
+            f"{t} {abs(v) * (1 if v > 0 else -1 if v < -1e-9 else 0):+.4f}"
+            for t, v in terms.items()
+        )
     )
 agree("same P(w), same test loss", learned.test_loss, blind.test_loss)
 report("same P(w), same test loss")
@@ -429,7 +487,13 @@ points = []
 for _ in range(4 * worlds):
     prior = torch.rand(8, generator=generator, dtype=torch.float64) ** 3 + 1e-3
     one = FiniteWorld(world.p_xy, world.hypotheses, prior / prior.sum()).learn(n, gamma)
-    points.append((-one.test_terms()["inputs, minus"]["-L(W;X)"], one.test_loss, one.test_terms()["inputs, minus"]["R"]))
+    points.append(
+        (
+            -one.test_terms()["inputs, minus"]["-L(W;X)"],
+            one.test_loss,
+            one.test_terms()["inputs, minus"]["R"],
+        )
+    )
 of_inputs, losses, remainders = torch.tensor(points, dtype=torch.float64, device="cpu").T
 figure, (left, right) = new_figure(9, 3.4, 2)
 marks = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
@@ -438,10 +502,18 @@ right.plot(of_inputs, remainders, **(STYLES[1] | marks))
 for ax, label in ((left, "test loss (nats)"), (right, "R (nats)")):
     ax.set_xlabel("L(W;X) (nats)")
     ax.set_ylabel(label)
-left.set_title(f"Test loss: correlation {torch.corrcoef(torch.stack((of_inputs, losses)))[0, 1]:+.2f}", fontsize=10)
-right.set_title(f"R does not stay put: {torch.corrcoef(torch.stack((of_inputs, remainders)))[0, 1]:+.2f}", fontsize=10)
+left.set_title(
+    f"Test loss: correlation {torch.corrcoef(torch.stack((of_inputs, losses)))[0, 1]:+.2f}",
+    fontsize=10,
+)
+right.set_title(
+    f"R does not stay put: {torch.corrcoef(torch.stack((of_inputs, remainders)))[0, 1]:+.2f}",
+    fontsize=10,
+)
 trend = "worse" if torch.corrcoef(torch.stack((of_inputs, losses)))[0, 1] > 0 else "better"
-figure.suptitle(f"{4 * worlds} learners that differ in their prior: those with more L(W;X) tend to test {trend}")
+figure.suptitle(
+    f"{4 * worlds} learners that differ in their prior: those with more L(W;X) tend to test {trend}"
+)
 figure
 
 # %% [markdown]
@@ -472,8 +544,12 @@ figure, (left, right) = new_figure(9, 3.4, 2)
 left.plot(grid, [one.train_loss for one in path], label="train", **STYLES[0])
 left.plot(grid, [one.test_loss for one in path], label="test", **STYLES[1])
 right.plot(grid, [one.gibbs_gap for one in path], label="gap = (I + L) / gamma", **STYLES[6])
-right.plot(grid, [one.mutual_information / one.gamma for one in path], label="I / gamma", **STYLES[2])
-right.plot(grid, [one.lautum_information / one.gamma for one in path], label="L / gamma", **STYLES[3])
+right.plot(
+    grid, [one.mutual_information / one.gamma for one in path], label="I / gamma", **STYLES[2]
+)
+right.plot(
+    grid, [one.lautum_information / one.gamma for one in path], label="L / gamma", **STYLES[3]
+)
 for ax in (left, right):
     ax.set_xscale("log", base=2)
     ax.set_xticks(grid, [f"{value:g}" for value in grid])
@@ -497,14 +573,26 @@ figure
 
 # %%
 for _ in range(worlds):
-    target, source = random_world(generator), torch.rand(1, generator=generator, dtype=torch.float64)
+    target, source = (
+        random_world(generator),
+        torch.rand(1, generator=generator, dtype=torch.float64),
+    )
     other = torch.rand(target.p_xy.shape, generator=generator, dtype=torch.float64)
-    one = target.transfer(other / other.sum(), 2, 2, 15 * source.item() + 0.1, 0.05 + 0.9 * source.item())
-    agree("transfer: gap = (I + L) / (a gamma), given the source", one.test_loss - one.train_loss, one.gibbs_gap)
+    one = target.transfer(
+        other / other.sum(), 2, 2, 15 * source.item() + 0.1, 0.05 + 0.9 * source.item()
+    )
+    agree(
+        "transfer: gap = (I + L) / (a gamma), given the source",
+        one.test_loss - one.train_loss,
+        one.gibbs_gap,
+    )
     for terms, loss in ((one.train_terms(), one.train_loss), (one.test_terms(), one.test_loss)):
         for parts in terms.values():
             agree("transfer: every decomposition on the target", sum(parts.values()), loss)
-report("transfer: gap = (I + L) / (a gamma), given the source", "transfer: every decomposition on the target")
+report(
+    "transfer: gap = (I + L) / (a gamma), given the source",
+    "transfer: every decomposition on the target",
+)
 
 # %% [markdown]
 # **Predict** before you move a slider: (1) Which term carries the label noise? (2) At target weight 0, which terms vanish? (3) At distance 1 the source follows another rule. Does more weight on the target raise or lower $L(W;X)$, and the test loss?

@@ -99,15 +99,33 @@ trace = trace_of(torch.linalg.inv(identity - k_matrix) - identity)
 
 def divergence(a, b):
     zero = torch.zeros(a.shape[-1], dtype=a.dtype)
-    return torch.distributions.kl_divergence(MultivariateNormal(zero, a), MultivariateNormal(zero, b))
+    return torch.distributions.kl_divergence(
+        MultivariateNormal(zero, a), MultivariateNormal(zero, b)
+    )
 
 
-compare("1. log det joint - log det product = log det(I - K)", torch.logdet(joint) - torch.logdet(product), log_det)
-compare("2. tr(joint^-1 product) - d = 2 tr((I - K)^-1 - I)", trace_of(torch.linalg.solve(joint, product)) - d_x - d_y, 2 * trace)
-compare("3. tr(product^-1 joint) = d", trace_of(torch.linalg.solve(product, joint)), torch.full_like(trace, d_x + d_y))
+compare(
+    "1. log det joint - log det product = log det(I - K)",
+    torch.logdet(joint) - torch.logdet(product),
+    log_det,
+)
+compare(
+    "2. tr(joint^-1 product) - d = 2 tr((I - K)^-1 - I)",
+    trace_of(torch.linalg.solve(joint, product)) - d_x - d_y,
+    2 * trace,
+)
+compare(
+    "3. tr(product^-1 joint) = d",
+    trace_of(torch.linalg.solve(product, joint)),
+    torch.full_like(trace, d_x + d_y),
+)
 compare("L = D(product || joint)", trace + log_det / 2, divergence(product, joint))
 compare("I = D(joint || product)", -log_det / 2, divergence(joint, product))
-compare("gaussian_lautum_information", gaussian_lautum_information(joint, d_x), divergence(product, joint))
+compare(
+    "gaussian_lautum_information",
+    gaussian_lautum_information(joint, d_x),
+    divergence(product, joint),
+)
 
 # %% [markdown]
 # ### Exercise 3.1 · L from a covariance (medium, 10 minutes)
@@ -132,7 +150,9 @@ def lautum_from_covariance(cov, dim_x):
     """L of the first dim_x axes and the others, in nats: a tensor without axes."""
     ### BEGIN SOLUTION
     s_x, s_xy, s_y = cov[:dim_x, :dim_x], cov[:dim_x, dim_x:], cov[dim_x:, dim_x:]
-    rest = torch.eye(dim_x, dtype=cov.dtype, device=cov.device) - torch.linalg.solve(s_x, s_xy) @ torch.linalg.solve(s_y, s_xy.mT)
+    rest = torch.eye(dim_x, dtype=cov.dtype, device=cov.device) - torch.linalg.solve(
+        s_x, s_xy
+    ) @ torch.linalg.solve(s_y, s_xy.mT)
     return torch.linalg.inv(rest).trace() - dim_x + torch.linalg.slogdet(rest).logabsdet / 2
     ### END SOLUTION
 
@@ -203,7 +223,10 @@ print("L >= I for every covariance:", bool((lautum >= mutual).all()))
 # NBVAL_CHECK_OUTPUT
 rho = 0.6  # the value to remember
 pair = torch.tensor([[1, rho], [rho, 1]], dtype=torch.float64, device="cpu")
-for name, value in (("L", gaussian_lautum_information(pair, 1)), ("I", gaussian_mutual_information(pair, 1))):
+for name, value in (
+    ("L", gaussian_lautum_information(pair, 1)),
+    ("I", gaussian_mutual_information(pair, 1)),
+):
     print(f"{name} = {value:.4f} nats, two such pairs {2 * value:.4f} nats")
 
 # %% [markdown]
@@ -240,7 +263,12 @@ left.set(xlabel="correlation ρ", ylabel="nats", ylim=(0, 4), title="L is never 
 left.legend(frameon=False)
 right.plot(t, (1 + t) / (2 * (1 - t) ** 2), label="dL/dt", markevery=12, **styles["L"])
 right.plot(t, 1 / (2 * (1 - t)), label="dI/dt", markevery=12, **styles["I"])
-right.set(xlabel="t = ρ²", ylabel="nats per unit of t", yscale="log", title="L pulls much harder on strong correlations")
+right.set(
+    xlabel="t = ρ²",
+    ylabel="nats per unit of t",
+    yscale="log",
+    title="L pulls much harder on strong correlations",
+)
 right.legend(frameon=False)
 figure
 
@@ -299,18 +327,33 @@ def draw_ascent(one_correlation=0.6, other_correlation=0.5):
                 values = [t[who] for t in ascend(name, budget, (strong, weak))]
                 label = f"{name}, {'stronger' if who == 0 else 'weaker'} pair"
                 face = {} if who == 0 else {"markerfacecolor": "white"}
-                ax.plot(values, label=label, markevery=25, **(styles[name] | {"linestyle": line} | face))
+                ax.plot(
+                    values, label=label, markevery=25, **(styles[name] | {"linestyle": line} | face)
+                )
         parts = ", ".join(f"{share(name, budget, (strong, weak)):.0%} for {name}" for name in "LI")
         ax.set_title(f"fixed sum of {budget}; stronger gets {parts}", fontsize=10)
-        ax.set(xlabel="step of the ascent", ylim=(-0.03, 1.03), xticks=(0, 100, 200), yticks=(0, 0.5, 1))
+        ax.set(
+            xlabel="step of the ascent",
+            ylim=(-0.03, 1.03),
+            xticks=(0, 100, 200),
+            yticks=(0, 0.5, 1),
+        )
     axes[0].set_ylabel("t = ρ²")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", frameon=False, fontsize=9, ncols=4)
-    finding = "L feeds the stronger pair under both budgets, I under one" if strong > weak else "equal pairs stay equal"
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="lower center", frameon=False, fontsize=9, ncols=4
+    )
+    finding = (
+        "L feeds the stronger pair under both budgets, I under one"
+        if strong > weak
+        else "equal pairs stay equal"
+    )
     figure.suptitle(f"From ρ = {math.sqrt(strong):.2g} and {math.sqrt(weak):.2g}: {finding}")
     return figure
 
 
-explorer_ascent = Explorer(draw_ascent, one_correlation=(0.0, 0.95, 0.05), other_correlation=(0.0, 0.95, 0.05))
+explorer_ascent = Explorer(
+    draw_ascent, one_correlation=(0.0, 0.95, 0.05), other_correlation=(0.0, 0.95, 0.05)
+)
 explorer_ascent
 
 # %%
@@ -320,13 +363,20 @@ draw_ascent(one_correlation=0.6, other_correlation=0.5)
 # NBVAL_CHECK_OUTPUT
 strong, weak = 0.9**2, 0.6**2
 for budget in "ts":
-    print(f"gradient in {budget}, rho 0.9 and 0.6: {share('L', budget, (strong, weak)):.0%} of L's", end=" and ")
+    print(
+        f"gradient in {budget}, rho 0.9 and 0.6: {share('L', budget, (strong, weak)):.0%} of L's",
+        end=" and ",
+    )
     print(f"{share('I', budget, (strong, weak)):.0%} of I's go to the stronger pair")
 for name in "LI":
     print(f"climbing {name} with s1 + s2 fixed, from t = 0.36 and 0.25: ", end="")
     path = torch.tensor(ascend(name, "s", (0.36, 0.25)), dtype=torch.float64, device="cpu")
     total = (path / (1 - path)).sum(-1)
-    print("t = {:.2f} and {:.2f};".format(*path[-1]), "I + L stays the same:", bool((total - total[0]).abs().max() < 1e-12))
+    print(
+        "t = {:.2f} and {:.2f};".format(*path[-1]),
+        "I + L stays the same:",
+        bool((total - total[0]).abs().max() < 1e-12),
+    )
 
 # %% [markdown]
 # With $s_1 + s_2$ fixed, $L$ gives everything to one pair while $I$ makes both equal, and **climbing $L$ is descending $I$**. The two published regularizers, "maximise $L$" and
@@ -384,7 +434,9 @@ unit = torch.eye(k, dtype=joint.dtype, device=joint.device)
 for ridge in (0.01, 1.0):
     apart = torch.zeros(covariances, k + k + r, k + k + r, dtype=joint.dtype)  # of (z, e, x)
     with_x = [*range(k), *range(2 * k, 2 * k + r)]
-    apart[:, torch.tensor(with_x, device="cpu")[:, None], torch.tensor(with_x, device="cpu")] = joint
+    apart[:, torch.tensor(with_x, device="cpu")[:, None], torch.tensor(with_x, device="cpu")] = (
+        joint
+    )
     apart[:, k : 2 * k, k : 2 * k] = ridge * mean_variance * unit
     add = torch.zeros(k + r, k + k + r, dtype=joint.dtype)
     add[:k, :k] = add[:k, k : 2 * k] = unit
@@ -393,13 +445,20 @@ for ridge in (0.01, 1.0):
     ridged[:, :k, :k] += ridge * mean_variance * unit
     wanted = gaussian_lautum_information(add @ apart @ add.mT, k)
     compare(f"ridge {ridge:g}: L of (z + e, x)", gaussian_lautum_information(ridged, k), wanted)
-    loudest = torch.linalg.eigvalsh(joint[:, :k, :k])[:, -1]  # the variance of z in its loudest direction
+    loudest = torch.linalg.eigvalsh(joint[:, :k, :k])[
+        :, -1
+    ]  # the variance of z in its loudest direction
     bound = loudest / (loudest + ridge * mean_variance.flatten())
-    print("    largest rho^2 <= v / (v + ridge m):", bool((canonical_correlations(ridged, k)[:, 0].square() <= bound).all()))
+    print(
+        "    largest rho^2 <= v / (v + ridge m):",
+        bool((canonical_correlations(ridged, k)[:, 0].square() <= bound).all()),
+    )
 
 figure, (left, right) = new_figure(10, 3.7, 2)
 pairs = min(k, r)
-variance = 10 ** -torch.linspace(0, 2, pairs, dtype=torch.float64)  # of the coordinates of a deterministic z
+variance = 10 ** -torch.linspace(
+    0, 2, pairs, dtype=torch.float64
+)  # of the coordinates of a deterministic z
 m = variance.mean()
 ridges = torch.logspace(-3, 1, 41, dtype=torch.float64)
 t = variance / (variance + ridges[:, None] * m)
@@ -413,22 +472,38 @@ for number, i in enumerate(range(0, 41, 5)):
     sampled = gaussian_lautum_information(torch.cov(torch.cat((noisy, x), 1).mT), pairs)
     label = {} if number else {"label": "noise added to 20,000 samples"}
     left.plot(ridges[i], sampled, **(STYLES[1] | {"linestyle": "none"}), **label)
-left.set(xscale="log", yscale="log", xlabel="ridge ε (fraction of the mean variance of z)", ylabel="L (nats)")
+left.set(
+    xscale="log",
+    yscale="log",
+    xlabel="ridge ε (fraction of the mean variance of z)",
+    ylabel="L (nats)",
+)
 left.set_title("The ridge and real noise give the same L", fontsize=11)
 left.legend(frameon=False)
 ratio = torch.logspace(-2.2, 1, 60, dtype=torch.float64)
 for ridge, style in ((0.01, STYLES[0]), (0.1, STYLES[1]), (1.0, STYLES[2])):
     right.plot(ratio, ratio / (ratio + ridge), color=style["color"], linestyle=style["linestyle"])
-    for noise, face in ((0.0, style["color"]), (0.5, "white")):  # half of z's own variance unrelated to x, or none
+    for noise, face in (
+        (0.0, style["color"]),
+        (0.5, "white"),
+    ):  # half of z's own variance unrelated to x, or none
         cov = torch.diag(torch.cat((variance, torch.ones(pairs, dtype=torch.float64))))
         cov[:pairs, pairs:] = cov[pairs:, :pairs] = torch.diag((variance * (1 - noise)).sqrt())
         cov[:pairs, :pairs] += ridge * m * torch.eye(pairs, dtype=torch.float64, device="cpu")
         rho2 = canonical_correlations(cov, pairs).square()  # largest first, as are the variances
         label = {"label": f"ε = {ridge:g}"} if noise == 0 else {}
         right.plot(
-            variance / m, rho2, color=style["color"], marker=style["marker"], markerfacecolor=face, linestyle="none", **label
+            variance / m,
+            rho2,
+            color=style["color"],
+            marker=style["marker"],
+            markerfacecolor=face,
+            linestyle="none",
+            **label,
         )
-right.set(xscale="log", xlabel="variance v of the coordinate of z, over the mean variance m", ylabel="ρ²")
+right.set(
+    xscale="log", xlabel="variance v of the coordinate of z, over the mean variance m", ylabel="ρ²"
+)
 right.set(xlim=(0.005, 120), ylim=(0, 1.05))
 right.set_title("ρ² never exceeds v / (v + ε m), the curves", fontsize=11)
 right.legend(frameon=False, loc="center right", title="full: z = f(x)\nhollow: half noise")
@@ -497,18 +572,34 @@ for n in sizes:
 figure, (left, right) = new_figure(10, 3.6, 2)
 line = torch.logspace(math.log10(sizes[0]), math.log10(sizes[-1]), 300, dtype=torch.float64)
 left.plot(line, k * r / (line - 1), color="0.3", label="k r / (n - 1)")
-left.errorbar(sizes, means["sum"], reach["sum"], capsize=4, label="simulated", **(STYLES[0] | {"linestyle": "none"}))
+left.errorbar(
+    sizes,
+    means["sum"],
+    reach["sum"],
+    capsize=4,
+    label="simulated",
+    **(STYLES[0] | {"linestyle": "none"}),
+)
 left.set(ylabel="mean of the sum of sample ρ²")
 right.plot(line, k * r / (line - k - r - 2), color="0.3", label="k r / (n - k - r - 2), for I + L")
 for name, style in (("I + L", STYLES[2]), ("L", STYLES[0])):
-    right.errorbar(sizes, means[name], reach[name], capsize=4, label=f"{name}, simulated", **(style | {"linestyle": "none"}))
+    right.errorbar(
+        sizes,
+        means[name],
+        reach[name],
+        capsize=4,
+        label=f"{name}, simulated",
+        **(style | {"linestyle": "none"}),
+    )
 right.set(ylabel="mean of the estimate (nats)")
 for ax in (left, right):
     ax.set(xscale="log", yscale="log", xlabel="samples n")
     ax.set_xticks(sizes, [str(n) for n in sizes])
     ax.minorticks_off()
     ax.legend(frameon=False)
-figure.suptitle(f"Independent z ({k}) and x ({r}), {draws} draws: all that is estimated here is bias")
+figure.suptitle(
+    f"Independent z ({k}) and x ({r}), {draws} draws: all that is estimated here is bias"
+)
 figure
 
 
@@ -525,7 +616,10 @@ generator = torch.Generator().manual_seed(seed)
 for n, k_, r_ in ((256, 64, 784), (256, 64, 224), (256, 64, 32), (4096, 64, 32)):
     rho = sample_correlations(normal(generator, n, k_), normal(generator, n, r_))
     ones = int((rho > 1 - 1e-9).sum())
-    print(f"n {n}, k {k_}, r {r_}: {ones} correlations of 1; sum of rho^2 {rho.square().sum():.1f}", end="")
+    print(
+        f"n {n}, k {k_}, r {r_}: {ones} correlations of 1; sum of rho^2 {rho.square().sum():.1f}",
+        end="",
+    )
     print(f" (k r / (n - 1) = {k_ * r_ / (n - 1):.1f})" if n > k_ + r_ else "; L is infinite")
 
 # %% [markdown]
@@ -554,7 +648,9 @@ def estimated(true_rho, n=128, components=64, ridge=0.0, loudness=0.0):
 
 def truth(true_rho, ridge=0.0, loudness=0.0, **_):
     variance = torch.arange(1, 17, dtype=torch.float64) ** (-2 * loudness)
-    t = true_rho**2 / (1 + ridge * variance.mean().item())  # the variance of the first coordinate is 1
+    t = true_rho**2 / (
+        1 + ridge * variance.mean().item()
+    )  # the variance of the first coordinate is 1
     return math.log1p(-t) / 2 + t / (1 - t)
 
 
@@ -569,11 +665,26 @@ margins = {"left": 0.075, "right": 0.99, "bottom": 0.14, "top": 0.82, "wspace": 
 figure, axes = new_figure(10, 3.7, 4, layout="none", sharey=True, gridspec_kw=margins)
 for ax, (title, (label, settings)) in zip(axes, cures.items()):
     places = range(len(settings))
-    for true_rho, style, what in ((0.9, STYLES[0], "one ρ of 0.9"), (0.0, STYLES[1], "independent")):
+    for true_rho, style, what in (
+        (0.9, STYLES[0], "one ρ of 0.9"),
+        (0.0, STYLES[1], "independent"),
+    ):
         found = torch.stack([estimated(true_rho, **setting) for setting in settings])
         middle, low, high = found.mean(1), found.amin(1), found.amax(1)
-        ax.errorbar(places, middle, torch.stack((middle - low, high - middle)), capsize=3, label=what, **style)
-    ax.plot(places, [truth(0.9, **setting) for setting in settings], color="0.3", label="truth at ρ = 0.9")
+        ax.errorbar(
+            places,
+            middle,
+            torch.stack((middle - low, high - middle)),
+            capsize=3,
+            label=what,
+            **style,
+        )
+    ax.plot(
+        places,
+        [truth(0.9, **setting) for setting in settings],
+        color="0.3",
+        label="truth at ρ = 0.9",
+    )
     ax.set_xticks(places, [f"{list(setting.values())[-1]:g}" for setting in settings])
     ax.set(yscale="log", xlabel=label)
     ax.set_title(title, fontsize=11)
@@ -598,7 +709,14 @@ def standard_normal(n, d):
 
 
 def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
-    margins = {"left": 0.07, "right": 0.99, "bottom": 0.15, "top": 0.82, "wspace": 0.15, "width_ratios": (2, 3)}
+    margins = {
+        "left": 0.07,
+        "right": 0.99,
+        "bottom": 0.15,
+        "top": 0.82,
+        "wspace": 0.15,
+        "width_ratios": (2, 3),
+    }
     figure, (left, right) = new_figure(9, 3.4, 2, layout="none", gridspec_kw=margins)
     x, z = standard_normal(samples, dimensions)
     z = z.clone()
@@ -611,10 +729,16 @@ def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
     functions = {"I": gaussian_mutual_information, "L": gaussian_lautum_information}
     jitter = torch.linspace(-0.25, 0.25, 20)
     for place, (name, function) in enumerate(functions.items()):
-        left.plot([place - 0.38, place + 0.38], [true[name]] * 2, color="0.2", linewidth=2, zorder=3)
+        left.plot(
+            [place - 0.38, place + 0.38], [true[name]] * 2, color="0.2", linewidth=2, zorder=3
+        )
         left.text(place + 0.4, true[name], f"{true[name]:.2f}", va="center", fontsize=9)
         if infinite:
-            where = {"transform": left.get_xaxis_transform(), "ha": "center", "color": styles[name]["color"]}
+            where = {
+                "transform": left.get_xaxis_transform(),
+                "ha": "center",
+                "color": styles[name]["color"],
+            }
             left.text(place, 0.8, "all 20 draws\nare infinite", **where)
         else:
             values = function(cov, dimensions, validate_args=False)
@@ -624,13 +748,29 @@ def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
     left.set_ylim(bottom=0, top=2 * true["L"] + 1 if infinite else None)
     places = range(1, dimensions + 1)
     middle, low, high = rho.mean(0), rho.amin(0), rho.amax(0)
-    right.errorbar(places, middle, torch.stack((middle - low, high - middle)), capsize=3, **STYLES[3])
-    right.plot(places, [math.sqrt(t)] + [0] * (dimensions - 1), color="0.2", marker="_", markersize=14, linestyle="none")
-    right.set(ylim=(-0.05, 1.08), xlim=(0.4, max(dimensions, 4) + 0.6), xlabel="canonical correlation, by size", ylabel="ρ")
+    right.errorbar(
+        places, middle, torch.stack((middle - low, high - middle)), capsize=3, **STYLES[3]
+    )
+    right.plot(
+        places,
+        [math.sqrt(t)] + [0] * (dimensions - 1),
+        color="0.2",
+        marker="_",
+        markersize=14,
+        linestyle="none",
+    )
+    right.set(
+        ylim=(-0.05, 1.08),
+        xlim=(0.4, max(dimensions, 4) + 0.6),
+        xlabel="canonical correlation, by size",
+        ylabel="ρ",
+    )
     right.set(xticks=places[:: 1 if dimensions <= 8 else 3], yticks=(0, 0.5, 1))
     right.set_title("diamonds: mean and range of 20; dashes: truth")
     mean = "infinite" if infinite else f"{values.mean():.3g} on average"
-    figure.suptitle(f"{samples} samples, {dimensions} + {dimensions} dimensions: L is {true['L']:.2g} nats, its estimate {mean}")
+    figure.suptitle(
+        f"{samples} samples, {dimensions} + {dimensions} dimensions: L is {true['L']:.2g} nats, its estimate {mean}"
+    )
     return figure
 
 
@@ -660,7 +800,9 @@ def bell(v, sigma):
 
 def ring(x, y, sigma=0.2):
     radius = (x**2 + y**2).sqrt()
-    return bell(radius - 1, sigma) * torch.special.i0e(radius / sigma**2)  # a circle of radius 1 plus noise
+    return bell(radius - 1, sigma) * torch.special.i0e(
+        radius / sigma**2
+    )  # a circle of radius 1 plus noise
 
 
 def clusters(x, y, sigma=0.3):
@@ -668,7 +810,11 @@ def clusters(x, y, sigma=0.3):
 
 
 def outliers(x, y, part=0.02, width=10, rho=0.95):
-    wide = bell(x, width) * bell(y - rho * x, width * (1 - rho**2) ** 0.5) / (width**2 * (1 - rho**2) ** 0.5)
+    wide = (
+        bell(x, width)
+        * bell(y - rho * x, width * (1 - rho**2) ** 0.5)
+        / (width**2 * (1 - rho**2) ** 0.5)
+    )
     return (1 - part) * bell(x, 1) * bell(y, 1) + part * wide
 
 
@@ -725,7 +871,10 @@ for ax, name in zip(axes, WORLDS):
     x, y, table = discretised(name, grid)
     cells = torch.multinomial(table.flatten(), 600, replacement=True, generator=generator)
     ax.scatter(x[cells // grid], y[cells % grid], s=4, color=STYLES[0]["color"], alpha=0.5)
-    ax.set_title(f"{name}\nGaussian L {rows.loc[name, 'L, Gaussian']:.2f}\ntrue L {rows.loc[name, 'L, true']:.2f}", fontsize=10)
+    ax.set_title(
+        f"{name}\nGaussian L {rows.loc[name, 'L, Gaussian']:.2f}\ntrue L {rows.loc[name, 'L, true']:.2f}",
+        fontsize=10,
+    )
     ax.set_xlabel("x")
 axes[0].set_ylabel("y")
 figure.suptitle("Only for the line is the Gaussian value right (nats; dots are 600 samples)")

@@ -21,7 +21,9 @@ batch = 512  # images in a batch; versions 1 and 2 need more than n_features + 2
 n_features = 16  # k, coordinates of the representation
 n_components = 32  # r, principal components of the inputs that are kept
 ridge = 1e-2  # variance of the noise on the representation, as a fraction of its mean variance
-device = "auto"  # where the networks of the last figure train; everything else is float64 on the CPU
+device = (
+    "auto"  # where the networks of the last figure train; everything else is float64 on the CPU
+)
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
@@ -75,7 +77,9 @@ generator = torch.Generator().manual_seed(seed)
 digits = load("digits", seed=seed).inputs.flatten(1).double()
 x = digits + 0.05 * torch.randn(digits.shape, generator=generator, dtype=torch.float64)
 for name, images in (("digits", digits), ("digits with pixel noise", x)):
-    print(f"{name}: {tuple(images.shape)}, rank of the covariance {torch.linalg.matrix_rank(images.mT.cov(), rtol=1e-9)}")
+    print(
+        f"{name}: {tuple(images.shape)}, rank of the covariance {torch.linalg.matrix_rank(images.mT.cov(), rtol=1e-9)}"
+    )
 
 MODELS, d = 4, x.shape[1]
 
@@ -83,7 +87,10 @@ MODELS, d = 4, x.shape[1]
 def new_networks(models, width=64):
     """256 -> 64 ReLU -> k, some networks side by side: their parameters, and features(images) -> (models, n, k)."""
     seeds = [torch.Generator().manual_seed(seed + model) for model in range(models)]
-    first, second = StackedLinear(d, width, seeds).double(), StackedLinear(width, n_features, seeds).double()
+    first, second = (
+        StackedLinear(d, width, seeds).double(),
+        StackedLinear(width, n_features, seeds).double(),
+    )
     parameters = [*first.parameters(), *second.parameters()]
     return parameters, lambda images: second(first(images.expand(models, *images.shape)).relu())
 
@@ -145,7 +152,9 @@ def cholesky(z, x):
     return from_covariance(torch.cat((z, x), 1).mT.cov(), z.shape[1])
 
 
-for name, ours, theirs in zip(("value", "gradient"), with_gradient(cholesky, z, x_batch), with_gradient(naive, z, x_batch)):
+for name, ours, theirs in zip(
+    ("value", "gradient"), with_gradient(cholesky, z, x_batch), with_gradient(naive, z, x_batch)
+):
     agree(f"{name}: version 2 and version 1", ours, theirs, 1e-8)
 cov = torch.cat((z, x_batch), 1).mT.cov()
 agree(
@@ -155,8 +164,12 @@ agree(
     1e-10,
 )
 rounded = z.float(), x_batch.float()
-off = [abs(version(*rounded).item() / naive(z, x_batch).item() - 1) for version in (naive, cholesky)]
-print(f"in float32, the inverses are off by more than 10 times as much as Cholesky: {off[0] > 10 * off[1]}")
+off = [
+    abs(version(*rounded).item() / naive(z, x_batch).item() - 1) for version in (naive, cholesky)
+]
+print(
+    f"in float32, the inverses are off by more than 10 times as much as Cholesky: {off[0] > 10 * off[1]}"
+)
 
 # %% [markdown]
 # ## Version 3: whiten the inputs once
@@ -202,7 +215,12 @@ check("whiten", whiten)
 # %%
 # NBVAL_CHECK_OUTPUT
 everything = LautumRegularizer(x, d, ridge=0.0)
-agree("value: whitened, all components, and not whitened", cholesky(z, everything.project(x_batch)), cholesky(z, x_batch), 1e-8)
+agree(
+    "value: whitened, all components, and not whitened",
+    cholesky(z, everything.project(x_batch)),
+    cholesky(z, x_batch),
+    1e-8,
+)
 
 plain = LautumRegularizer(x, n_components, ridge=0.0)
 u = plain.project(x_batch)
@@ -214,9 +232,13 @@ print(
 for name, inputs in ((f"all {d}", x_batch), (f"{n_components}", u)):
     right, mixed_up = cholesky(z, inputs), cholesky(wrong, inputs)
     print(f"{name:>7} components: L = {right:6.1f} nats, wrong pairs {mixed_up:5.2f} nats")
-    rho = canonical_correlations(torch.cat((wrong, inputs), 1).mT.cov(), n_features, validate_args=False)
+    rho = canonical_correlations(
+        torch.cat((wrong, inputs), 1).mT.cov(), n_features, validate_args=False
+    )
     expected = n_features * inputs.shape[1] / (len(z) - 1)
-    print(f"{'':19} wrong pairs: sum of squared correlations {rho.square().sum():.1f}, expected {expected:.1f}")
+    print(
+        f"{'':19} wrong pairs: sum of squared correlations {rho.square().sum():.1f}, expected {expected:.1f}"
+    )
 
 # %% [markdown]
 # What is lost: all dependence on the components left out. What is gained, beside time: independent variables show about $kr/(n-1)$ of squared correlation (notebook 03), so fewer components leave less noise.
@@ -231,7 +253,7 @@ for name, inputs in ((f"all {d}", x_batch), (f"{n_components}", u)):
 #
 # $$L \;\le\; \|M\|_F^2 \;\le\; \frac{k\,m}{\varepsilon\, m} = \frac{k}{\varepsilon}.$$
 #
-# ### Exercise 4.2 · The regularizer (the capstone, medium, 20 minutes)
+# ### Exercise 4.2 · The capstone: the regularizer (medium, 20 minutes)
 #
 # `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient. The cell after it,
 # collapsed, holds our version 4 and compares it with `LautumRegularizer`. So once the check says "right", you have written the regularizer of this suite yourself.
@@ -260,7 +282,9 @@ def lautum_penalty(z, u, ridge):
     cov = cov + torch.diag(noise) * z.var(0).mean()
     factor = torch.linalg.cholesky(cov)
     m = torch.linalg.solve_triangular(factor[k:, k:], factor[k:, :k], upper=False)
-    return m.square().sum() - torch.logdet(torch.eye(k, dtype=z.dtype, device=z.device) + m.mT @ m) / 2
+    return (
+        m.square().sum() - torch.logdet(torch.eye(k, dtype=z.dtype, device=z.device) + m.mT @ m) / 2
+    )
     ### END SOLUTION
 
 
@@ -273,7 +297,9 @@ def ridged(z, u, ridge):
     """Version 4: observation noise on z."""
     k = z.shape[1]
     on_z = (torch.arange(k + u.shape[1], device=z.device) < k).to(z.dtype)
-    return from_covariance(torch.cat((z, u), 1).mT.cov() + ridge * z.var(0).mean() * torch.diag(on_z), k)
+    return from_covariance(
+        torch.cat((z, u), 1).mT.cov() + ridge * z.var(0).mean() * torch.diag(on_z), k
+    )
 
 
 regularizer = LautumRegularizer(x, n_components, ridge)
@@ -281,7 +307,9 @@ ours, theirs = with_gradient(ridged, z, u, ridge), with_gradient(regularizer, z,
 agree("value: version 4 and LautumRegularizer", ours[0], theirs[0], 1e-10)
 agree("gradient: version 4 and LautumRegularizer", ours[1], theirs[1], 1e-10)
 bound = n_features / ridge if ridge else float("inf")
-print(f"L = {ours[0]:.1f} nats, wrong pairs {ridged(wrong, u, ridge):.2f} nats, bound k / ridge = {bound:.0f} nats")
+print(
+    f"L = {ours[0]:.1f} nats, wrong pairs {ridged(wrong, u, ridge):.2f} nats, bound k / ridge = {bound:.0f} nats"
+)
 
 # %% [markdown]
 # ## Version 5: many networks at once
@@ -305,7 +333,12 @@ def stacked(z, u, ridge):
 
 all_z, all_u = all_features[:, :batch], u.expand(MODELS, *u.shape)
 one_by_one = torch.stack([ridged(each, u, ridge) for each in all_z])
-agree(f"value: {MODELS} networks stacked and one by one", stacked(all_z, all_u, ridge), one_by_one, 1e-12)
+agree(
+    f"value: {MODELS} networks stacked and one by one",
+    stacked(all_z, all_u, ridge),
+    one_by_one,
+    1e-12,
+)
 print("nats:", [round(value, 1) for value in one_by_one.tolist()])
 
 # %% [markdown]
@@ -364,7 +397,10 @@ class ClosedForm(torch.autograd.Function):
 
 closed_form = ClosedForm.apply
 ours = with_gradient(closed_form, all_z, all_u, ridge)
-autograd, module = with_gradient(stacked, all_z, all_u, ridge), with_gradient(regularizer, all_z, all_u)
+autograd, module = (
+    with_gradient(stacked, all_z, all_u, ridge),
+    with_gradient(regularizer, all_z, all_u),
+)
 for i, name in enumerate(("value", "gradient")):
     agree(f"{name}: version 6 and version 5", ours[i], autograd[i], 1e-10)
     agree(f"{name}: version 6 and LautumRegularizer", ours[i], module[i], 1e-10)
@@ -376,7 +412,9 @@ for name, function in (
     ("version 6", lambda z: closed_form(z, small_u, ridge)),
     ("LautumRegularizer", lambda z: small(z, small_u)),
 ):
-    print(f"gradcheck, {name}: {torch.autograd.gradcheck(function, small_z, raise_exception=False)}")
+    print(
+        f"gradcheck, {name}: {torch.autograd.gradcheck(function, small_z, raise_exception=False)}"
+    )
 
 # %% [markdown]
 # `gradcheck` compares with finite differences, so it knows nothing of our algebra. The module (`_BatchDependence`; its $C$ is our $R$) has the same formulas.
@@ -404,10 +442,15 @@ versions = {
     f"3 whitened, r = {n_components}": lambda: with_gradient(cholesky, z, u),
     "4 ridge": lambda: with_gradient(ridged, z, u, ridge),
     f"5 stacked, per network of {MODELS}": lambda: with_gradient(stacked, all_z, all_u, ridge),
-    f"6 closed form, per network of {MODELS}": lambda: with_gradient(closed_form, all_z, all_u, ridge),
+    f"6 closed form, per network of {MODELS}": lambda: with_gradient(
+        closed_form, all_z, all_u, ridge
+    ),
     f"LautumRegularizer, per network of {MODELS}": lambda: with_gradient(regularizer, all_z, all_u),
 }
-took = {name: milliseconds(step) / (MODELS if "per network" in name else 1) for name, step in versions.items()}
+took = {
+    name: milliseconds(step) / (MODELS if "per network" in name else 1)
+    for name, step in versions.items()
+}
 
 dims = [16, 64, 256, 1024]
 rows = dims[-1] + n_features + 100  # more than k + d at every d
@@ -420,10 +463,24 @@ for dim in dims:
     fitted = LautumRegularizer(inputs, min(n_components, dim), ridge)
     once.append(1e3 * (time.perf_counter() - started))
     projected = fitted.project(inputs)
-    every_step.append(milliseconds(lambda inputs=inputs: with_gradient(naive, noise_z, inputs), 0.1))
-    whitened_step.append(milliseconds(lambda fitted=fitted, projected=projected: with_gradient(fitted, noise_z, projected), 0.1))
+    every_step.append(
+        milliseconds(lambda inputs=inputs: with_gradient(naive, noise_z, inputs), 0.1)
+    )
+    whitened_step.append(
+        milliseconds(
+            lambda fitted=fitted, projected=projected: with_gradient(fitted, noise_z, projected),
+            0.1,
+        )
+    )
 
-margins = {"left": 0.26, "right": 0.99, "bottom": 0.15, "top": 0.88, "wspace": 0.2, "width_ratios": (1, 1)}
+margins = {
+    "left": 0.26,
+    "right": 0.99,
+    "bottom": 0.15,
+    "top": 0.88,
+    "wspace": 0.2,
+    "width_ratios": (1, 1),
+}
 figure, (left, right) = new_figure(10.5, 3.6, 2, layout="none", gridspec_kw=margins)
 for row, value in enumerate(took.values()):
     left.barh(-row, value, color=STYLES[0]["color"] if row < 2 else STYLES[2]["color"])
@@ -445,8 +502,12 @@ right.set_xlabel(f"dimensions of the input, d (n = {rows})")
 right.set_ylabel("ms")
 right.set_title("Once whitened, a step does not grow with d", fontsize=10)
 right.legend(frameon=False, fontsize=8)
-print(f"d = {dims[-1]}: version 1 takes {every_step[-1] / whitened_step[-1]:.0f} times as long as a whitened step")
-print(f"measured on this machine, one run, {torch.get_num_threads()} threads, torch {torch.__version__}")
+print(
+    f"d = {dims[-1]}: version 1 takes {every_step[-1] / whitened_step[-1]:.0f} times as long as a whitened step"
+)
+print(
+    f"measured on this machine, one run, {torch.get_num_threads()} threads, torch {torch.__version__}"
+)
 figure
 
 # %% [markdown]
@@ -468,27 +529,46 @@ measures = {value: LautumRegularizer(x, 1, value) for value in ridges}
 
 
 def short(number):
-    return f"{number:.0e}".replace("+", "") if number >= 1e5 else f"{number:.0f}" if number >= 100 else f"{number:.2g}"
+    return (
+        f"{number:.0e}".replace("+", "")
+        if number >= 1e5
+        else f"{number:.0f}"
+        if number >= 100
+        else f"{number:.2g}"
+    )
 
 
 def draw_pairs(ridge=ridge, n=batch, components=n_components, dependence=1.0):
     """Correlations, value and gradient for true and for wrong pairs of n features and images."""
     chosen_u = view_u[:n, :components]
     mixed = dependence * view_z[:n] + (1 - dependence**2) ** 0.5 * view_noise[:n]
-    figure, (left, right) = new_figure(8.5, 3, 2, layout="none", gridspec_kw=view_margins | {"top": 0.83, "width_ratios": (3, 2)})
+    figure, (left, right) = new_figure(
+        8.5, 3, 2, layout="none", gridspec_kw=view_margins | {"top": 0.83, "width_ratios": (3, 2)}
+    )
     values, places = [], []
     pairings = (("● true pairs", mixed, STYLES[0]), ("■ wrong pairs", mixed.roll(1, 0), STYLES[1]))
     for shift, (name, pairs, style) in zip((-0.22, 0.22), pairings):
         value, gradient = with_gradient(measures[ridge], pairs, chosen_u)
-        rho = canonical_correlations(centred_covariance(pairs, chosen_u, ridge)[1], n_features, validate_args=False)
+        rho = canonical_correlations(
+            centred_covariance(pairs, chosen_u, ridge)[1], n_features, validate_args=False
+        )
         left.plot(range(1, len(rho) + 1), rho, **style)
-        left.text(0.5 + 2 * shift, 1.02, name, transform=left.transAxes, color=style["color"], ha="center")
+        left.text(
+            0.5 + 2 * shift, 1.02, name, transform=left.transAxes, color=style["color"], ha="center"
+        )
         values.append(value.item())
         # A logarithmic axis by hand: matplotlib's own takes too long for a slider.
         for column, number in enumerate((value.item(), gradient.norm().item())):
             places.append(math.log10(max(number, 1e-3)))
             right.plot([column + shift], places[-1:], markersize=10, **style)
-            right.text(column + shift, places[-1], f"{short(number)}\n", ha="center", va="bottom", fontsize=9)
+            right.text(
+                column + shift,
+                places[-1],
+                f"{short(number)}\n",
+                ha="center",
+                va="bottom",
+                fontsize=9,
+            )
     left.set_ylim(-0.03, 1.05)
     left.set_yticks([0, 0.5, 1])
     left.set_xlabel("canonical correlation, largest first")
@@ -538,7 +618,9 @@ for step in range(101):
             now = features(x)[0]
             curve.append(regularizer(now, pool).item())
             if step in (0, 10, 100):
-                rho = canonical_correlations(centred_covariance(now, pool, ridge)[1], n_features, validate_args=False)
+                rho = canonical_correlations(
+                    centred_covariance(now, pool, ridge)[1], n_features, validate_args=False
+                )
                 shares = torch.linalg.eigvalsh(now.mT.cov().reshape(n_features, n_features)).flip(0)
                 kept[step] = rho, shares / shares.sum()
     chosen = torch.randint(len(x), (256,), generator=generator)
@@ -546,16 +628,29 @@ for step in range(101):
     regularizer(features(x[chosen])[0], pool[chosen], validate_args=False).backward()
     optimizer.step()
 
-figure, axes = new_figure(10, 3.2, 3, layout="none", gridspec_kw=view_margins | {"top": 0.8, "wspace": 0.3})
+figure, axes = new_figure(
+    10, 3.2, 3, layout="none", gridspec_kw=view_margins | {"top": 0.8, "wspace": 0.3}
+)
 for (step, (rho, _)), style in zip(kept.items(), STYLES):
     order = range(1, len(rho) + 1)
     axes[0].plot(order, rho, label=f"step {step}", **style)
-    axes[1].semilogy(order, rho.square() / (1 - rho.square()).clamp_min(1e-15), label=f"step {step}", **style)
+    axes[1].semilogy(
+        order, rho.square() / (1 - rho.square()).clamp_min(1e-15), label=f"step {step}", **style
+    )
 axes[2].plot(range(0, 101, 10), curve, **STYLES[0])
 if ridge:
     axes[2].axhline(bound, color="0.3", linestyle="--")
-    axes[2].annotate("bound k / ridge", (100, bound), (0, -14), textcoords="offset points", ha="right", fontsize=9)
-for ax, title in zip(axes, ("canonical correlation", "its term $\\rho^2 / (1 - \\rho^2)$", "L of all images (nats)")):
+    axes[2].annotate(
+        "bound k / ridge",
+        (100, bound),
+        (0, -14),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+    )
+for ax, title in zip(
+    axes, ("canonical correlation", "its term $\\rho^2 / (1 - \\rho^2)$", "L of all images (nats)")
+):
     ax.set_title(title, fontsize=10)
     ax.set_xlabel("rank, largest first")
 axes[2].set_xlabel("step")
@@ -602,14 +697,23 @@ coarse = regularizer(z.bfloat16(), u)
 print(
     f"features in bfloat16: LautumRegularizer gives {coarse:.0f} nats, in {coarse.dtype}; in float64 {regularizer(z, u):.0f} nats"
 )
-figure, axes = new_figure(10, 3.3, 3, layout="none", gridspec_kw=view_margins | {"top": 0.8, "wspace": 0.3})
+figure, axes = new_figure(
+    10, 3.3, 3, layout="none", gridspec_kw=view_margins | {"top": 0.8, "wspace": 0.3}
+)
 for name, (_, found, style) in exact.items():
     for ax, series in zip(axes, zip(*found)):
         ax.loglog(scales, series, label=name, **style)
 for name, (_, found, style) in single.items():
-    axes[2].semilogx(scales, [min(max(ratio, -0.4), 1.6) if ratio == ratio else -0.6 for ratio in found], label=name, **style)
+    axes[2].semilogx(
+        scales,
+        [min(max(ratio, -0.4), 1.6) if ratio == ratio else -0.6 for ratio in found],
+        label=name,
+        **style,
+    )
 axes[2].set_yticks([-0.6, 0, 0.5, 1], ["NaN", "0", "0.5", "1"])
-for ax, title in zip(axes, ("value (nats)", "norm of the gradient", "float32 value / float64 value")):
+for ax, title in zip(
+    axes, ("value (nats)", "norm of the gradient", "float32 value / float64 value")
+):
     ax.invert_xaxis()
     ax.set_title(title, fontsize=10)
     ax.set_xlabel("standard deviation of the noise")
@@ -627,7 +731,10 @@ figure
 
 # %% jupyter={"source_hidden": true}
 edge = n_features + n_components
-sizes = sorted({4, 8, 16, 32, 64, 128, 256, 512, 1024, edge - 8, edge, edge + 1, edge + 2, edge + 8} - set(range(-8, 4)))
+sizes = sorted(
+    {4, 8, 16, 32, 64, 128, 256, 512, 1024, edge - 8, edge, edge + 1, edge + 2, edge + 8}
+    - set(range(-8, 4))
+)
 sizes = [size for size in sizes if size <= len(x)]
 unrelated = torch.randn(len(x), n_features, generator=generator, dtype=torch.float64)
 few = min(4, n_components)
@@ -636,19 +743,27 @@ lines = {
     f"ridge 0.01, r = {n_components}": (0.01, n_components, STYLES[2]),
     f"ridge 0.01, r = {few}": (0.01, few, STYLES[0]),
 }
-figure, (left, right) = new_figure(10, 3.4, 2, layout="none", gridspec_kw=view_margins | {"top": 0.8})
+figure, (left, right) = new_figure(
+    10, 3.4, 2, layout="none", gridspec_kw=view_margins | {"top": 0.8}
+)
 for name, (amount, count, style) in lines.items():
     values = [measures[amount](unrelated[:size], view_u[:size, :count]).item() for size in sizes]
     left.loglog(sizes, [max(value, 1e-4) for value in values], label=name, **style)
 left.loglog(
-    sizes, [n_features * n_components / (2 * (size - 1)) for size in sizes], color="0.3", linestyle=":", label="$k r / 2 (n-1)$"
+    sizes,
+    [n_features * n_components / (2 * (size - 1)) for size in sizes],
+    color="0.3",
+    linestyle=":",
+    label="$k r / 2 (n-1)$",
 )
 spectra = []
 for size in sizes:
     cov = centred_covariance(unrelated[:size], view_u[:size, :n_components], 0.0)[1]
     spectra.append(canonical_correlations(cov, n_features, validate_args=False))
 right.semilogx(sizes, [rho[0] for rho in spectra], label="largest", **STYLES[1])
-right.semilogx(sizes, [rho.square().mean().sqrt() for rho in spectra], label="root mean square", **STYLES[0])
+right.semilogx(
+    sizes, [rho.square().mean().sqrt() for rho in spectra], label="root mean square", **STYLES[0]
+)
 for ax in (left, right):
     ax.axvline(edge, color="0.75", linewidth=5, zorder=0)
     ax.set_xlabel(f"rows in the batch, n (grey bar: k + r = {edge})")
@@ -698,20 +813,51 @@ check("training_loss", training_loss)
 
 # %% jupyter={"source_hidden": true}
 strengths = [0.0, 1e-4, 1e-3, 1e-2, 100.0]
-base = Experiment(steps=60, seed=seed, n_components=n_components, ridge=ridge, protocol="finetune", finetune_steps=1, labels=10)
-settings = [replace(base, layer=layer, strength=s) for layer in ("features", "logits") for s in strengths]
+base = Experiment(
+    steps=60,
+    seed=seed,
+    n_components=n_components,
+    ridge=ridge,
+    protocol="finetune",
+    finetune_steps=1,
+    labels=10,
+)
+settings = [
+    replace(base, layer=layer, strength=s) for layer in ("features", "logits") for s in strengths
+]
 results = run(settings, device, progress=False)
 
-figure, (left, right) = new_figure(10, 3.3, 2, layout="none", gridspec_kw=view_margins | {"top": 0.8})
+figure, (left, right) = new_figure(
+    10, 3.3, 2, layout="none", gridspec_kw=view_margins | {"top": 0.8}
+)
 for layer, style in zip(("features", "logits"), STYLES):
     group = [r for r in results if r.experiment.layer == layer]
-    left.plot(range(len(strengths)), [100 * r.source_accuracy for r in group], label=f"L of the {layer}", **style)
-    right.plot(range(len(strengths)), [r.history["loss"][-1] for r in group], label=f"L of the {layer}", **style)
+    left.plot(
+        range(len(strengths)),
+        [100 * r.source_accuracy for r in group],
+        label=f"L of the {layer}",
+        **style,
+    )
+    right.plot(
+        range(len(strengths)),
+        [r.history["loss"][-1] for r in group],
+        label=f"L of the {layer}",
+        **style,
+    )
 left.axhline(10, color="0.3", linestyle=":")
 right.axhline(math.log(10), color="0.3", linestyle=":")
 left.annotate("chance", (0, 10), (0, 4), textcoords="offset points", fontsize=9)
-right.annotate("guessing all ten alike, log 10", (0, math.log(10)), (0, 4), textcoords="offset points", fontsize=9)
-for ax, title in ((left, "source test accuracy (%)"), (right, "cross-entropy of the last source batch (nats)")):
+right.annotate(
+    "guessing all ten alike, log 10",
+    (0, math.log(10)),
+    (0, 4),
+    textcoords="offset points",
+    fontsize=9,
+)
+for ax, title in (
+    (left, "source test accuracy (%)"),
+    (right, "cross-entropy of the last source batch (nats)"),
+):
     ax.set_xticks(range(len(strengths)), [f"{s:g}" for s in strengths])
     ax.set_xlabel("strength")
     ax.set_title(title, fontsize=10)
@@ -719,14 +865,20 @@ for ax, title in ((left, "source test accuracy (%)"), (right, "cross-entropy of 
 left.legend(frameon=False)
 figure.suptitle("Too much weight costs accuracy on features, and everything on logits")
 for r in results:
-    strength, loss, dependence = r.experiment.strength, r.history["loss"][-1], r.history["dependence"][-1]
+    strength, loss, dependence = (
+        r.experiment.strength,
+        r.history["loss"][-1],
+        r.history["dependence"][-1],
+    )
     accuracy = f"source accuracy {100 * r.source_accuracy:3.0f} %, cross-entropy {loss:.1f} nats"
     print(f"{r.experiment.layer:8} strength {strength:6g}: {accuracy}, L {dependence:5.0f} nats")
 figure
 
 # %%
 if results_path:
-    save_results([{"name": name, "difference": value} for name, value in differences.items()], results_path)
+    save_results(
+        [{"name": name, "difference": value} for name, value in differences.items()], results_path
+    )
 
 # %% [markdown]
 # On features, a weight of 100 does *not* bring the network down to chance: the head is trained by the cross-entropy alone, and finds something in what the features still hold. On logits the regularizer moves the head itself;

@@ -18,7 +18,13 @@ device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 4  # networks for each setting; an interval needs 2 or more
 network = "mlp"  # "mlp" or "cnn"
 steps = 100  # of pre-training on the source
-strengths = [0.0, 1e-4, 1e-3, 1e-2, 1e-1]  # regularization weights; 0 is standard transfer and has to be there
+strengths = [
+    0.0,
+    1e-4,
+    1e-3,
+    1e-2,
+    1e-1,
+]  # regularization weights; 0 is standard transfer and has to be there
 shift = "label_part_swap"  # or "none", "rotation", "blur", "noise", "contrast", "inversion", "background"
 severity = 1.0  # from 0 to 1
 severities = [0.0, 0.5, 1.0]  # for the figure of the gain against severity
@@ -32,8 +38,22 @@ import pandas as pd
 from lautum_utils.domains import load_transfer_task, swap_joint
 from lautum_utils.information import mutual_information
 from lautum_utils.playground import Playground
-from lautum_utils.plots import accuracy_against_strength, gains, show_domains, training_curves, verdict
-from lautum_utils.training import Experiment, choose_strength, compare, paired_difference, replace, run, save_results
+from lautum_utils.plots import (
+    accuracy_against_strength,
+    gains,
+    show_domains,
+    training_curves,
+    verdict,
+)
+from lautum_utils.training import (
+    Experiment,
+    choose_strength,
+    compare,
+    paired_difference,
+    replace,
+    run,
+    save_results,
+)
 
 base = Experiment(shift=shift, severity=severity, network=network, steps=steps)
 everything = []  # all results of this page
@@ -84,7 +104,9 @@ show_domains(
 # 3. Switch the **layer** to logits, or the **protocol** to finetune.
 
 # %%
-playground = Playground(shift=shift, severity=severity, network=network, steps=steps, seeds=min(seeds, 8), device=device)
+playground = Playground(
+    shift=shift, severity=severity, network=network, steps=steps, seeds=min(seeds, 8), device=device
+)
 playground
 
 # %% [markdown]
@@ -96,14 +118,17 @@ playground
 
 # %%
 few = labels[0]
-settings = [{"labels": n, "protocol": "probe"} for n in labels] + [{"labels": few, "protocol": "finetune"}]
+settings = [{"labels": n, "protocol": "probe"} for n in labels] + [
+    {"labels": few, "protocol": "finetune"}
+]
 both = train(
     *[replace(base, strength=s, **stage) for stage in settings for s in strengths]
 )  # stage 1 is run once for all of them
 probed, finetuned = ([r for r in both if r.experiment.protocol == p] for p in ("probe", "finetune"))
 by_labels = {n: [r for r in probed if r.experiment.labels == n] for n in labels}
 accuracy_against_strength(
-    {f"{n} labels": by_labels[n] for n in labels}, f"Linear probe on frozen features ({network}, {seeds} seeds, 95 % intervals)"
+    {f"{n} labels": by_labels[n] for n in labels},
+    f"Linear probe on frozen features ({network}, {seeds} seeds, 95 % intervals)",
 )
 
 # %% [markdown]
@@ -114,7 +139,9 @@ accuracy_against_strength(
 # %%
 def table(results):
     rows = pd.DataFrame(compare(results))
-    rows[["accuracy", "difference", "low", "high"]] = (100 * rows[["accuracy", "difference", "low", "high"]]).round(1)
+    rows[["accuracy", "difference", "low", "high"]] = (
+        100 * rows[["accuracy", "difference", "low", "high"]]
+    ).round(1)
     return rows.set_index(["protocol", "labels", "strength"])
 
 
@@ -122,10 +149,16 @@ pd.set_option("display.width", 120)
 print(table(probed).to_string())
 
 # %%
-chosen = {n: next(row["strength"] for row in compare(by_labels[n]) if row["chosen"]) for n in labels}
+chosen = {
+    n: next(row["strength"] for row in compare(by_labels[n]) if row["chosen"]) for n in labels
+}
 for n in labels:
-    ours, control = ([r for r in by_labels[n] if r.experiment.strength == s] for s in (chosen[n], 0.0))
-    print(f"{n} labels:", verdict(ours, control, f"weight {chosen[n]:g}, chosen on validation data,"))
+    ours, control = (
+        [r for r in by_labels[n] if r.experiment.strength == s] for s in (chosen[n], 0.0)
+    )
+    print(
+        f"{n} labels:", verdict(ours, control, f"weight {chosen[n]:g}, chosen on validation data,")
+    )
 
 # %% [markdown]
 # ## Does it survive fine-tuning?
@@ -144,7 +177,9 @@ fine = {s: [r for r in finetuned if r.experiment.strength == s] for s in strengt
 print("fine-tuning:", verdict(fine[weight], fine[0.0], f"weight {weight:g}"))
 print(
     "mean accuracy at weight 0 (%): probe",
-    round(100 * sum(r.test_accuracy for r in by_labels[few] if r.experiment.strength == 0) / seeds, 1),
+    round(
+        100 * sum(r.test_accuracy for r in by_labels[few] if r.experiment.strength == 0) / seeds, 1
+    ),
     end="",
 )
 print(", fine-tuning", round(100 * sum(r.test_accuracy for r in fine[0.0]) / seeds, 1))
@@ -156,7 +191,9 @@ print(", fine-tuning", round(100 * sum(r.test_accuracy for r in fine[0.0]) / see
 # read off the features linearly, while the network trains on the *source* only.
 
 # %%
-training_curves(by_labels[few], "Stage 1: source loss, dependence, and what can be read off about the target")
+training_curves(
+    by_labels[few], "Stage 1: source loss, dependence, and what can be read off about the target"
+)
 
 # %%
 for s in (0.0, weight):
@@ -164,7 +201,14 @@ for s in (0.0, weight):
     first, last, source = (
         sum(values) / len(group)
         for values in zip(
-            *((r.history["target_accuracy"][0], r.history["target_accuracy"][-1], r.source_accuracy) for r in group)
+            *(
+                (
+                    r.history["target_accuracy"][0],
+                    r.history["target_accuracy"][-1],
+                    r.source_accuracy,
+                )
+                for r in group
+            )
         )
     )
     print(
@@ -180,15 +224,20 @@ for s in (0.0, weight):
 # %%
 if shift == "label_part_swap":
     for v in severities:
-        print(f"severity {v:g}: the digit tells {mutual_information(swap_joint(v)).item():.2f} nats about the letter")
-swept = train(*[replace(base, severity=v, strength=s, labels=200) for v in severities for s in (0.0, weight)])
+        print(
+            f"severity {v:g}: the digit tells {mutual_information(swap_joint(v)).item():.2f} nats about the letter"
+        )
+swept = train(
+    *[replace(base, severity=v, strength=s, labels=200) for v in severities for s in (0.0, weight)]
+)
 
 
 def gain(results, **settings):
     """The paired difference of the weight to 0 among the results with these settings."""
     alike = [r for r in results if all(getattr(r.experiment, k) == v for k, v in settings.items())]
     return paired_difference(
-        [r for r in alike if r.experiment.strength == weight], [r for r in alike if r.experiment.strength == 0]
+        [r for r in alike if r.experiment.strength == weight],
+        [r for r in alike if r.experiment.strength == 0],
     )
 
 
@@ -219,12 +268,18 @@ variants = {
     "mutual information, maximised": {"method": "mutual_information_maximised"},
     "mutual information, minimised": {"method": "mutual_information"},
 }
-tried_weights = {"lautum": (3e-5, 3e-4), "mutual_information": (1e-3, 1e-2), "mutual_information_maximised": (1e-3, 1e-2)}
+tried_weights = {
+    "lautum": (3e-5, 3e-4),
+    "mutual_information": (1e-3, 1e-2),
+    "mutual_information_maximised": (1e-3, 1e-2),
+}
 control = train(replace(plain, strength=0.0), seeds=ablation_seeds)
 ablated, picked, all_tried = {}, {}, []
 for name, settings in variants.items():
     variant = replace(plain, **settings)
-    tried = train(*[replace(variant, strength=s) for s in tried_weights[variant.method]], seeds=ablation_seeds)
+    tried = train(
+        *[replace(variant, strength=s) for s in tried_weights[variant.method]], seeds=ablation_seeds
+    )
     best = choose_strength(tried)
     all_tried += tried
     picked[name] = [r for r in tried if r.experiment.strength == best]
@@ -232,7 +287,9 @@ for name, settings in variants.items():
 gains(ablated, f"Digits to letters, probe with 200 labels ({network}, {ablation_seeds} seeds)")
 
 # %%
-print(f"control: {100 * sum(r.test_accuracy for r in control) / ablation_seeds:.1f} % target test accuracy")
+print(
+    f"control: {100 * sum(r.test_accuracy for r in control) / ablation_seeds:.1f} % target test accuracy"
+)
 for name, difference in ablated.items():
     print(f"{name:40} {difference} against the control")
 first = next(iter(variants))
@@ -249,15 +306,29 @@ for name in list(variants)[1:]:
 rates = {
     base.learning_rate: {
         "weight 0": control,
-        "weight 0.0003": [r for r in all_tried if r.experiment == replace(plain, strength=3e-4, seed=r.experiment.seed)],
+        "weight 0.0003": [
+            r
+            for r in all_tried
+            if r.experiment == replace(plain, strength=3e-4, seed=r.experiment.seed)
+        ],
     },
-    1e-3: {f"weight {s:g}": train(replace(plain, strength=s, learning_rate=1e-3), seeds=ablation_seeds) for s in (0.0, 3e-4)},
+    1e-3: {
+        f"weight {s:g}": train(replace(plain, strength=s, learning_rate=1e-3), seeds=ablation_seeds)
+        for s in (0.0, 3e-4)
+    },
 }
 for rate, pair in rates.items():
     for name, group in pair.items():
-        source, target = (100 * sum(getattr(r, k) for r in group) / len(group) for k in ("source_accuracy", "test_accuracy"))
-        print(f"learning rate {rate:g}, {name:13}: source {source:.1f} %, target {target:.1f} % test accuracy")
-    print(f"learning rate {rate:g}, gain: {paired_difference(pair['weight 0.0003'], pair['weight 0'])}")
+        source, target = (
+            100 * sum(getattr(r, k) for r in group) / len(group)
+            for k in ("source_accuracy", "test_accuracy")
+        )
+        print(
+            f"learning rate {rate:g}, {name:13}: source {source:.1f} %, target {target:.1f} % test accuracy"
+        )
+    print(
+        f"learning rate {rate:g}, gain: {paired_difference(pair['weight 0.0003'], pair['weight 0'])}"
+    )
 
 # %%
 if results_path:
