@@ -18,13 +18,7 @@ device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 4  # networks for each setting; an interval needs 2 or more
 network = "mlp"  # "mlp" or "cnn"
 steps = 100  # of pre-training on the source
-strengths = [
-    0.0,
-    1e-4,
-    1e-3,
-    1e-2,
-    1e-1,
-]  # regularization weights; 0 is standard transfer and has to be there
+strengths = [e, 0.0, 1e-4, 1e-3, 1e-2, 1e-1]  # weights; 0 is standard transfer, it has to be there
 shift = "label_part_swap"  # or "none", "rotation", "blur", "noise", "contrast", "inversion", "background"
 severity = 1.0  # from 0 to 1
 severities = [0.0, 0.5, 1.0]  # for the figure of the gain against severity
