@@ -20,7 +20,7 @@
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 3  # networks for each setting; an interval needs 2 or more
 steps = 100  # of pre-training on the source
-strengths = [e, 0.0, 1e-4, 1e-3, 1e-2]  # weights; 0 is standard transfer, it has to be there
+strengths = [0.0, 1e-4, 1e-3, 1e-2]  # weights; 0 is standard transfer, it has to be there
 shift = "label_part_swap"  # how source and target differ
 severities = [0.0, 0.5, 1.0]  # how strongly, from 0 to 1; the last one is used for the main figure
 labels = 200  # labelled target samples
