@@ -38,6 +38,10 @@ def _wide() -> dict[str, Any]:
     return {"style": {"description_width": "140px"}, "layout": widgets.Layout(width="330px")}
 
 
+def _image(**layout: str) -> widgets.Image:
+    return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%", **layout))
+
+
 def _grid(controls: list[widgets.Widget]) -> widgets.Box:
     return widgets.Box(controls, layout=widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="2px 12px"))
 
@@ -69,7 +73,7 @@ class Explorer:
             control.observe(self._redraw, names="value")
             self.controls[name] = control
         self.draw = draw
-        self.image = widgets.Image(format="png")
+        self.image = _image()
         self.box = widgets.VBox([_grid(list(self.controls.values())), self.image])
         self._redraw(None)
 
@@ -166,7 +170,7 @@ class Playground:
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto"))
         self.status = widgets.HTML()
         self.sentence = widgets.HTML()
-        self.live, self.curve = (widgets.Image(format="png", layout=widgets.Layout(display="none")) for _ in range(2))
+        self.live, self.curve = _image(display="none"), _image(display="none")
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
         for control in CONTROLS:
             getattr(self, control).observe(self._control_moved, names="value")

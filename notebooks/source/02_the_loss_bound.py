@@ -126,7 +126,8 @@ check("gibbs_posterior", gibbs_posterior)
 #
 # **Predict:** which hypotheses are more probable together with the example $(x, y) = (0, 0)$ under the joint than under the product?
 
-# %%
+# %% jupyter={"source_hidden": true}
+# The logarithm of joint over product, for each hypothesis and example.
 ratio = (learned.joint / learned.product).log().flatten(1).nan_to_num(nan=0.0)
 figure, (ax,) = new_figure(7.4, 3.4)
 reach = ratio.abs().max().item() or 1.0
@@ -401,7 +402,9 @@ def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5)
             edgecolor="white",
             width=0.75,
         )
-        for height, value, name in ((mutual / 2, mutual, "I"), (mutual + lautum / 2, lautum, "L")):
+        apart = 0.05 * ax.get_ylim()[1]  # so that two small numbers do not overlap
+        heights = mutual / 2, max(mutual + lautum / 2, mutual / 2 + apart)
+        for height, value, name in zip(heights, (mutual, lautum), "IL"):
             ax.text(13.05, height, f"{name}  {value:.3f}", fontsize=8, va="center")
         below(ax, 12.8, f"(I + L) / (a gamma)\n{mutual + lautum:.3f}")
     for place, text in (
@@ -465,7 +468,8 @@ report("same P(w), same test loss")
 # All of $L$ is gone, and $R$ has taken up the difference exactly. So raising $L(W;X)$ cannot lower the test loss *by itself*; it helps only if the means by which we raise it also move $P_W$ to better hypotheses. No identity promises that. Over many learners in
 # this world, each a Gibbs learner with a random prior:
 
-# %%
+# %% jupyter={"source_hidden": true}
+# L(W;X), test loss and R of Gibbs learners with random priors.
 generator = torch.Generator().manual_seed(seed + 1)
 points = []
 for _ in range(4 * worlds):
@@ -515,7 +519,8 @@ figure
 #
 # **Predict:** the learner trusts its data more and more ($\gamma$ grows). Which half of the gap wins, $I$ or $L$?
 
-# %%
+# %% jupyter={"source_hidden": true}
+# The identity along gamma and in random worlds; then the figure.
 grid = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
 path = [world.learn(n, value) for value in grid]
 for one in path:
