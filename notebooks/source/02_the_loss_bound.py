@@ -14,7 +14,7 @@
 # expectation is an exact sum, in a world so small that we can list all its datasets.
 #
 # **You will be able to** derive both decompositions, say where each sign comes from and what it does not promise, and compute the generalization gap of a Gibbs learner
-# exactly · **You need** [01](01_measuring_dependence.ipynb) · **Takes** 40 minutes to read, 35 to do the exercises, runs in under 30 s.
+# exactly · **You need** [01](01_measuring_dependence.ipynb) · **Takes** 40 minutes to read, 30 to do the exercises, runs in under 30 s.
 
 # %% tags=["parameters"]
 seed = 0  # of everything that is drawn at random
@@ -188,7 +188,7 @@ check("train_and_test_loss", train_and_test_loss)
 # %% [markdown]
 # ## The training loss
 #
-# Let $p(y|x,w)$ be the conditional of the *joint*: how labels of training examples are distributed once we know the hypothesis that came out. Write one in two ways,
+# Let $p(y|x,w)$ be the conditional of the *joint*: how labels of training examples are distributed once we know the hypothesis that came out. Multiply and divide by $p(y|x)$ and $p(y|x,w)$:
 #
 # $$-\log f_w(y|x) \;=\; -\log p(y|x) \;-\; \log\frac{p(y|x,w)}{p(y|x)} \;+\; \log\frac{p(y|x,w)}{f_w(y|x)},$$
 #
@@ -196,7 +196,7 @@ check("train_and_test_loss", train_and_test_loss)
 #
 # $$\text{train} = H(Y|X) \;-\; I(W;Y|X) \;+\; \mathbb E_{P_{WX}}\, D\big(p(\cdot|X,W)\,\|\,f_W(\cdot|X)\big).$$
 #
-# A small training loss can be bought with $I(W;Y|X)$: by *memorising* labels. (Achille and Soatto start from this decomposition.) We build the three terms by hand and then ask the module, on many random worlds.
+# The last term is a divergence, so this is a bound: train $\ge H(Y|X) - I(W;Y|X)$. A training loss below $H(Y|X)$ can only be bought with $I(W;Y|X)$: by *memorising* labels. (Achille and Soatto start from this decomposition.) We build the three terms by hand and then ask the module, on many random worlds.
 
 # %%
 generator = torch.Generator().manual_seed(seed)
@@ -262,7 +262,7 @@ check("conditional_mutual_information", conditional_mutual_information)
 # %% [markdown]
 # ## The test loss
 #
-# Now average the *same* three logarithms under the product. The first gives $H(Y|X)$ again. The second has lost its sign of a KL divergence: under the product, $\log \frac{p(y|x)}{p(y|x,w)}$ averages to
+# Now average the *same* three logarithms under the product. The first gives $H(Y|X)$ again. The second is no longer minus a divergence: under the product, $\log \frac{p(y|x)}{p(y|x,w)}$ averages to
 #
 # $$L(W;Y|X) = \mathbb E_{P_W P_{XY}} \log\frac{p(Y|X)}{p(Y|X,W)} \;\ge 0,$$
 #
@@ -274,7 +274,7 @@ check("conditional_mutual_information", conditional_mutual_information)
 #
 # $$\text{test} = H(Y|X) + D, \qquad \text{test} = D + H_\times(Y|X,W) - L(W;Y|X),$$
 #
-# with $D = \mathbb E_{P_W P_X} D(p(\cdot|X)\|f_W(\cdot|X))$ and $H_\times = \mathbb E_{P_W P_{XY}}[-\log p(Y|X,W)]$.
+# with $D = \mathbb E_{P_W P_X} D(p(\cdot|X)\|f_W(\cdot|X)) \ge 0$ and $H_\times = \mathbb E_{P_W P_{XY}}[-\log p(Y|X,W)]$. So test $\ge H(Y|X)$, and test $\ge H_\times - L(W;Y|X)$.
 #
 # **Predict:** is $R$ ever negative?
 
@@ -334,9 +334,9 @@ check("remainder", remainder)
 #
 # Cut the label terms once more by the chain rules: $I(W;Y|X) = I(W;Z) - I(W;X)$ and $L(W;Y|X) = L(W;Z) - L(W;X)$. The *inputs alone* appear, and they are what unlabelled data can tell us about:
 #
-# $$\text{train} = H(Y|X) - I(W;Z) \mathbin{\mathbf{+}} I(W;X) + \mathbb E\,D, \qquad \text{test} = H(Y|X) + L(W;Z) \mathbin{\mathbf{-}} L(W;X) + R.$$
+# $$\text{train} = H(Y|X) - I(W;Z) \mathbin{\mathbf{+}} I(W;X) + \text{KL}, \qquad \text{test} = H(Y|X) + L(W;Z) \mathbin{\mathbf{-}} L(W;X) + R.$$
 #
-# Here are the two signs of the two published regularizers: under the joint, $+I(W;X)$, which one would *minimise*; under the product, $-L(W;X)$, which one would *maximise*. Each bar below starts where the one
+# (KL is the last term of the training loss.) Here are the two signs of the two published regularizers: under the joint, $+I(W;X)$, which one would *minimise* (arXiv 2306.06731); under the product, $-L(W;X)$, which one would *maximise* (arXiv 1904.01670). Each bar below starts where the one
 # before it ended; the last one is the loss itself.
 
 
@@ -380,7 +380,7 @@ def below(ax, place, text, height=-0.02, size=8):
     ax.text(place, height, text, fontsize=size, **where)
 
 
-def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5):
+def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5, with_gap=True):
     """Train and test loss on the target, term by term, and the gap between them."""
     one = transferred(n, gamma, label_noise, distance, target_weight)
     margins = {"left": 0.06, "right": 0.99, "bottom": 0.2, "top": 0.9}
@@ -388,33 +388,25 @@ def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5)
     waterfall(ax, one.train_terms()["inputs"], one.train_loss, 0)
     waterfall(ax, one.test_terms()["inputs, minus"], one.test_loss, 5.6)
     gap = one.test_loss - one.train_loss
-    ax.bar(11.2, gap, color="0.35", width=0.75)
-    below(ax, 11.2, f"test - train\n{gap:.3f}")
-    if one.gamma > 0:
-        mutual, lautum = one.mutual_information / one.gamma, one.lautum_information / one.gamma
-        ax.bar(12.6, mutual, color=STYLES[2]["color"], width=0.75)
-        ax.bar(
-            12.6,
-            lautum,
-            bottom=mutual,
-            color=STYLES[3]["color"],
-            hatch="xx",
-            edgecolor="white",
-            width=0.75,
-        )
+    groups = [(2, "training loss: joint"), (7.6, "test loss: product")]
+    if with_gap:
+        groups.append((12, "the gap"))
+        ax.bar(11.2, gap, color="0.35", width=0.75)
+        below(ax, 11.2, f"test - train\n{gap:.3f}")
+    if with_gap and one.gamma > 0:
+        parts = [one.mutual_information / one.gamma, one.lautum_information / one.gamma]
+        style = {"color": STYLES[3]["color"], "hatch": "xx", "edgecolor": "white", "width": 0.75}
+        ax.bar(12.6, parts[0], color=STYLES[2]["color"], width=0.75)
+        ax.bar(12.6, parts[1], bottom=parts[0], **style)
         apart = 0.05 * ax.get_ylim()[1]  # so that two small numbers do not overlap
-        heights = mutual / 2, max(mutual + lautum / 2, mutual / 2 + apart)
-        for height, value, name in zip(heights, (mutual, lautum), "IL"):
-            ax.text(13.05, height, f"{name}  {value:.3f}", fontsize=8, va="center")
-        below(ax, 12.8, f"(I + L) / (a gamma)\n{mutual + lautum:.3f}")
-    for place, text in (
-        (2, "training loss: joint"),
-        (7.6, "test loss: product"),
-        (12, "the gap"),
-    ):
+        heights = parts[0] / 2, max(parts[0] + parts[1] / 2, parts[0] / 2 + apart)
+        for height, value, name in zip(heights, parts, "IL"):
+            ax.text(13.05, height, f"{name}: {value:.3f}", fontsize=8, va="center")
+        below(ax, 12.8, f"(I + L) / (a gamma)\n{sum(parts):.3f}")
+    for place, text in groups:
         below(ax, place, text, height=-0.15, size=10)
     ax.axhline(0, color="0.3", linewidth=1)
-    ax.set(xlim=(-0.6, 14), xticks=[], ylabel="nats")
+    ax.set(xlim=(-0.6, 14 if with_gap else 10.2), xticks=[], ylabel="nats")
     ax.locator_params(axis="y", nbins=5)
     figure.suptitle(
         f"The terms add up: train {one.train_loss:.3f}, test {one.test_loss:.3f}, gap {gap:.3f} nats"
@@ -423,7 +415,9 @@ def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5)
 
 
 # %%
-draw_terms(n=n, gamma=gamma, label_noise=label_noise, distance=0.0, target_weight=1.0)
+draw_terms(
+    n=n, gamma=gamma, label_noise=label_noise, distance=0.0, target_weight=1.0, with_gap=False
+)
 
 # %% [markdown]
 # Look closely before believing in a sign. The test loss has *another* cut, $D + H_\times - L(W;Z) + L(W;X)$, where the same $L(W;X)$ stands with a **plus**. Both are true. The sign says only how the loss moves *while the
@@ -465,43 +459,50 @@ agree("same P(w), same test loss", learned.test_loss, blind.test_loss)
 report("same P(w), same test loss")
 
 # %% [markdown]
-# All of $L$ is gone, and $R$ has taken up the difference exactly. So raising $L(W;X)$ cannot lower the test loss *by itself*; it helps only if the means by which we raise it also move $P_W$ to better hypotheses. No identity promises that. Over many learners in
-# this world, each a Gibbs learner with a random prior:
+# All of $L$ is gone, and $R$ has taken up the difference exactly. So raising $L(W;X)$ cannot lower the test loss *by itself*; it helps only if the means by which we raise it also move $P_W$ to better hypotheses. No identity promises that. Two ways to change
+# $L(W;X)$ in this world: Gibbs learners that differ in their **prior**; and, with a source that follows another rule (below), learners that differ in the **weight of the target**, from 0 to 1.
+#
+# **Predict:** in which of the two families does the test loss fall as $L(W;X)$ rises?
 
 # %% jupyter={"source_hidden": true}
-# L(W;X), test loss and R of Gibbs learners with random priors.
+# L(W;X), test loss and R in two families of learners.
 generator = torch.Generator().manual_seed(seed + 1)
-points = []
+families = {"prior": [], "target weight": []}
 for _ in range(4 * worlds):
     prior = torch.rand(8, generator=generator, dtype=torch.float64) ** 3 + 1e-3
-    one = FiniteWorld(world.p_xy, world.hypotheses, prior / prior.sum()).learn(n, gamma)
-    points.append(
-        (
-            -one.test_terms()["inputs, minus"]["-L(W;X)"],
-            one.test_loss,
-            one.test_terms()["inputs, minus"]["R"],
-        )
+    families["prior"].append(
+        FiniteWorld(world.p_xy, world.hypotheses, prior / prior.sum()).learn(n, gamma)
     )
-of_inputs, losses, remainders = torch.tensor(points, dtype=torch.float64, device="cpu").T
-figure, (left, right) = new_figure(9, 3.4, 2)
-marks = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
-left.plot(of_inputs, losses, **(STYLES[0] | marks))
-right.plot(of_inputs, remainders, **(STYLES[1] | marks))
-for ax, label in ((left, "test loss (nats)"), (right, "R (nats)")):
+weights = [0.1 * step for step in range(11)]
+families["target weight"] = [transferred(n, gamma, label_noise, 1.0, weight) for weight in weights]
+figure, axes = new_figure(9.5, 3.6, 2)
+for (family, members), style in zip(families.items(), STYLES):
+    terms = [one.test_terms()["inputs, minus"] for one in members]
+    of_inputs = [-parts["-L(W;X)"] for parts in terms]
+    marks = (
+        {"linestyle": "none", "markersize": 4, "alpha": 0.6}
+        if family == "prior"
+        else {"markersize": 6}
+    )
+    axes[0].plot(of_inputs, [one.test_loss for one in members], label=family, **(style | marks))
+    axes[1].plot(of_inputs, [parts["R"] for parts in terms], label=family, **(style | marks))
+    if family == "target weight":
+        for place in (0, 5, 10):
+            where = (of_inputs[place], members[place].test_loss)
+            axes[0].annotate(
+                f"{weights[place]:g}", where, (6, 4), textcoords="offset points", fontsize=8
+            )
+    both = torch.tensor(
+        [of_inputs, [one.test_loss for one in members]], dtype=torch.float64, device="cpu"
+    )
+    print(f"{family:13}: correlation of L(W;X) and test loss {torch.corrcoef(both)[0, 1]:+.2f}")
+for ax, name in zip(axes, ("test loss (nats)", "R (nats)")):
     ax.set_xlabel("L(W;X) (nats)")
-    ax.set_ylabel(label)
-left.set_title(
-    f"Test loss: correlation {torch.corrcoef(torch.stack((of_inputs, losses)))[0, 1]:+.2f}",
-    fontsize=10,
-)
-right.set_title(
-    f"R does not stay put: {torch.corrcoef(torch.stack((of_inputs, remainders)))[0, 1]:+.2f}",
-    fontsize=10,
-)
-trend = "worse" if torch.corrcoef(torch.stack((of_inputs, losses)))[0, 1] > 0 else "better"
-figure.suptitle(
-    f"{4 * worlds} learners that differ in their prior: those with more L(W;X) tend to test {trend}"
-)
+    ax.set_ylabel(name)
+axes[0].legend(frameon=False)
+axes[0].set_title("numbers: the weight of the target", fontsize=10)
+axes[1].set_title("R does not stay put", fontsize=10)
+figure.suptitle("L(W;X) goes with the test loss or against it: it depends on what moves it")
 figure
 
 # %% [markdown]
@@ -554,10 +555,11 @@ figure
 # %% [markdown]
 # ## Transfer: a source, a target, and unlabelled inputs
 #
-# Now the learner has a source dataset $S_s$ too, and weighs the losses: $(1-a)\,\hat\ell_s + a\,\hat\ell_t$ (`target_weight` is $a$). Given the source dataset everything above repeats itself with $a\gamma$ in place of $\gamma$ (Bu and others, 2022):
+# Now the learner has a source dataset $S_s$ too, and weighs the losses: $(1-a)\,\hat\ell_s + a\,\hat\ell_t$ (`target_weight` is $a$). (`Learned.gamma` is then $a\gamma$.) Given the source dataset everything above repeats itself with $a\gamma$ in place of $\gamma$ (Bu and others, 2022):
 #
 # $$\text{target test} - \text{target train} = \frac{I(W;S_t|S_s) + L(W;S_t|S_s)}{a\,\gamma}.$$
 #
+# Here the condition is averaged otherwise than in $L(W;Y|X)$: for each source dataset take $D(P_{W|s_s}P_{S_t}\,\|\,P_{WS_t|s_s})$, then average over $P(s_s)$; the weights are $P(w, s_s)P(s_t)$.
 # The decompositions of the target's losses stay as they are, with $Z$ a target example. Of their terms, $L(W;X)$ needs no label.
 
 # %%
@@ -584,7 +586,7 @@ report(
 )
 
 # %% [markdown]
-# **Predict** before you move a slider: (1) Which term carries the label noise? (2) At target weight 0, which terms vanish? (3) At distance 1 the source follows another rule. Does more weight on the target raise or lower $L(W;X)$, and the test loss?
+# **Predict** before you move a slider: (1) Which term is set by the label noise alone? (2) At target weight 0, which terms vanish? (3) `distance` mixes another rule into the source, and at 1 the source follows that rule only. Does more weight on the target raise or lower $L(W;X)$, and the test loss?
 
 # %%
 explorer_terms = Explorer(
@@ -619,10 +621,18 @@ if results_path:
 # - Training looks at $(W, Z)$ under the joint, testing under the product. Mutual information belongs to the first, Lautum information to the second. Every decomposition adds up to better than $10^{-12}$ in every world we drew.
 # - $R$ is no divergence: it is negative in a good part of the random worlds.
 # - The inputs enter the training loss as $+I(W;X)$ and the test loss as $-L(W;X)$, or as $+L(W;X)$ in another cut. A sign holds only while the other terms stay put, and a learner that draws blindly from the same $P_W$ shows that they need not.
-# - Among learners that differ in their prior alone, those with more $L(W;X)$ test *worse* here. Another way to raise $L(W;X)$ may do better: that is a question for experiments.
+# - Among learners that differ in their prior, those with more $L(W;X)$ test worse; along the weight of the target, more $L(W;X)$ goes with a *smaller* test loss, but for the last steps. What moves it decides.
 # - For Gibbs learners $(I + L)/\gamma$ *is* the generalization gap, and as $\gamma$ grows Lautum's share grows.
 #
+# - In the sliders: $H(Y|X)$ is set by the label noise alone; at target weight 0 every $I$ and $L$ with the target vanishes.
+#
 # So the theory motivates a regularizer and does not prove that it helps. Hence the experiments of [06](06_semi_supervised_transfer.ipynb).
+#
+# ## From weights to features
+#
+# This page spoke of $L(W;X)$: weights and inputs, both random, over many trainings. A single training has one $W$, and $L(W;X)$ cannot be estimated from it. What the next notebooks measure is $L(z;x)$ between the *features* $z = f_w(x)$ of one network and
+# its inputs, over a batch of images. The reason for this stand-in: the weights act on an input only through its features, so a network whose features say nothing about target inputs has nothing to tell them apart by. But it is a different
+# quantity: here $x$ is random and $w$ fixed, there both were random. **None of the identities above carries over to it.** (The papers assume weights and inputs to be jointly Gaussian; we do not reproduce their argument.)
 #
 # ## Limits
 #

@@ -10,7 +10,7 @@
 # # 04 · The regularizer: from a covariance to a penalty that trains
 #
 # Notebook [03](03_gaussian_lautum.ipynb) has the formula. Here it becomes something that a training step can afford: six versions, one change
-# at a time, each checked against the last. The sixth equals `LautumRegularizer`, in value and in gradient. Then we break it on purpose.
+# at a time, each checked against an earlier one. The sixth equals `LautumRegularizer`, in value and in gradient. Then we break it on purpose.
 #
 # **You will be able to** build the penalty from scratch, say what each change buys and what it loses, and recognise its failures · **You need**
 # [03](03_gaussian_lautum.ipynb) and a little PyTorch · **Takes** 40 minutes to read, 35 to do the exercises, runs in under 30 s.
@@ -65,11 +65,11 @@ def with_gradient(function, z, *others):
 #
 # ## Version 1: the formula as it stands
 #
-# With the blocks $S_z, S_{zx}, S_x$ of the joint covariance and $K = S_z^{-1} S_{zx} S_x^{-1} S_{xz}$,
+# With the blocks $\Sigma_z, \Sigma_{zx}, \Sigma_x$ of the joint covariance and $K = \Sigma_z^{-1} \Sigma_{zx} \Sigma_x^{-1} \Sigma_{xz}$,
 #
 # $$L = \tfrac12 \log\det(I - K) + \operatorname{tr}\big((I-K)^{-1}\big) - k .$$
 #
-# **Predict:** $S_x$ is the 256 x 256 covariance of the pixels. Does it have an inverse?
+# **Predict:** $\Sigma_x$ is the 256 x 256 covariance of the pixels. Does it have an inverse?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -125,15 +125,15 @@ print(f"L = {naive(z, x_batch):.1f} nats")
 #
 # The Cholesky factor of the joint covariance of $(z, x)$ already holds all that we need:
 #
-# $$\begin{pmatrix} S_z & S_{zx} \\ S_{xz} & S_x \end{pmatrix} = \begin{pmatrix} A & 0 \\ B & C \end{pmatrix}\begin{pmatrix} A & 0 \\ B & C \end{pmatrix}^{\!\top}
-# \quad\Rightarrow\quad S_z = AA^\top,\quad BB^\top = S_{xz} S_z^{-1} S_{zx},\quad CC^\top = S_x - BB^\top .$$
+# $$\begin{pmatrix} \Sigma_z & \Sigma_{zx} \\ \Sigma_{xz} & \Sigma_x \end{pmatrix} = \begin{pmatrix} A & 0 \\ B & F \end{pmatrix}\begin{pmatrix} A & 0 \\ B & F \end{pmatrix}^{\!\top}
+# \quad\Rightarrow\quad \Sigma_z = AA^\top,\quad BB^\top = \Sigma_{xz} \Sigma_z^{-1} \Sigma_{zx},\quad FF^\top = \Sigma_x - BB^\top .$$
 #
-# So $CC^\top$ is the covariance of $x$ given $z$. Put $M = C^{-1}B$. Its singular values are $\rho/\sqrt{1-\rho^2}$, with $\rho$ the canonical correlations: a squared
+# So $FF^\top$ is the covariance of $x$ given $z$. Put $M = F^{-1}B$. Its singular values are $\rho/\sqrt{1-\rho^2}$, with $\rho$ the canonical correlations: a squared
 # one is $\rho^2/(1-\rho^2)$, and one plus it is $1/(1-\rho^2)$. Summed over the correlations:
 #
 # $$L = \|M\|_F^2 - \tfrac12 \log\det(I + M^\top M).$$
 #
-# No inverse is formed. And whatever rounding does to $M$, this is never negative. **Predict:** in float32, which of the two versions is closer to the truth?
+# No inverse is formed. And whatever rounding does to $M$, this is never negative (it can be NaN). **Predict:** in float32, which of the two versions is closer to the truth?
 
 
 # %%
@@ -172,10 +172,10 @@ print(
 )
 
 # %% [markdown]
-# ## Version 3: whiten the inputs once
+# ## Version 3: fewer components, whitened once
 #
-# Most of that joint covariance is $S_x$, and the inputs do not change while the network trains. So we take their principal
-# components once, keep the first $r$ (`n_components`) and scale each to variance 1: $u = (x - \bar x)\,E\,\Lambda^{-1/2}$ (`u`), with the leading eigenvectors $E$ of the covariance of all
+# Most of that joint covariance is $\Sigma_x$. The inputs do not change while the network trains, so we can choose once what of them to look at: we take their principal
+# components, keep the first $r$ (`n_components`) and scale each to variance 1: $u = (x - \bar x)\,E\,\Lambda^{-1/2}$ (`u`), with the leading eigenvectors $E$ of the covariance of all
 # inputs and their eigenvalues $\Lambda$.
 #
 # ### Exercise 4.1 · Whiten (easy, 10 minutes)
@@ -208,7 +208,7 @@ def whiten(inputs, n_components):
 check("whiten", whiten)
 
 # %% [markdown]
-# `LautumRegularizer(x, r).project` does the same. With all $d$ components nothing is lost, since $L$ does not see an invertible change of coordinates. With $r < d$ the value changes.
+# `LautumRegularizer(x, r).project` does the same. With all $d$ components nothing is lost, since $L$ does not see an invertible change of coordinates: whitening itself changes no value and saves no time, but it makes the numbers well-behaved. With $r < d$ the value changes, and a step gets cheap.
 #
 # **Predict:** how large is $L$ for a batch in which each $z$ is paired with the *wrong* image, so that there is nothing to measure?
 
@@ -231,6 +231,7 @@ print(
 )
 for name, inputs in ((f"all {d}", x_batch), (f"{n_components}", u)):
     right, mixed_up = cholesky(z, inputs), cholesky(wrong, inputs)
+    room = len(z) - n_features - inputs.shape[1] - 2
     print(f"{name:>7} components: L = {right:6.1f} nats, wrong pairs {mixed_up:5.2f} nats")
     rho = canonical_correlations(
         torch.cat((wrong, inputs), 1).mT.cov(), n_features, validate_args=False
@@ -239,24 +240,26 @@ for name, inputs in ((f"all {d}", x_batch), (f"{n_components}", u)):
     print(
         f"{'':19} wrong pairs: sum of squared correlations {rho.square().sum():.1f}, expected {expected:.1f}"
     )
+    if room > 0:
+        print(f"{'':19} dependence inflated {(len(z) - 1) / room:.2f} times")
 
 # %% [markdown]
-# What is lost: all dependence on the components left out. What is gained, beside time: independent variables show about $kr/(n-1)$ of squared correlation (notebook 03), so fewer components leave less noise.
+# What is lost: all dependence on the components left out. What is gained, beside time: independent variables show about $kr/(n-1)$ of squared correlation (notebook 03), so fewer components leave less noise. Wrong pairs show only what is *added*; what dependence there is, is also inflated, by $(n-1)/(n-k-r-2)$ on average for $I + L$ (notebook 03). That is more than twice for all components.
 #
 # ## Version 4: noise on z, and only on z
 #
 # Where $z$ is linear in $u$, a correlation is 1 and $L$ is infinite. The cure is observation noise on $z$ of variance $\varepsilon\, m$: $\varepsilon$ is `ridge`, $m$ the mean variance of the coordinates of
-# $z$. Only $S_z$ changes, to $S_z + \varepsilon m I$: the noise is independent of $u$, so $S_{zu}$ stays; the inputs are data, so $S_u$ stays.
+# $z$. Only $\Sigma_z$ changes, to $\Sigma_z + \varepsilon m I$: the noise is independent of $u$, so $\Sigma_{zu}$ stays; the inputs are data, so $\Sigma_u$ stays.
 #
-# It also gives a bound (derived here). $L$ is symmetric, so $\|M\|_F^2 = \operatorname{tr}(R^{-1} S_{zu} S_u^{-1} S_{uz})$ with $R$ the covariance of the noisy $z$ given $u$. Now $R$ is at least $\varepsilon m I$, and
-# $S_{zu} S_u^{-1} S_{uz}$ at most the $S_z$ without noise, whose trace is $k\,m$:
+# It also gives a bound (derived here). $L$ is symmetric, so $\|M\|_F^2 = \operatorname{tr}(C^{-1} \Sigma_{zu} \Sigma_u^{-1} \Sigma_{uz})$ with $C$ the covariance of the noisy $z$ given $u$. Now $C$ is at least $\varepsilon m I$, and
+# $\Sigma_{zu} \Sigma_u^{-1} \Sigma_{uz}$ at most the $\Sigma_z$ without noise, whose trace is $k\,m$:
 #
 # $$L \;\le\; \|M\|_F^2 \;\le\; \frac{k\,m}{\varepsilon\, m} = \frac{k}{\varepsilon}.$$
 #
 # ### Exercise 4.2 · The capstone: the regularizer (medium, 20 minutes)
 #
 # `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient. The cell after it,
-# collapsed, holds our version 4 and compares it with `LautumRegularizer`. So once the check says "right", you have written the regularizer of this suite yourself.
+# collapsed, holds our version 4 and compares it with `LautumRegularizer`. So once the check says "right", you have put the regularizer of this suite together yourself.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -303,6 +306,7 @@ def ridged(z, u, ridge):
 
 
 regularizer = LautumRegularizer(x, n_components, ridge)
+agree("value: version 4 without a ridge, and version 3", ridged(z, u, 0.0), cholesky(z, u), 1e-12)
 ours, theirs = with_gradient(ridged, z, u, ridge), with_gradient(regularizer, z, u)
 agree("value: version 4 and LautumRegularizer", ours[0], theirs[0], 1e-10)
 agree("gradient: version 4 and LautumRegularizer", ours[1], theirs[1], 1e-10)
@@ -342,24 +346,24 @@ agree(
 print("nats:", [round(value, 1) for value in one_by_one.tolist()])
 
 # %% [markdown]
-# ## Version 6: the gradient in closed form
+# ## Version 6: the gradient in closed form (optional)
 #
 # Autograd goes back through each factorisation. But $z$ enters through two small matrices only. Let $Z$ be the batch of centred $z$ and $V$ (`v`) that of $u$, centred and
-# whitened by its own Cholesky factor, so that $V^\top V = (n-1) I$. With the ridge in $S$ (`s`),
+# whitened by its own Cholesky factor, so that $V^\top V = (n-1) I$. With the ridge in $\Sigma$ (`s`),
 #
-# $$b = \frac{Z^\top V}{n-1}, \qquad S = \frac{Z^\top Z}{n-1} + \varepsilon m I, \qquad R = S - bb^\top, \qquad G = b^\top R^{-1} b, \qquad L = \operatorname{tr} G - \tfrac12\log\det(I + G),$$
+# $$b = \frac{Z^\top V}{n-1}, \qquad \Sigma = \frac{Z^\top Z}{n-1} + \varepsilon m I, \qquad C = \Sigma - bb^\top, \qquad G = b^\top C^{-1} b, \qquad L = \operatorname{tr} G - \tfrac12\log\det(I + G),$$
 #
-# and $\det(I+G) = \det S / \det R$. Move $b$ and $S$ by $\mathrm db$ and $\mathrm dS$; then $\mathrm dR = \mathrm dS - \mathrm db\,b^\top - b\,\mathrm db^\top$. With $N = R^{-1}b$ (`big_n`) and
+# and $\det(I+G) = \det \Sigma / \det C$. Move $b$ and $\Sigma$ by $\mathrm db$ and $\mathrm d\Sigma$; then $\mathrm dC = \mathrm d\Sigma - \mathrm db\,b^\top - b\,\mathrm db^\top$. With $N = C^{-1}b$ (`big_n`) and
 # $\langle P, Q\rangle = \operatorname{tr} P^\top Q$:
 #
-# $$\mathrm d \operatorname{tr} G = 2\langle N, \mathrm db\rangle - \langle NN^\top, \mathrm dR\rangle = \langle 2N(I + G), \mathrm db\rangle - \langle NN^\top, \mathrm dS\rangle,$$
-# $$\tfrac12\, \mathrm d(\log\det R - \log\det S) = \tfrac12\langle R^{-1} - S^{-1}, \mathrm dS\rangle - \langle N, \mathrm db\rangle .$$
+# $$\mathrm d \operatorname{tr} G = 2\langle N, \mathrm db\rangle - \langle NN^\top, \mathrm dC\rangle = \langle 2N(I + G), \mathrm db\rangle - \langle NN^\top, \mathrm d\Sigma\rangle,$$
+# $$\tfrac12\, \mathrm d(\log\det C - \log\det \Sigma) = \tfrac12\langle C^{-1} - \Sigma^{-1}, \mathrm d\Sigma\rangle - \langle N, \mathrm db\rangle .$$
 #
-# Add them, and use Woodbury's identity $R^{-1} - S^{-1} = N (I+G)^{-1} N^\top$:
+# Add them, and use Woodbury's identity $C^{-1} - \Sigma^{-1} = N (I+G)^{-1} N^\top$:
 #
-# $$\frac{\partial L}{\partial b} = N(I + 2G), \qquad \frac{\partial L}{\partial S} = \tfrac12 N (I+G)^{-1} N^\top - NN^\top .$$
+# $$\frac{\partial L}{\partial b} = N(I + 2G), \qquad \frac{\partial L}{\partial \Sigma} = \tfrac12 N (I+G)^{-1} N^\top - NN^\top .$$
 #
-# The chain rule through $b$ and $S$ gives the rest. ($m$ depends on $Z$ too: $\varepsilon$ times the mean of the diagonal of $\partial L/\partial S$ is added to that diagonal.)
+# The chain rule through $b$ and $\Sigma$ gives the rest. ($m$ depends on $Z$ too: $\varepsilon$ times the mean of the diagonal of $\partial L/\partial \Sigma$ is added to that diagonal.)
 
 
 # %%
@@ -417,7 +421,7 @@ for name, function in (
     )
 
 # %% [markdown]
-# `gradcheck` compares with finite differences, so it knows nothing of our algebra. The module (`_BatchDependence`; its $C$ is our $R$) has the same formulas.
+# `gradcheck` compares with finite differences, so it knows nothing of our algebra. The module (`_BatchDependence`) has the same formulas.
 #
 # ## What does each change buy?
 #
@@ -436,9 +440,11 @@ def milliseconds(step, budget=0.1):
     return 1e3 * min(times)
 
 
+all_components = everything.project(x_batch)
 versions = {
     "1 inverses": lambda: with_gradient(naive, z, x_batch),
     "2 Cholesky": lambda: with_gradient(cholesky, z, x_batch),
+    f"whitened, all {d} components": lambda: with_gradient(cholesky, z, all_components),
     f"3 whitened, r = {n_components}": lambda: with_gradient(cholesky, z, u),
     "4 ridge": lambda: with_gradient(ridged, z, u, ridge),
     f"5 stacked, per network of {MODELS}": lambda: with_gradient(stacked, all_z, all_u, ridge),
@@ -483,13 +489,15 @@ margins = {
 }
 figure, (left, right) = new_figure(10.5, 3.6, 2, layout="none", gridspec_kw=margins)
 for row, value in enumerate(took.values()):
-    left.barh(-row, value, color=STYLES[0]["color"] if row < 2 else STYLES[2]["color"])
+    left.barh(-row, value, color=STYLES[0]["color"] if row < 3 else STYLES[2]["color"])
     left.text(value * 1.1, -row, f"{value:.2g} ms", va="center", fontsize=9)
 left.set_yticks([-row for row in range(len(took))], list(took))
 left.set_xscale("log")
 left.set_xlim(min(took.values()) / 3, max(took.values()) * 5)
 left.set_xlabel("forward and backward (ms)")
-left.set_title(f"Whitening saves most (d = {d}, n = {len(z)})", fontsize=10)
+left.set_title(
+    f"Keeping r = {n_components} components saves most (d = {d}, n = {len(z)})", fontsize=10
+)
 for name, times, style in (
     ("version 1, each step", every_step, STYLES[0]),
     ("whitening, once", once, STYLES[1]),
@@ -500,7 +508,7 @@ right.set_xticks(dims, [str(dim) for dim in dims])
 right.minorticks_off()
 right.set_xlabel(f"dimensions of the input, d (n = {rows})")
 right.set_ylabel("ms")
-right.set_title("Once whitened, a step does not grow with d", fontsize=10)
+right.set_title("With r fixed, a step does not grow with d", fontsize=10)
 right.legend(frameon=False, fontsize=8)
 print(
     f"d = {dims[-1]}: version 1 takes {every_step[-1] / whitened_step[-1]:.0f} times as long as a whitened step"
@@ -512,7 +520,7 @@ figure
 
 # %% [markdown]
 # (The collapsed cell measures, then draws.) Version 1 takes about $n d^2 + d^3$ operations a step, a whitened step $n(k+r)^2$, whatever $d$ is: many times less where $d$ is large. Whitening itself costs as much as a few steps of
-# version 1, once. Cholesky was for accuracy, not for speed; stacking and the closed form save some more.
+# version 1, once, and with all components it saves nothing: it is dropping components that does. Cholesky was for accuracy, not for speed; stacking and the closed form save some more.
 #
 # ## How much of the value is noise?
 #
@@ -662,11 +670,15 @@ for step, (rho, share) in kept.items():
     print(
         f"step {step:3}: rho from {rho[-1]:.2f} to {rho[0]:.3f}; two directions hold {100 * share[:2].sum():.0f} % of the variance of z"
     )
+even = pool[:, :n_features]
+print(
+    f"{even.shape[1]} equal directions, linear in u: L = {regularizer(even, pool):.0f} nats; at the end of the ascent {curve[-1]:.0f}"
+)
 figure
 
 # %% [markdown]
-# At first all rise, and the strongest term grows most. Then $L$ runs into its bound $k/\varepsilon$ by putting nearly all of the variance of $z$ into two directions. There the noise, set by the *mean* variance,
-# hardly counts; elsewhere it counts more, and those correlations fall. $L$ alone does not make features rich: in training it is weighed against a task.
+# At first all rise, and the strongest term grows most. Then $z$ becomes almost linear in $u$, and for every such $z$ the term $\sum t/(1-t)$, with $t = \rho^2$, *is* $k/\varepsilon$: sixteen equal directions would do (last line). What is left to gain is in $L = k/\varepsilon - \tfrac12\sum\log\frac{1}{1-t}$, which is largest when few
+# directions hold all: the second budget of notebook 03, a fixed sum of $t/(1-t)$, has come true. So nearly all of the variance of $z$ goes into two directions, and the other correlations fall. $L$ alone does not make features rich: in training it is weighed against a task.
 #
 # ## Failure lab
 #
@@ -797,7 +809,7 @@ figure
 #
 # </details>
 #
-# **3. Too much weight, and 4. the wrong layer.** The real training loop, digits to letters, 60 steps: cross-entropy on digits less `strength` times $L$ on letters, of the 64 features or of the 10 logits.
+# **3. Too much weight, and 4. on the logits.** The real training loop, digits to letters, 60 steps: cross-entropy on digits less `strength` times $L$ on letters, of the 64 features or of the 10 logits.
 # **Predict:** at an absurd weight of 100, is the source accuracy at chance?
 
 
@@ -882,15 +894,15 @@ if results_path:
 
 # %% [markdown]
 # On features, a weight of 100 does *not* bring the network down to chance: the head is trained by the cross-entropy alone, and finds something in what the features still hold. On logits the regularizer moves the head itself;
-# the network ends worse than one that guesses. (At small weights the logits cost *less* accuracy here; their $L$ is smaller too, bounded by $10/\varepsilon$ in place of $64/\varepsilon$.) **Cures:** features, and a weight chosen on validation data, as in
+# the network ends worse than one that guesses. (At small weights the logits cost *less* accuracy here; their $L$ is smaller too, bounded by $10/\varepsilon$ in place of $64/\varepsilon$.) **Cure:** a weight chosen on validation data; which layer serves the *target* better is a question for
 # notebook [06](06_semi_supervised_transfer.ipynb).
 #
 # ## What we saw, at the default parameters
 #
 # - Each version agrees with the one before wherever it should, and from the fourth on with `LautumRegularizer`, in value and gradient; `gradcheck` agrees too.
-# - Whitening once makes a step cheap, whatever $d$ is. It changes the value: components are lost, and noise with them.
-# - The ridge is noise on $z$; it bounds $L$ by $k/\varepsilon$. Pushed alone, $L$ fills that bound with two directions.
-# - It fails without a ridge, in batches that are small for $k + r$, on logits, and at weights far too high.
+# - Keeping $r$ components makes a step cheap, whatever $d$ is. It changes the value: dependence is lost, and noise with it. Whitening alone changes nothing.
+# - The ridge is noise on $z$; it bounds $L$ by $k/\varepsilon$. Pushed alone, $L$ comes near that bound, and near it favours few directions.
+# - It fails without a ridge, in batches that are small for $k + r$, and at weights that are too high, on logits sooner than on features.
 #
 # ## Limits
 #
