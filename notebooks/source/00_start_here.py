@@ -179,7 +179,7 @@ if results_path:
 # | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
 #
-# Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
+# (05, and what comes after 06, is still to be written.) Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
 # like. The [solutions](solutions) are notebooks too.
 #
 # ## Notation
@@ -196,14 +196,14 @@ if results_path:
 # | $X, Y, Z=(X,Y)$ | an input, its label, an example | `finite_world.FiniteWorld.p_xy` | 02 |
 # | $W$, $f_w(y\|x)$ | the learnt hypothesis (in a network: its weights), and what it predicts | `finite_world.FiniteWorld.hypotheses` | 02 |
 # | $S$, $n$ | a dataset, and how many examples or samples it has | `finite_world.Learned.n` | 02 |
-# | $\gamma$ | inverse temperature of a Gibbs learner | `finite_world.Learned.gamma` | 02 |
+# | $\gamma$ | inverse temperature of a Gibbs learner (times $a$ after a transfer) | `finite_world.Learned.gamma` | 02 |
 # | $a$ | weight of the target in the loss | `finite_world.FiniteWorld.transfer` | 02 |
 # | $R$ | the remainder of the test loss, $\mathbb E\log\frac{p(Y\mid X,W)}{f_W(Y\mid X)}$ under the product | `finite_world.Learned.test_terms` | 02 |
 # | $\Sigma$, $K$ | a covariance, and $\Sigma_x^{-1}\Sigma_{xy}\Sigma_y^{-1}\Sigma_{yx}$ | `information.gaussian_lautum_information` | 03 |
 # | $\rho_i$, $t_i=\rho_i^2$ | canonical correlations | `information.canonical_correlations` | 03 |
 # | $\varepsilon$ | ridge: variance of the noise on $z$, as a fraction of the mean variance of $z$ | `training.Experiment.ridge` | 03 |
-# | $z=f(x)$, $k$ | the representation (features) of an input, and its dimension | `networks.StackedNetwork.features` | 04 |
-# | $u$, $r$ | whitened inputs, and how many principal components they keep | `training.Experiment.n_components` | 04 |
+# | $z=f(x)$, $k$ | the representation (features) of an input, and its dimension | `networks.StackedNetwork.features` | 03 |
+# | $u$, $r$ | whitened inputs, and how many principal components they keep | `training.Experiment.n_components` | 03 |
 # | $\lambda$ | regularization weight | `training.Experiment.strength` | 06 |
 #
 # ## Glossary

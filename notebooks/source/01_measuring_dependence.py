@@ -14,7 +14,7 @@
 #
 # **You will be able to** compute entropy, divergence, mutual and Lautum information; say which cells of a joint make each of the two large, and
 # when Lautum information is infinite; find a joint for which it is the smaller one. **You need** [00](00_start_here.ipynb), sums and logarithms
-# · **Takes** 30 minutes to read, 30 to do the exercises, runs in under 30 s.
+# · **Takes** 30 minutes to read, 25 to do the exercises, runs in under 30 s.
 
 # %% tags=["parameters"]
 seed = 0  # of all random joints
@@ -79,7 +79,7 @@ def report(name, difference):
 # The natural logarithm gives **nats**, the unit of this suite; the logarithm to base 2 gives **bits**. Since $\log_2 p = \log p / \log 2$, a
 # value in bits is the value in nats divided by $\log 2$.
 #
-# **Predict:** a fair coin has one bit of entropy. How many nats? And which has more, the fair coin or the bent one?
+# **Predict:** a fair coin has one bit of entropy. How many nats? And which has more, the fair coin or the one with heads 0.1?
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -233,7 +233,7 @@ check("lautum", lautum)
 # %% [markdown]
 # ## What holds for both
 #
-# **Never negative, 0 only for independence.** For any $x > 0$, $\log x \le x - 1$, with equality only at $x = 1$. Write $p$ for the joint, $q$ for the product:
+# **Never negative, 0 only for independence.** For any $x > 0$, $\log x \le x - 1$, with equality only at $x = 1$. In this and the next sections $p$ is the joint and $q$ the product:
 #
 # $$-L = \sum q\log\frac pq \;\le\; \sum q\left(\frac pq - 1\right) = \sum p - \sum q \;\le\; 0,$$
 #
@@ -282,9 +282,9 @@ print(
 #
 # Mind the weights: $P(w)P(x)$, not $P(w,x)$. Notebook 02 rests on both rules.
 #
-# **Data processing.** Let $Y$ be made from $X$ by noise, $K(y|x)$, whatever $W$ is. By the log-sum inequality, for each $(w, y)$
+# **Data processing.** Let $Y$ be made from $X$ by noise, $c(y|x)$, whatever $W$ is. By the log-sum inequality, for each $(w, y)$
 #
-# $$\sum_x q(w,x)K(y|x)\log\frac{q(w,x)K(y|x)}{p(w,x)K(y|x)} \;\ge\; q(w,y)\log\frac{q(w,y)}{p(w,y)},$$
+# $$\sum_x q(w,x)c(y|x)\log\frac{q(w,x)c(y|x)}{p(w,x)c(y|x)} \;\ge\; q(w,y)\log\frac{q(w,y)}{p(w,y)},$$
 #
 # and summed over $(w, y)$: $L(W;Y) \le L(W;X)$. The same with $p$ and $q$ exchanged for $I$.
 
@@ -479,7 +479,7 @@ draw_channel("Z", crossover, leak=0.0)
 # $$L = -h\log(\text{leak}) + \sum_{\text{other cells}} q\log\frac{q}{(1-\text{leak})\,p + \text{leak}\,q}.$$
 #
 # The sum tends to a constant; the first part grows without bound, though slowly. (For the binary symmetric channel with equal inputs,
-# $L = -\tfrac12\log\big(4c(1-c)\big)$ with $c$ the crossover. Both formulas are derived here.)
+# $L = -\tfrac12\log\big(4c(1-c)\big)$ with $c$ the crossover. The derivation of the second is an exercise for paper.)
 #
 # **Predict:** for which channels, and which crossovers, is $L$ infinite? How much does $L$ gain from a leak ten times smaller, and how much does $I$ change?
 
@@ -546,7 +546,7 @@ right.set_ylabel("nats")
 right.legend(frameon=False)
 gain = q[hole].sum().item() * math.log(10)
 figure.suptitle(
-    f"Holes make L infinite; each tenfold smaller leak adds {gain:.2f} nats to L of the Z-channel"
+    f"Holes make L infinite; once the leak is small, a tenth of it adds {gain:.2f} nats to L of the Z-channel"
 )
 figure
 
@@ -556,12 +556,12 @@ figure
 #
 # ## Weak dependence: are the two the same?
 #
-# Let $\varepsilon = p/q - 1$, so that $\sum q\,\varepsilon = 0$, and let $\chi^2 = \sum q\,\varepsilon^2$ and $S = \sum q\,\varepsilon^3$. Expand the
+# Let $\delta = p/q - 1$, so that $\sum q\,\delta = 0$, and let $\chi^2 = \sum q\,\delta^2$ and $\chi_3 = \sum q\,\delta^3$. Expand the
 # logarithm to third order (derived here):
 #
-# $$L = -\sum q\log(1+\varepsilon) \approx \frac{\chi^2}{2} - \frac S3, \qquad I = \sum q\,(1+\varepsilon)\log(1+\varepsilon) \approx \frac{\chi^2}{2} - \frac S6.$$
+# $$L = -\sum q\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{3}, \qquad I = \sum q\,(1+\delta)\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{6}.$$
 #
-# Both begin with $\chi^2/2$. Then $L - I \approx -S/6$: **which is larger depends on the sign of $S$**.
+# Both begin with $\chi^2/2$. Then $L - I \approx -\chi_3/6$: **which is larger depends on the sign of $\chi_3$**.
 #
 # **Predict:** we go from independence ($t = 0$) to full dependence ($t = 1$, $A = B$) with letters of unequal probability. Which of $I$ and $L$ leaves $\chi^2/2$ first, and
 # which ends higher?
@@ -577,7 +577,7 @@ def on_path(t):
 
 
 def chi_square(joint, power=2):
-    """chi^2, or S for power 3."""
+    """chi^2, or chi_3 for power 3."""
     product = terms(joint)[0]
     return (product * (joint / product - 1) ** power).sum((-2, -1))
 
@@ -591,7 +591,7 @@ for t in (0.1, 0.01, 0.001):
     )
     third = (value_i - value_l) / chi_square(joint, 3) * 6
     print(
-        f"t = {t:<5g}  I / (χ²/2) = {value_i / half:.4f}  L / (χ²/2) = {value_l / half:.4f}  (L - I) / (-S/6) = {third:.4f}"
+        f"t = {t:<5g}  I / (χ²/2) = {value_i / half:.4f}  L / (χ²/2) = {value_l / half:.4f}  (L - I) / (-χ₃/6) = {third:.4f}"
     )
 
 figure, axes = new_figure(10, 3.6, 2)
@@ -628,7 +628,7 @@ figure
 #
 # ### Exercise 1.4 · Less Lautum (medium, 10 minutes)
 #
-# Write `less_lautum()`: no arguments; it returns a joint of shape (2, 2), float64, with $L < I$. Hunt with the sliders, by random search, or by the sign of $S$.
+# Write `less_lautum()`: no arguments; it returns a joint of shape (2, 2), float64, with $L < I$. Hunt with the sliders, by random search, or by the sign of $\chi_3$.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -723,7 +723,7 @@ print(
 )
 
 # %% [markdown]
-# A joint with $L < I$ is one in which **the rare value of $A$ goes with the rare value of $B$**: there the joint is many times the product, $\varepsilon$ is large and $S$
+# A joint with $L < I$ is one in which **the rare value of $A$ goes with the rare value of $B$**: there the joint is many times the product, $\delta$ is large and $\chi_3$
 # positive. $I$, weighted by the joint, sees that cell; $L$, weighted by the product, hardly does. It is not enough (57 % of the other joints have it too), but without it, where the two rare
 # values avoid each other, $L$ is at least $I$ in every joint drawn.
 
@@ -737,7 +737,7 @@ if results_path:
 # - One divergence has two directions, and they rank two candidates in opposite order. $I$ averages under the joint, $L$ under the product.
 # - Both are positive on all random joints, 0 for independent ones, symmetric; both obey a chain rule, that of $L$ with the weights $P(w)P(x)$; and no noise
 #   made either larger.
-# - Every joint with a hole has $L = \infty$, with $I$ below the logarithm of the smaller alphabet. For a Z-channel each tenfold smaller leak adds the same amount to $L$.
+# - Every joint with a hole has $L = \infty$, with $I$ below the logarithm of the smaller alphabet. For a Z-channel with a small leak, a tenth of it adds the same amount to $L$ each time.
 # - For weak dependence both tend to $\chi^2/2$.
 # - $L < I$ in about one in five random 2 x 2 joints, and in all of these the two rarer values attract each other. None of the Gaussian pairs has it.
 #

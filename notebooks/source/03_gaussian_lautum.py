@@ -130,7 +130,7 @@ compare(
 # %% [markdown]
 # ### Exercise 3.1 · L from a covariance (medium, 10 minutes)
 #
-# The value in nats of one covariance `cov` of shape `(d, d)`, whose first `dim_x` axes are $x$.
+# Write `lautum_from_covariance(cov, dim_x)`: $L$ of $x$ and $y$ in nats, a tensor without axes. `cov` has shape `(d, d)`, and its first `dim_x` axes are $x$.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -172,7 +172,7 @@ check("lautum_from_covariance", lautum_from_covariance)
 #
 # ### Exercise 3.2 · L from correlations (easy, 5 minutes)
 #
-# `rho` of shape `(r,)`; a value in nats.
+# Write `lautum_from_correlations(rho)`: $L$ in nats, a tensor without axes, from the canonical correlations `rho` of shape `(r,)`.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -282,7 +282,7 @@ figure
 #
 # - $t_1 + t_2$ fixed (and no $t$ above 0.99). Both slopes grow with $t$, so both $I$ and $L$ feed the stronger pair, $L$ faster.
 # - $s_1 + s_2$ fixed, with $s = t/(1-t)$ the ratio of signal to noise: for a linear feature $c_i x_i$ plus noise, both $x_i$ and noise of variance 1, $s_i = c_i^2$ is a squared weight. Here
-#   $dL/ds = (1+t)/2$ and $dI/ds = (1-t)/2$ (derived here). They add up to 1, since $I + L = \sum s_i$.
+#   $dL/ds = (1+t)/2$ and $dI/ds = (1-t)/2$ (since $dt/ds = (1-t)^2$). They add up to 1, since $I + L = \sum s_i$.
 #
 # **Predict:** under the second budget $I + L$ cannot change. Where does the ascent of $L$ end, and where that of $I$?
 #
@@ -377,7 +377,7 @@ for name in "LI":
 
 # %% [markdown]
 # With $s_1 + s_2$ fixed, $L$ gives everything to one pair while $I$ makes both equal, and **climbing $L$ is descending $I$**. The two published regularizers, "maximise $L$" and
-# "minimise $I$", pull the same way here; with $t_1 + t_2$ fixed they do not. A real network has neither budget exactly, so this is a tendency to watch for, and no theorem
+# "minimise $I$", pull the same way here; with $t_1 + t_2$ fixed they do not. A real network has neither budget at first (in notebook [04](04_the_regularizer.ipynb) one comes to have the second), so this is a tendency to watch for, and no theorem
 # about training.
 #
 # ## A ridge is noise
@@ -395,7 +395,7 @@ for name in "LI":
 #
 # ### Exercise 3.3 · Noise on z (easy, 5 minutes)
 #
-# From `cov` of shape `(d, d)`, whose first `dim_z` axes are $z$, the covariance of $(z + e, x)$.
+# Write `add_noise(cov, dim_z, ridge)`: the covariance of $(z + e, x)$, of the same shape as `cov`, `(d, d)`, whose first `dim_z` axes are $z$.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -515,7 +515,7 @@ figure
 #
 # ### Exercise 3.4 · The covariance of samples (easy, 5 minutes)
 #
-# From `samples` of shape `(n, d)`, the unbiased covariance of shape `(d, d)`.
+# Write `sample_covariance(samples)`: from `samples` of shape `(n, d)` the unbiased covariance of shape `(d, d)`.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -597,6 +597,14 @@ for ax in (left, right):
 figure.suptitle(
     f"Independent z ({k}) and x ({r}), {draws} draws: all that is estimated here is bias"
 )
+n, s = sizes[3], 0.81 / 0.19  # one true correlation of 0.9
+x, z = normal(generator, draws, n, r), normal(generator, draws, n, k)
+z[..., 0] = 0.9 * x[..., 0] + math.sqrt(0.19) * z[..., 0]
+t = canonical_correlations(centred_covariance(z, x, 0.0)[1], k).square()
+found = (t / (1 - t)).sum(-1)
+print(f"one correlation of 0.9, n = {n}: I + L is {s:.2f} nats, its estimate", end=" ")
+print(f"{found.mean():.2f} ± {1.96 * found.std() / math.sqrt(draws):.2f} on average,", end=" ")
+print(f"the formula says {(k * r + (n - 1) * s) / (n - k - r - 2):.2f}")
 figure
 
 
@@ -620,10 +628,12 @@ for n, k_, r_ in ((256, 64, 784), (256, 64, 224), (256, 64, 32), (4096, 64, 32))
     print(f" (k r / (n - 1) = {k_ * r_ / (n - 1):.1f})" if n > k_ + r_ else "; L is infinite")
 
 # %% [markdown]
+# With dependence the bias is not only added: $E\,(I+L) = \frac{k r + (n-1)\sum s_i}{n-k-r-2}$, with $s_i = t_i/(1-t_i)$ the true ones, so what is there is inflated too (the line printed above; derived here from the means of a non-central Wishart matrix and of an inverse one).
+#
 # The means follow both lines: with the default dimensions $\sum\rho^2$ is below 0.1 only for $n > 321$. And two subspaces of $k$ and $r$ dimensions in $n-1$ dimensions share at least $k + r - (n-1)$ of them, up to $\min(k, r)$, and each shared direction is a sample correlation of exactly 1: for a batch of small images the
 # estimate is hopeless.
 #
-# ## Three cures, and what each needs
+# ## Three cures, the last one tried twice
 #
 # More samples; fewer components of $x$ by PCA; a ridge. We try each on independent vectors, and on vectors with one true correlation of 0.9, on the leading component of $x$ (kind to PCA). A cure should bring the second to its
 # truth *and* keep it apart from the first. The ridge gets two chances: all 16 coordinates of $z$ equally loud, or the correlated one the loudest (coordinate $i$ with standard deviation $1/i$). **Predict:** which of the four works best?
@@ -687,12 +697,14 @@ for ax, (title, (label, settings)) in zip(axes, cures.items()):
     ax.set_title(title, fontsize=11)
 axes[0].set_ylabel("estimated L (nats)")
 axes[0].legend(frameon=False, fontsize=8, loc="lower left")
-figure.suptitle("More samples or fewer components get near the truth; a ridge alone does not")
+figure.suptitle(
+    "More samples or fewer components get near the truth; a ridge lowers the truth as well"
+)
 figure
 
 # %% [markdown]
 # Markers are means, bars run from the smallest to the largest of 20 draws. On equal variances the ridge lowers signal and bias alike, until nothing tells them apart. With a loud signal it silences mostly the
-# quiet coordinates, where only bias was, and up to $\varepsilon = 1$ the two cases move apart.
+# quiet coordinates, where only bias was, and up to $\varepsilon = 1$ their ratio grows. Most samples come nearest to the truth; fewest components separate the two best.
 #
 # Now your own: dots are 20 draws, lines the truth (of $z$ + noise, if there is a ridge). $z$ and $x$ have `dimensions` each; one pair has the correlation, all others are independent. Try 16 dimensions with
 # 24 samples: without a ridge the estimate is infinite.
@@ -904,7 +916,7 @@ if results_path:
 #
 # ## Limits
 #
-# The two formulas for the bias hold for independent Gaussian $z$; how large the bias is under dependence we only simulated. The cures were tried on one family of covariances, with the dependence on the leading component. The
+# The formulas for the bias are those of Gaussian vectors. The cures were tried on one family of covariances, with the dependence on the leading component. The
 # ascent moves two free numbers, which a network's weights are not. Notebook 04 treats the regularizer itself.
 #
 # ## References
