@@ -158,6 +158,10 @@ def _table(rows: Any) -> Tensor:
     return torch.tensor(rows, dtype=torch.float64, device="cpu")
 
 
+def _between(generator: Generator, low: float, high: float) -> float:
+    return low + (high - low) * torch.rand((), generator=generator, dtype=torch.float64).item()
+
+
 def _distribution(generator: Generator, *shape: int) -> Tensor:
     weights = torch.rand(shape, generator=generator, dtype=torch.float64) + 0.02
     return weights / weights.sum()
@@ -250,7 +254,7 @@ ABSOLUTE = "the ridge is a fraction: multiply it by the mean variance of z, so t
 EXERCISES: dict[str, Exercise] = {
     # ------------------------------------------------------------------------------------- 01 measuring dependence
     "entropy_bits": Exercise(
-        lambda g: (torch.cat((_distribution(g, 4), _table([0.0]))),),
+        lambda g: (torch.cat((_distribution(g, 4), _table([0.0])))[torch.randperm(5, generator=g)],),
         lambda p: entropy(p) / math.log(2), {
             "these are nats: divide by log 2, or use the logarithm to base 2.": entropy,
             "only the sign is wrong: log p is negative, entropy is not.": lambda p: -entropy(p) / math.log(2),
@@ -286,7 +290,7 @@ EXERCISES: dict[str, Exercise] = {
         _which_is_larger),
     # --------------------------------------------------------------------------------------------- 02 the loss bound
     "gibbs_posterior": Exercise(
-        lambda g: (3 * _distribution(g, 5), _distribution(g, 5), 4.0),
+        lambda g: (3 * _distribution(g, 5), _distribution(g, 5), _between(g, 2, 6)),
         _posterior, {
             "the sign of gamma is wrong: a larger loss makes a hypothesis less probable.": lambda v, p, c: _posterior(-v, p, c),
             "the weights do not sum to 1: divide by their sum.": lambda v, p, c: p * (-c * v).exp(),
@@ -328,7 +332,7 @@ EXERCISES: dict[str, Exercise] = {
             "each pair of canonical variables adds its own term: sum them.": torch.vmap(_from_correlations),
         }),
     "lautum_from_covariance": Exercise(
-        lambda g: (_covariance(g, 5), 3),
+        lambda g: (_covariance(g, 5), int(_between(g, 2, 4))),
         gaussian_lautum, {
             REVERSED: gaussian_mutual,
             "the trace part is missing: tr( (I - K)^-1 - I ).": lambda c, k: -gaussian_mutual(c, k),
@@ -346,13 +350,13 @@ EXERCISES: dict[str, Exercise] = {
             "these are correlations: do not divide by the standard deviations.": lambda x: torch.corrcoef(x.mT),
         }),
     "add_noise": Exercise(
-        lambda g: (_covariance(g, 5), 2, 0.1),
+        lambda g: (_covariance(g, 5), int(_between(g, 2, 4)), _between(g, 0.05, 0.5)),
         _noisy, {
             WRONG_BLOCK: lambda c, k, e: _noisy(c, k, e, False, True),
             BOTH_BLOCKS: lambda c, k, e: _noisy(c, k, e, True, True, c.diagonal()[:k].mean()),
             ABSOLUTE: lambda c, k, e: _noisy(c, k, e, scale=1.0),
             "noise that is independent in each coordinate adds to the diagonal only, not to every entry of the block.":
-                lambda c, k, e: c + torch.nn.functional.pad((_noisy(c, k, e) - c)[:k, :k].sum(0).expand(k, k), (0, 3, 0, 3)),
+                lambda c, k, e: c + torch.block_diag((_noisy(c, k, e) - c)[:k, :k].sum(0).expand(k, k), 0 * c[k:, k:]),
         }),
     # ---------------------------------------------------------------------------------------------- 04 the regularizer
     "whiten": Exercise(
@@ -365,7 +369,8 @@ EXERCISES: dict[str, Exercise] = {
         },
         _gram),
     "lautum_penalty": Exercise(
-        lambda g: ((z := _normal(g, 30, 3) + 1).requires_grad_(), (_normal(g, 30, 4) + z.mean(1, keepdim=True)).detach(), 0.05),
+        lambda g: ((z := _normal(g, 30, 3) + 1).requires_grad_(), (_normal(g, 30, 4) + z.mean(1, keepdim=True)).detach(),
+                   _between(g, 0.02, 0.2)),
         _penalty, {
             REVERSED: lambda z, u, e: _penalty(z, u, e, gaussian_mutual),
             UNCENTRED: lambda z, u, e: _penalty(torch.cat((z, -z)), torch.cat((u, -u)), e),
@@ -381,7 +386,7 @@ EXERCISES: dict[str, Exercise] = {
         },
         _value_and_gradient),
     "training_loss": Exercise(
-        lambda g: (_normal(g, 8, 4), torch.arange(8) % 4, _normal(g, 1)[0].exp(), 0.1),
+        lambda g: (_normal(g, 8, 4), torch.arange(8) % 4, _normal(g, 1)[0].exp(), _between(g, 0.05, 0.5)),
         lambda s, y, v, c: cross_entropy(s, y) - c * v, {
             "the sign is wrong: the loss is made small, and we want the Lautum information large.":
                 lambda s, y, v, c: cross_entropy(s, y) + c * v,

@@ -5,7 +5,6 @@ counts, so datasets are enumerated as counts with multinomial weights, not as or
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, combinations
@@ -33,15 +32,15 @@ class FiniteWorld:
     def __init__(
         self, p_xy: Float[Tensor, "x y"], hypotheses: Float[Tensor, "w x y"], prior: Float[Tensor, " w"] | None = None
     ) -> None:
-        self.p_xy = _distribution(p_xy, "p_xy", (-2, -1))
-        self.hypotheses = _distribution(hypotheses, "hypotheses", (-1,)).to(self.p_xy)
+        self.p_xy = _distribution(p_xy, "p_xy", "x, y", (-2, -1))
+        self.hypotheses = _distribution(hypotheses, "hypotheses", "w, x, y", (-1,)).to(self.p_xy)
         if self.hypotheses.shape[1:] != self.p_xy.shape:
             raise ValueError(f"hypotheses need the shape (w, {', '.join(map(str, p_xy.shape))}), got {tuple(hypotheses.shape)}.")
         if bool((self.hypotheses == 0).any()):
             raise ValueError("hypotheses need probabilities above 0, got a 0, for which the loss can be infinite.")
         count = len(hypotheses)
         uniform = torch.full((count,), 1 / count, dtype=torch.float64, device=self.p_xy.device)
-        self.prior = uniform if prior is None else _distribution(prior, "prior", (-1,)).to(self.p_xy)
+        self.prior = uniform if prior is None else _distribution(prior, "prior", "w", (-1,)).to(self.p_xy)
         if self.prior.shape != (count,):
             raise ValueError(f"prior needs one probability for each of the {count} hypotheses, got {tuple(self.prior.shape)}.")
 
@@ -64,17 +63,21 @@ class FiniteWorld:
         source_p_xy : (x, y), from which the n_source source examples come (0: no source); n, gamma and errors as in `learn`.
         target_weight : a in [0, 1]. Source: Bu, Aminian, Toni, Wornell & Rodrigues (AISTATS 2022), section 3.
         """
-        if n < 1 or n_source < 0:
-            raise ValueError(f"n needs to be 1 or more and n_source 0 or more, got n = {n} and n_source = {n_source}.")
-        if not gamma >= 0:
-            raise ValueError(f"gamma needs to be 0 or more (math.inf for empirical risk minimisation), got {gamma}.")
-        if not 0 <= target_weight <= 1:
-            raise ValueError(f"target_weight needs to be from 0 to 1, got {target_weight}.")
-        source_p_xy = _distribution(source_p_xy, "source_p_xy", (-2, -1)).to(self.p_xy)
+        whole = all(isinstance(m, int | np.integer) and not isinstance(m, bool) for m in (n, n_source))
+        if not whole or n < 1 or n_source < 0:
+            raise ValueError(f"n needs to be a whole number of 1 or more and n_source of 0 or more, got {n!r} and {n_source!r}.")
+        if not isinstance(gamma, int | float) or not gamma >= 0:
+            raise ValueError(f"gamma needs to be 0 or more (math.inf for empirical risk minimisation), got {gamma!r}.")
+        if not isinstance(target_weight, int | float) or not 0 <= target_weight <= 1:
+            raise ValueError(f"target_weight needs to be from 0 to 1, got {target_weight!r}.")
+        n, n_source = int(n), int(n_source)
+        source_p_xy = _distribution(source_p_xy, "source_p_xy", "x, y", (-2, -1)).to(self.p_xy)
         if source_p_xy.shape != self.p_xy.shape:
             raise ValueError(f"source_p_xy needs the shape {tuple(self.p_xy.shape)}, got {tuple(source_p_xy.shape)}.")
-        sizes = [math.comb(m + int((p > 0).sum()) - 1, m) for m, p in ((n_source, source_p_xy), (n, self.p_xy))]
-        size = 4 * 8 * math.prod(sizes) * len(self.prior)
+        kinds = [int((p > 0).sum()) for p in (source_p_xy, self.p_xy)]
+        sizes = [math.comb(m + k - 1, m) for m, k in zip((n_source, n), kinds, strict=True)]
+        lists = sum(s * (7 * k + 2 * self.p_xy.numel()) for s, k in zip(sizes, kinds, strict=True))
+        size = 8 * (4 * math.prod(sizes) * len(self.prior) + lists)
         if size > MAX_BYTES:
             raise ValueError(
                 f"{math.prod(sizes):,} datasets times {len(self.prior)} hypotheses need {size / 2**30:,.1f} GiB, more than "
@@ -85,10 +88,13 @@ class FiniteWorld:
         source_risk = source_counts @ losses * ((1 - target_weight) / max(n_source, 1))
         risk = source_risk[:, None] + counts @ (losses * (target_weight / n))
         if gamma == math.inf:
-            chosen = torch.where(risk <= risk.amin(-1, keepdim=True) + TIE, self.prior.log(), -math.inf)
+            least = torch.where(self.prior > 0, risk, math.inf).amin(-1, keepdim=True)
+            chosen = torch.where(risk <= least + TIE, self.prior.log(), -math.inf)
         else:
             chosen = torch.add(self.prior.log(), risk, alpha=-gamma)
-        return Learned(self, n, gamma * target_weight, p_source, p_target, counts, chosen.log_softmax(-1))
+        return Learned(
+            self, n, gamma * target_weight if target_weight else 0.0, p_source, p_target, counts, chosen.log_softmax(-1)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +143,14 @@ class Learned:
     def mutual_information(self) -> float:
         """I(W;S) = H(W) - H(W|S), after `transfer` both given the source dataset."""
         without = torch.special.entr(self._log_without_target.exp()).sum(-1)
-        return (self.p_source @ (without - torch.special.entr(self.posterior).sum(-1) @ self.p_target)).item()
+        value = self.p_source @ (without - torch.special.entr(self.posterior).sum(-1) @ self.p_target)
+        return max(0.0, value.item())
 
     @cached_property
     def lautum_information(self) -> float:
         """L(W;S), after `transfer` given the source dataset, weighted by P(w | source) P(s). Infinite where P(w|s) has holes."""
         log_p_w = self._log_without_target
-        return _mean(self.p_source[:, None] * log_p_w.exp(), log_p_w - self.p_target @ self.log_posterior)
+        return max(0.0, _mean(self.p_source[:, None] * log_p_w.exp(), log_p_w - self.p_target @ self.log_posterior))
 
     @cached_property
     def _log_without_target(self) -> Tensor:
@@ -168,7 +175,7 @@ class Learned:
         """
         true, seen = _log_conditional(self.world.p_xy), _log_conditional(self.joint)
         entropy, given = _mean(self.world.p_xy, -true), _mean(self.joint, seen - true)
-        of_z, of_x = self._of_example(mutual_information)
+        of_z, of_x = (mutual_information(p).item() for p in (self.joint.flatten(1), self.joint.sum(2)))
         kl = _mean(self.joint, seen + self.world.losses)
         return {
             "labels": {"H(Y|X)": entropy, "-I(W;Y|X)": -given, "KL(p(.|X,W)||f)": kl},
@@ -180,10 +187,12 @@ class Learned:
 
         E_product[-log f] = H(Y|X) + KL = KL + Hx - L(W;Y|X) = H(Y|X) + L(W;Y|X) + R with KL = E_product KL( p(.|X) || f_W(.|X) ),
         Hx = E_product[-log p(Y|X,W)], R = E_product log( p(Y|X,W) / f_W(Y|X) ), and L(W;Y|X) = L(W;Z) - L(W;X).
-        Where P(w, z) has a hole, L and Hx are infinite, R minus infinite, and only "true labels" has a sum.
+        Where P(w, z) has a hole (or gamma is so large that it is below 1e-308), L and Hx are infinite, R minus infinite, and
+        only "true labels" has a sum.
         """
         true, seen, product = _log_conditional(self.world.p_xy), _log_conditional(self.joint), self.product
-        entropy, (of_z, of_x) = _mean(self.world.p_xy, -true), self._of_example(lautum_information)
+        entropy = _mean(self.world.p_xy, -true)
+        of_z, of_x = (lautum_information(p).item() for p in (self.joint.flatten(1), self.joint.sum(2)))
         kl, given = _mean(product, true + self.world.losses), _mean(product, true - seen)
         cross, rest = _mean(product, -seen), _mean(product, seen + self.world.losses)
         return {
@@ -193,10 +202,6 @@ class Learned:
             "inputs, plus": {"KL(p(.|X)||f)": kl, "Hx(Y|X,W)": cross, "-L(W;Z)": -of_z, "+L(W;X)": of_x},
             "inputs, minus": {"H(Y|X)": entropy, "+L(W;Z)": of_z, "-L(W;X)": -of_x, "R": rest},
         }
-
-    def _of_example(self, measure: Callable[[Tensor], Tensor]) -> tuple[float, float]:
-        """Of W and a training example Z, and of W and its input X."""
-        return measure(self.joint.flatten(1)).item(), measure(self.joint.sum(2)).item()
 
 
 def _datasets(p_xy: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -210,7 +215,7 @@ def _datasets(p_xy: Tensor, n: int) -> tuple[Tensor, Tensor]:
     counts = torch.zeros(len(some), len(p), dtype=p.dtype, device=p.device).index_copy(1, kinds, some)
     if n == 0:
         return torch.ones(1, dtype=p.dtype, device=p.device), counts
-    return Multinomial(n, p[kinds], validate_args=False).log_prob(some).exp(), counts
+    return Multinomial(n, p[kinds], validate_args=False).log_prob(some).softmax(0), counts
 
 
 def _mean(weights: Tensor, values: Tensor) -> float:
@@ -223,6 +228,9 @@ def _log_conditional(joint: Tensor) -> Tensor:
     return torch.where(joint > 0, joint.log() - joint.sum(-1, keepdim=True).log(), -math.inf)
 
 
-def _distribution(p: Tensor, name: str, axes: tuple[int, ...]) -> Tensor:
+def _distribution(p: Tensor, name: str, shape: str, axes: tuple[int, ...]) -> Tensor:
+    if not isinstance(p, Tensor) or p.is_meta or p.ndim != len(shape.split()) or not p.numel():
+        given = tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__
+        raise ValueError(f"{name} needs a tensor ({shape}) that holds values, got {given}.")
     require_probabilities(p, name, axes)
     return p.double() / p.double().sum(axes, keepdim=True)  # exact to float64, whatever the type it came in

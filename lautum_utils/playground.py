@@ -26,6 +26,7 @@ from lautum_utils.training import Experiment, Progress, Result, resolve_device, 
 
 # A full garbage collection looks at all that torch and its companions hold, a quarter of a second in the middle of a slider's
 # answer: what is imported by now is left out of it.
+gc.collect()
 gc.freeze()
 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
@@ -86,6 +87,10 @@ class Explorer:
 
 
 def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
+    numbers_or_texts = (isinstance(allowed, list) and len(allowed) > 0) or (isinstance(allowed, tuple) and len(allowed) == 3)
+    if not numbers_or_texts and not (isinstance(allowed, bool) and isinstance(default, bool)):
+        wanted = "(low, high, step), a list of numbers or of texts, or True or False"
+        raise ValueError(f"{description} needs {wanted}, got {allowed!r} with the default {default!r}.")
     if isinstance(allowed, list) and not isinstance(allowed[0], str):
         return _scale(description, allowed, default)
     control = widgets.interactive.widget_from_abbrev(default if isinstance(allowed, bool) else allowed, default)
@@ -97,17 +102,6 @@ def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
     if control.has_trait("continuous_update"):
         control.continuous_update = False
     return control
-
-
-class _Box(widgets.VBox):
-    """A box that tells when it is closed."""
-
-    on_close: Callable[[], None] | None = None
-
-    def close(self) -> None:
-        if self.on_close is not None:
-            self.on_close()
-        super().close()
 
 
 class Playground:
@@ -139,7 +133,7 @@ class Playground:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._build(controls, seeds, device)
-        self.box.on_close = self.stop
+        self.box.observe(lambda _: self.stop(), names="comm")  # closing the box closes its connection
         previous = Playground._named.get(name)
         if previous is not None:
             previous.close()
@@ -179,7 +173,7 @@ class Playground:
         self.stop_button.on_click(lambda _: self.stop())
         buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
         progress = widgets.HBox([self.bar, self.status])
-        self.box = _Box([_grid(shown), self.auto, buttons, progress, self.sentence, self.curve, self.live])
+        self.box = widgets.VBox([_grid(shown), self.auto, buttons, progress, self.sentence, self.curve, self.live])
 
     def _ipython_display_(self) -> None:
         display(self.box)

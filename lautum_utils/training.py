@@ -285,7 +285,8 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
     for labels, protocol, steps in dict.fromkeys((e.labels, e.protocol, e.finetune_steps) for e in chunk):
         stage = [e for e in chunk if (e.labels, e.protocol, e.finetune_steps) == (labels, protocol, steps)]
         rows = torch.tensor([models.index(_pretraining(e)) for e in stage], device=device)
-        network = _part_of(models, state, data, rows)
+        network = _network([models[row] for row in rows.tolist()], data)
+        network.load_state_dict({name: value[rows] for name, value in state.items()})
         inputs, targets = (x[rows, :labels] for x in data.part("labelled"))
         parts = [(inputs, targets)]
         for name in ("validation", "test"):
@@ -296,13 +297,6 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
         for experiment, row, outcome in zip(stage, rows.tolist(), outcomes, strict=True):
             validation, test, penalty = outcome
             yield Result(experiment, test, validation, source_accuracy[row], penalty, histories[row])
-
-
-def _part_of(models: Sequence[Experiment], state: dict[str, Tensor], data: _Data, rows: Tensor) -> StackedNetwork:
-    chosen = [models[row] for row in rows.tolist()]
-    network = _network(chosen, data)
-    network.load_state_dict({name: value[rows] for name, value in state.items()})
-    return network
 
 
 def _network(models: Sequence[Experiment], data: _Data) -> StackedNetwork:
@@ -442,17 +436,13 @@ def fit_probe(
     Each argument: features (n, k) and labels (n,). The L2 penalty is the one of `PROBE_PENALTIES` with the best
     validation accuracy, the strongest of equals; test data is scored once, with that one.
     """
-    best: tuple[float, float] | None = None
-    for penalty in PROBE_PENALTIES:
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=1 / penalty, tol=1e-3, max_iter=200))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            probe.fit(*labelled)
-        score = float(probe.score(*validation))
-        if best is None or score > best[0]:
-            best, chosen = (score, penalty), probe
-    assert best is not None
-    return best[0], float(chosen.score(*test)), best[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        one = {p: LogisticRegression(C=1 / p, tol=1e-3, max_iter=200) for p in PROBE_PENALTIES}
+        probes = {p: make_pipeline(StandardScaler(), probe).fit(*labelled) for p, probe in one.items()}
+    scores = {penalty: float(probe.score(*validation)) for penalty, probe in probes.items()}
+    best = max(scores, key=lambda penalty: scores[penalty])  # of equals the first, which is the strongest
+    return scores[best], float(probes[best].score(*test)), best
 
 
 def _read_out_accuracy(z: Tensor, labels: Tensor, z_validation: Tensor, validation_labels: Tensor) -> Tensor:

@@ -36,6 +36,10 @@ def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
                 if solutions
                 else SOLUTION.sub(STUB, cell.source)
             )
+            if "SOLUTION" in cell.source:
+                raise ValueError(
+                    f"{source.name} needs each BEGIN SOLUTION to meet its END SOLUTION, alike indented: {cell.source}"
+                )
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -51,9 +55,6 @@ def has_solutions(source: Path) -> bool:
 
 def build(source: Path) -> Path:
     """Execute one source and write the notebook beside this file, whole or not at all; its solutions too, if it has any."""
-    if has_solutions(source):
-        (HERE / "solutions").mkdir(exist_ok=True)
-        _write(HERE / "solutions" / f"{source.stem}.ipynb", (nbformat.writes(read(source, solutions=True)) + "\n").encode())
     notebook = read(source)
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}).execute()
     for cell in notebook.cells:
@@ -64,6 +65,9 @@ def build(source: Path) -> Path:
         if "headline" in cell.metadata.get("tags", []):
             picture = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
             _write(HERE / "headline.png", base64.b64decode(picture))
+    if has_solutions(source):
+        (HERE / "solutions").mkdir(exist_ok=True)
+        _write(HERE / "solutions" / f"{source.stem}.ipynb", (nbformat.writes(read(source, solutions=True)) + "\n").encode())
     target = HERE / f"{source.stem}.ipynb"
     _write(target, (nbformat.writes(notebook) + "\n").encode())
     return target
@@ -85,10 +89,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="beginnings of names, such as 06; none builds all")
     names = parser.parse_args().names
+    unknown = [name for name in names if not any(p.stem.startswith(name) for p in (HERE / "source").glob("*.py"))]
     sources = sorted(p for p in (HERE / "source").glob("*.py") if not names or p.stem.startswith(tuple(names)))
-    if not sources:
+    if unknown:
         have = ", ".join(sorted(p.stem for p in (HERE / "source").glob("*.py")))
-        sys.exit(f"NAME needs to be the beginning of one of {have}, got {' '.join(names)}.")
+        sys.exit(f"NAME needs to be the beginning of one of {have}, got {' '.join(unknown)}.")
     for source in (bar := tqdm(sources, unit="notebook")):
         bar.set_description(source.stem)
         started = time.monotonic()

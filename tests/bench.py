@@ -155,12 +155,18 @@ def test_theory_widgets(benchmark: object, source: Path) -> None:
     times: dict[str, list[float]] = {}
 
     def turn() -> None:
+        for cached in names.values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
         for explorer in explorers(names):
             for name, control in explorer.controls.items():
                 for value in extremes(control):
+                    if control.value == value:
+                        continue
                     started = time.perf_counter()
                     control.value = value
-                    times.setdefault(f"{name} = {value}", []).append(time.perf_counter() - started)
+                    key = f"{explorer.draw.__name__}, {name} = {value}"
+                    times.setdefault(key, []).append(time.perf_counter() - started)
 
     benchmark.pedantic(turn, rounds=5, warmup_rounds=1)  # type: ignore[attr-defined]
     slowest = max(times, key=lambda name: statistics.median(times[name]))
