@@ -134,7 +134,8 @@ def _rotation(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
 
 def _blur(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
     size = min(13, 2 * min(x.shape[-2:]) - 1)
-    return TF.gaussian_blur(x, [size, size], [3 * severity, 3 * severity])
+    sigma = max(3 * severity, 0.01)  # below it, the kernel is a single pixel, and soon 0 / 0
+    return TF.gaussian_blur(x, [size, size], [sigma, sigma])
 
 
 def _noise(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
