@@ -1,10 +1,17 @@
 """Shared by all tests."""
 
+import os
 from collections.abc import Iterator
 
 import jaxtyping
 import pytest
 import torch
+from hypothesis import settings
+
+# Here hypothesis looks for new counter-examples in every run; continuous integration repeats the same ones.
+settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
