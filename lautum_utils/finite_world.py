@@ -61,7 +61,7 @@ class FiniteWorld:
         """The Gibbs learner of (1 - target_weight) * source loss + target_weight * target loss; this world is the target.
 
         source_p_xy : (x, y), from which the n_source source examples come (0: no source); n, gamma and errors as in `learn`.
-        target_weight : a in [0, 1]. Source: Bu, Aminian, Toni, Wornell & Rodrigues (AISTATS 2022), section 3.
+        target_weight : a in [0, 1]. Source: Bu, Aminian, Toni, Wornell & Rodrigues (AISTATS 2022).
         """
         whole = all(isinstance(m, int | np.integer) and not isinstance(m, bool) for m in (n, n_source))
         if not whole or n < 1 or n_source < 0:
@@ -161,7 +161,7 @@ class Learned:
     def gibbs_gap(self) -> float:
         """(I + L) / gamma, which for a Gibbs learner *is* test loss - train loss (gamma times target_weight after `transfer`).
 
-        Source: Aminian, Bu, Toni, Rodrigues & Wornell (NeurIPS 2021), theorem 1; transfer: Bu et al. (AISTATS 2022).
+        Source: Aminian, Bu, Toni, Rodrigues & Wornell (NeurIPS 2021); transfer: Bu et al. (AISTATS 2022).
         ValueError: gamma or target_weight 0 or infinite, where the quotient has no value.
         """
         if not 0 < self.gamma < math.inf:

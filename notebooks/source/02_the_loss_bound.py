@@ -601,6 +601,22 @@ explorer_terms
 display(draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=1.0, target_weight=0.1))
 draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=1.0, target_weight=0.9)
 
+# %%
+# NBVAL_CHECK_OUTPUT
+for noise in (0.0, 0.1, 0.3):
+    ends = [
+        transferred(3, 6.0, noise, 1.0, weight).test_terms()["inputs, minus"]
+        for weight in (0.1, 0.9)
+    ]
+    print(
+        f"label noise {noise}: H(Y|X) {ends[0]['H(Y|X)']:.4f} at weight 0.1, {ends[1]['H(Y|X)']:.4f} at 0.9"
+    )
+blind = transferred(3, 6.0, 0.1, 1.0, 0.0)
+found = [blind.mutual_information, blind.lautum_information]
+for terms in (blind.train_terms()["inputs"], blind.test_terms()["inputs, minus"]):
+    found += [value for name, value in terms.items() if "(W;" in name]
+print("target weight 0: every I and L with the target is 0:", max(map(abs, found)) < 1e-12)
+
 # %% [markdown]
 # ## When nothing is random
 #
@@ -623,7 +639,6 @@ if results_path:
 # - The inputs enter the training loss as $+I(W;X)$ and the test loss as $-L(W;X)$, or as $+L(W;X)$ in another cut. A sign holds only while the other terms stay put, and a learner that draws blindly from the same $P_W$ shows that they need not.
 # - Among learners that differ in their prior, those with more $L(W;X)$ test worse; along the weight of the target, more $L(W;X)$ goes with a *smaller* test loss, but for the last steps. What moves it decides.
 # - For Gibbs learners $(I + L)/\gamma$ *is* the generalization gap, and as $\gamma$ grows Lautum's share grows.
-#
 # - In the sliders: $H(Y|X)$ is set by the label noise alone; at target weight 0 every $I$ and $L$ with the target vanishes.
 #
 # So the theory motivates a regularizer and does not prove that it helps. Hence the experiments of [06](06_semi_supervised_transfer.ipynb).
