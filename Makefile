@@ -7,7 +7,7 @@ BROWSERS := chromium chromium-browser google-chrome
 # One thread a process: the tests run two processes side by side.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help lab test lint notebooks bench constraints clean
+.PHONY: help lab test lint notebooks record bench constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -24,6 +24,9 @@ lint: $(VENV)/.test  ## ruff and mypy
 
 notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one)
 	@$(BIN)/python notebooks/build.py $(ONLY)
+
+record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (20 minutes; goes on where it was)
+	@$(ONE_THREAD) $(BIN)/python notebooks/record.py
 
 bench: $(VENV)/.test  ## measure speed ratios side by side
 	@$(BIN)/pytest -q -o addopts= tests/bench.py --benchmark-disable-gc --benchmark-columns=min,median,rounds -s

@@ -13,10 +13,10 @@ from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegula
 
 @dataclass(frozen=True, eq=False)
 class UnlabelledBatch:
-    """What a method sees of a step: the outputs of the network on unlabelled inputs, and those inputs, whitened."""
+    """What a method sees of a step: the outputs of the network on unlabelled inputs, and those inputs, projected."""
 
     representations: Float[Tensor, "models n k"]
-    projected: Float[Tensor, "models n r"]
+    projected: Float[Tensor, "models n r"]  # as `prepare` gives them
 
 
 class Method:
@@ -29,26 +29,30 @@ class Method:
         """What `strength` multiplies in the loss, in nats; None adds nothing."""
         return None
 
+    def dependence(self, batch: UnlabelledBatch) -> Float[Tensor, " models"]:
+        """Of representations and inputs, in nats, by the regularizer: what is watched, and for most methods the term."""
+        return self.regularizer(batch.representations, batch.projected, prepared=True, validate_args=False)
+
 
 class Lautum(Method):
     """Maximise Lautum information: term = -L(z; x). Source: arXiv 1904.01670."""
 
     def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
-        return -self.regularizer(batch.representations, batch.projected, validate_args=False)
+        return -self.dependence(batch)
 
 
 class MutualInformation(Method):
     """Minimise mutual information: term = +I(z; x). Source: arXiv 2306.06731."""
 
     def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
-        return self.regularizer(batch.representations, batch.projected, validate_args=False)
+        return self.dependence(batch)
 
 
 class MaximisedMutualInformation(Method):
     """Maximise mutual information: term = -I(z; x). Ours, to compare: the other sign of arXiv 2306.06731."""
 
     def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
-        return -self.regularizer(batch.representations, batch.projected, validate_args=False)
+        return -self.dependence(batch)
 
 
 _REGULARIZERS: dict[str, tuple[type[Method], type[LautumRegularizer] | type[MutualInformationRegularizer]]] = {

@@ -16,15 +16,19 @@ WIDTH = 64
 
 
 class StackedLinear(nn.Module):
-    """y = x W + b for G models: x (G, n, d) -> (G, n, k). Weights and biases uniform in +-1/sqrt(d), as nn.Linear."""
+    """y = x W + b for G models: x (G, n, d) -> (G, n, k). Weights and biases uniform in +-1/sqrt(d), as nn.Linear.
+
+    The bias is padded to a multiple of 16: an optimizer rounds the last few numbers of an array, those that do not fill a
+    vector register, in another way, and a model's last bias is to be rounded the same wherever it stands in a stack.
+    """
 
     def __init__(self, d: int, k: int, generators: Sequence[torch.Generator]) -> None:
         super().__init__()
         self.weight = _uniform((d, k), d, generators)
-        self.bias = _uniform((1, k), d, generators)
+        self.bias = nn.Parameter(F.pad(_uniform((1, k), d, generators).detach(), (0, -k % 16)))
 
     def forward(self, x: Float[Tensor, "models n d"]) -> Float[Tensor, "models n k"]:
-        return torch.baddbmm(self.bias, x, self.weight)
+        return torch.baddbmm(self.bias[..., : self.weight.shape[-1]], x, self.weight)
 
 
 class StackedConv(nn.Module):

@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any, ClassVar
 
 import ipywidgets as widgets
@@ -22,6 +23,7 @@ from matplotlib.figure import Figure
 from lautum_utils.domains import SHIFTS
 from lautum_utils.networks import NETWORKS
 from lautum_utils.plots import explored, history_curves, png_bytes, verdict
+from lautum_utils.sweeps import RECORD, read_record
 from lautum_utils.training import Experiment, Progress, Result, resolve_device, run
 
 # A full garbage collection looks at all that torch and its companions hold, a quarter of a second in the middle of a slider's
@@ -30,8 +32,11 @@ gc.collect()
 gc.freeze()
 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+SEVERITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
+LABELS = (10, 20, 50, 100, 200, 400)
 MAX_SEEDS = 8
+BASE = Experiment(shift="label_part_swap", severity=1.0, strength=1e-3, steps=100)
 REDRAW_SECONDS = 1.5
 
 
@@ -112,13 +117,16 @@ class Playground:
     controls : which of `CONTROLS` are shown; the others stay at their values.
     name : a playground with the same name as an earlier one replaces it, which ends the earlier one's training.
         (So re-running a cell leaves no thread behind.)
+    record : the file of the recorded grid, which answers at once; Train live replaces its answer by a real run.
     **settings : initial values of the controls (`seeds` is how many), or of any other field of `Experiment`.
         A severity, strength or number of labels that is not on its slider's scale raises ValueError.
     """
 
     _named: ClassVar["weakref.WeakValueDictionary[str, Playground]"] = weakref.WeakValueDictionary()
 
-    def __init__(self, controls: tuple[str, ...] = CONTROLS, name: str = "playground", **settings: Any) -> None:
+    def __init__(
+        self, controls: tuple[str, ...] = CONTROLS, name: str = "playground", record: Any = RECORD, **settings: Any
+    ) -> None:
         unknown = [c for c in controls if c not in CONTROLS]
         if unknown:
             raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}.")
@@ -126,9 +134,9 @@ class Playground:
         if not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
             raise ValueError(f"seeds needs to be from 1 to {MAX_SEEDS}, got {seeds!r}.")
         resolve_device(str(device))
-        start = Experiment(shift="label_part_swap", severity=1.0, strength=1e-3, steps=100)
-        self._base = replace(start, **settings)
+        self._base = replace(BASE, **settings)
         self.results: dict[Experiment, Result] = {}
+        self.recorded, self._source = _recorded(record)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -138,7 +146,8 @@ class Playground:
         if previous is not None:
             previous.close()
         Playground._named[name] = self
-        self._say("Move a slider or press Train.")
+        self._say(f"Move a slider or press Train live. {self._source}")
+        self._answer()
 
     # ---------------------------------------------------------------------------------------------------- the widgets
 
@@ -149,16 +158,16 @@ class Playground:
             options=[(s.replace("_", " "), s) for s in ("label_part_swap", "none", *SHIFTS)],
             value=base.shift, description="shift", **_wide(),
         )  # fmt: skip
-        self.severity = _scale("severity", [round(0.1 * i, 1) for i in range(11)], base.severity)
+        self.severity = _scale("severity", SEVERITIES, base.severity)
         self.strength = _scale("regularization weight", STRENGTHS, base.strength)
-        self.labels = _scale("labelled samples", (10, 20, 50, 100, 200, 400), base.labels)
+        self.labels = _scale("labelled samples", LABELS, base.labels)
         self.protocol = widgets.Dropdown(options=["probe", "finetune"], value=base.protocol, description="protocol", **_wide())
         self.layer = widgets.Dropdown(options=["features", "logits"], value=base.layer, description="layer", **_wide())
         self.network = widgets.Dropdown(options=list(NETWORKS), value=base.network, description="network", **_wide())
         self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **_wide())
         self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **_wide())
-        self.auto = widgets.Checkbox(value=True, description="train when a control moves", indent=False)
-        self.train_button = widgets.Button(description="Train", button_style="primary", icon="play")
+        self.auto = widgets.Checkbox(value=True, description="train where nothing is recorded", indent=False)
+        self.train_button = widgets.Button(description="Train live", button_style="primary", icon="play")
         self.curve_button = widgets.Button(description="Train all weights", icon="line-chart")
         self.stop_button = widgets.Button(description="Stop", icon="stop", disabled=True)
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto"))
@@ -212,8 +221,25 @@ class Playground:
 
     def _control_moved(self, change: object) -> None:
         self.severity.disabled = self.shift.value == "none"
-        if self.auto.value:
+        if not self._answer() and self.auto.value:
             self.train()
+
+    def _answer(self) -> bool:
+        """Show what is known of the controls' values, trained here or recorded, without training; False if it is not enough."""
+        experiments = self.experiments()
+        if not all(self._known(e) for e in experiments):
+            return False
+        self._draw(experiments)
+        live = sum(e in self.results for e in experiments)
+        of = f"{live} of these {len(experiments)} networks trained here, the others recorded" if live else "recorded"
+        self._say("trained here" if live == len(experiments) else f"{of}. {self._source}")
+        return True
+
+    def _known(self, experiment: Experiment) -> Result | None:
+        """Its result: trained here, or recorded (severity 0 of every shift but the label-part swap under shift "none")."""
+        same = replace(experiment, shift="none") if not experiment.severity and experiment.shift in SHIFTS else experiment
+        found = self.results.get(experiment) or self.recorded.get(same)
+        return found and replace(found, experiment=experiment)
 
     def _start(self, experiments: list[Experiment]) -> None:
         with self._lock:
@@ -263,9 +289,10 @@ class Playground:
     def _draw(self, experiments: list[Experiment]) -> None:
         strength = max(e.strength for e in experiments) if len({e.strength for e in experiments}) <= 2 else self.strength.value
         here = experiments[0]
-        results = [self.results[e] for e in experiments]
-        free: dict[str, Any] = {"strength": 0.0, "seed": 0, "severity": 0.0}
-        alike = [r for e, r in self.results.items() if replace(e, **free) == replace(here, **free)]
+        results = [found for e in experiments if (found := self._known(e))]
+        points = product(SEVERITIES, STRENGTHS, range(self.seeds.value))
+        around = [replace(here, severity=v, strength=s, seed=i) for v, s, i in points]
+        alike = [found for e in dict.fromkeys([*experiments, *around]) if (found := self._known(e))]
         ours = [r for r in results if r.experiment.strength == strength]
         control = [r for r in results if r.experiment.strength == 0]
         self._show(self.curve, png_bytes(explored(alike, strength, here.severity)))
@@ -282,3 +309,12 @@ class Playground:
 
     def _say(self, text: str) -> None:
         self.status.value = html.escape(text)
+
+
+def _recorded(path: Any) -> tuple[dict[Experiment, Result], str]:
+    """What a record holds, and a sentence on where it comes from or why there is none."""
+    try:
+        results, versions = read_record(path)
+    except ValueError as error:
+        return {}, f"No recorded grid, so everything is trained: {error}"
+    return results, f"Recorded grid: torch {versions['torch']}, {versions['machine']}; Train live runs it here."

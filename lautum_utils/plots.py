@@ -16,7 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lautum_utils.domains import Domain
-from lautum_utils.training import Interval, Result, interval, paired_difference
+from lautum_utils.sweeps import Interval, interval, paired_difference
+from lautum_utils.training import Result
 
 # Okabe and Ito's colours, each with a marker and a dash of its own: no figure depends on colour alone.
 STYLES: tuple[dict[str, Any], ...] = (

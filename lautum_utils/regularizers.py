@@ -25,6 +25,9 @@ class _GaussianDependence(nn.Module):
     n_components : r, how many principal components of the inputs are kept.
     ridge : variance of the noise added to z, as a fraction of the mean variance of z's coordinates. Only
         S_zz changes: the ridge *is* independent Gaussian observation noise on z.
+    group : a torch.distributed process group: the value is that of all ranks' samples as one batch, and its gradient that
+        of the sum of the ranks' losses (as torch.distributed.nn has it, so that DistributedDataParallel needs nothing else).
+        Every rank needs the same target_inputs; the sizes of their batches can differ.
 
     ValueError: NaN, infinite or constant inputs, fewer than 2 samples, n_components beyond min(n - 1, d), ridge < 0.
     """
@@ -33,7 +36,7 @@ class _GaussianDependence(nn.Module):
     components: Tensor
     _lautum: bool
 
-    def __init__(self, target_inputs: Tensor, n_components: int = 32, ridge: float = 1e-2) -> None:
+    def __init__(self, target_inputs: Tensor, n_components: int = 32, ridge: float = 1e-2, group: Any = None) -> None:
         super().__init__()
         if not 0 <= ridge < float("inf"):
             raise ValueError(f"ridge needs to be a finite number of 0 or more, got {ridge}.")
@@ -52,7 +55,7 @@ class _GaussianDependence(nn.Module):
         # Directions in which the inputs hardly vary are not blown up beyond what float32 resolves.
         least = pca.explained_variance_[0] * flat.shape[1] * torch.finfo(torch.float32).eps
         variance = pca.explained_variance_.clip(min=least)
-        self.ridge = ridge
+        self.ridge, self.group = ridge, group
         whitening = (pca.components_ / variance[:, None] ** 0.5).T.copy()
         dtype, device = _statistics_dtype(target_inputs), target_inputs.device
         self.register_buffer("mean", torch.as_tensor(pca.mean_, dtype=dtype, device=device))
@@ -71,22 +74,35 @@ class _GaussianDependence(nn.Module):
         representations: Float[Tensor, "*models n k"],
         projected: Float[Tensor, "*models n r"],
         *,
+        prepared: bool = False,
         validate_args: bool = True,
     ) -> Float[Tensor, "*models"]:
         """The value in nats, batched over leading dimensions; 0 where the representations are constant.
 
-        representations: (..., n, k); projected: (..., n, r), as `project` gives them.
+        representations: (..., n, k); projected: (..., n, r), as `project` gives them, or as `prepare` does if prepared=True.
         ValueError: shapes that do not match, n < 2; NaN or infinite values (not looked for if validate_args=False,
         so that a training step on a GPU never waits for the host). The gradient is with respect to representations only.
         """
-        if representations.ndim < 2 or representations.shape[:-1] != projected.shape[:-1] or representations.shape[-2] < 2:
+        least = 2 if self.group is None else 1
+        if representations.ndim < 2 or representations.shape[:-1] != projected.shape[:-1] or representations.shape[-2] < least:
             raise ValueError(
-                "representations (..., n, k) and projected (..., n, r) need the same n of 2 or more, "
+                f"representations (..., n, k) and projected (..., n, r) need the same n of {least} or more, "
                 f"got {tuple(representations.shape)} and {tuple(projected.shape)}."
             )
         if validate_args and not bool(representations.isfinite().all() & projected.isfinite().all()):
             raise ValueError("representations and projected need finite values, got NaN or infinite values.")
-        return _BatchDependence.apply(representations, projected, self.ridge, self._lautum)
+        wide = torch.promote_types(representations.dtype, projected.dtype)
+        v = projected if prepared else self.prepare(projected.to(wide))
+        return _BatchDependence.apply(representations, v, self.ridge, self._lautum, self.group)
+
+    @torch.no_grad()
+    def prepare(self, projected: Float[Tensor, "*models n r"]) -> Float[Tensor, "*models n r"]:
+        """v: the inputs of a batch centred and whitened by the batch itself, v'v = I. Data only: can be done before training."""
+        with _full_precision(projected.device):
+            u, _ = _centred(projected.to(_statistics_dtype(projected)), self.group)
+            cov = _over_ranks(u.mT @ u, self.group)
+            chol, _ = torch.linalg.cholesky_ex(_add_noise(cov, _floor(cov.shape[-1], cov.dtype)), upper=True)
+            return torch.linalg.solve_triangular(chol, u, upper=True, left=False)
 
 
 class LautumRegularizer(_GaussianDependence):
@@ -110,85 +126,103 @@ class MutualInformationRegularizer(_GaussianDependence):
 
 
 class _BatchDependence(torch.autograd.Function):
-    """L or I of z (with the ridge) and u from the covariance of a batch, with its gradient in closed form.
+    """L or I of z (with the ridge) and the inputs v of a batch (v'v = I), with its gradient in closed form.
 
-    With V = U Lu'^-1 (u whitened by the batch), b = Z'V / (n - 1), C = Szz - b b' the covariance of z given u,
-    C = Lc Lc', M = Lc^-1 b, N = Lc'^-1 M, I + M'M = Lg Lg' and Q = Lg^-1 N' (so that Q'Q = C^-1 - Szz^-1):
+    With B = Szv, C = Szz - BB' the covariance of z given v, C = R'R, M = R'^-1 B, N = R^-1 M, G = I + M'M = T'T and
+    Q = N T^-1 (Choleskys are upper here, and QQ' = C^-1 - Szz^-1):
 
-        I = 1/2 log det(I + M'M)      dI/db = N              dI/dSzz = -1/2 Q'Q
-        L = |M|^2 - I                 dL/db = N (I + 2 M'M)  dL/dSzz =  1/2 Q'Q - N N'
+        I = 1/2 log det G      dI/dB = N             dI/dSzz = -1/2 QQ'
+        L = |M|^2 - I          dL/dB = N (2G - I)    dL/dSzz =  1/2 QQ' - NN'
 
     Only Choleskys and triangular solves. The gradient of autograd through `information` is the same (tests/) but takes three
-    times as long on batches of this size. None flows into u: the inputs are data.
+    times as long on batches of this size. None flows into v: the inputs are data.
     """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor, u: Tensor, ridge: float, lautum: bool) -> Tensor:
+    def forward(ctx: Any, z: Tensor, v: Tensor, ridge: float, lautum: bool, group: Any) -> Tensor:
         with _full_precision(z.device):
-            dtype = _statistics_dtype(z)
-            k = z.shape[-1]
-            joint, cov = centred_covariance(z.to(dtype), u.to(dtype), ridge)
-            chol_u, _ = torch.linalg.cholesky_ex(cov[..., k:, k:])
-            b = torch.linalg.solve_triangular(chol_u, cov[..., k:, :k], upper=False).mT
-            chol_c, _ = torch.linalg.cholesky_ex(cov[..., :k, :k] - b @ b.mT)
-            m = torch.linalg.solve_triangular(chol_c, b, upper=False)
-            gram = m.mT @ m
-            one_plus = gram.clone()
-            one_plus.diagonal(dim1=-2, dim2=-1).add_(1)
-            chol_g, _ = torch.linalg.cholesky_ex(one_plus)
+            dtype, noise = z.dtype, ridge + _floor(z.shape[-1] + v.shape[-1], v.dtype)
+            z, scale = _centred(z.to(v.dtype), group)
+            b_t, c = _over_ranks(v.mT @ z, group), _add_noise(_over_ranks(z.mT @ z, group), noise)
+            c -= b_t.mT @ b_t
+            chol_c, _ = torch.linalg.cholesky_ex(c, upper=True)
+            m_t = torch.linalg.solve_triangular(chol_c, b_t, upper=True, left=False)
+            g = m_t @ m_t.mT
+            g.diagonal(dim1=-2, dim2=-1).add_(1)
+            chol_g, _ = torch.linalg.cholesky_ex(g, upper=True)
             value = chol_g.diagonal(dim1=-2, dim2=-1).log().sum(-1)
             if lautum:
-                value = (gram.diagonal(dim1=-2, dim2=-1).sum(-1) - value).clamp_min(0)
-            ctx.save_for_backward(joint, chol_u, chol_c, m, gram, chol_g)
-            ctx.settings = ridge + _floor(cov), lautum, z.dtype
+                value = m_t.square().sum((-2, -1)).sub_(value).clamp_min_(0)
+            ctx.save_for_backward(z, v, chol_c, m_t, g, chol_g)
+            ctx.settings = noise, scale, lautum, dtype, group
             return value
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
-        joint, chol_u, chol_c, m, gram, chol_g = ctx.saved_tensors
-        ridge, lautum, dtype = ctx.settings
-        with _full_precision(joint.device):
-            n_ = torch.linalg.solve_triangular(chol_c.mT, m, upper=True)
-            q = torch.linalg.solve_triangular(chol_g, n_.mT, upper=False)
-            d_szz = q.mT @ q / 2
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        z, v, chol_c, m_t, g, chol_g = ctx.saved_tensors
+        noise, scale, lautum, dtype, group = ctx.settings
+        with _full_precision(z.device):
+            n_t = torch.linalg.solve_triangular(chol_c.mT, m_t, upper=False, left=False)
+            q = torch.linalg.solve_triangular(chol_g, n_t.mT, upper=True, left=False)
+            twice_d_szz, d_b_t = q @ q.mT, n_t
             if lautum:
-                d_szz, d_b = d_szz - n_ @ n_.mT, n_ + 2 * n_ @ gram
+                twice_d_szz.sub_(n_t.mT @ n_t, alpha=2)
+                d_b_t = torch.sub(g @ n_t, n_t, alpha=0.5).mul_(2)
             else:
-                d_szz, d_b = -d_szz, n_
-            trace = d_szz.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True)
-            d_szz.diagonal(dim1=-2, dim2=-1).add_(ridge * trace)
-            d_szu = torch.linalg.solve_triangular(chol_u.mT, d_b.mT, upper=True)
-            d_z = joint @ torch.cat((2 * d_szz, d_szu), -2)
-            scale = upstream[..., None, None] / (joint.shape[-2] - 1)
-            return (d_z * scale).to(dtype), None, None, None
+                twice_d_szz.neg_()
+            diagonal = twice_d_szz.diagonal(dim1=-2, dim2=-1)
+            diagonal.add_(diagonal.mean(-1, keepdim=True), alpha=noise)
+            d_z = z @ twice_d_szz
+            d_z += v @ d_b_t
+            return (d_z * (_over_ranks(upstream, group) * scale)[..., None, None]).to(dtype), None, None, None, None
 
 
-def centred_covariance(
+def batch_covariance(
     z: Float[Tensor, "*models n k"], u: Float[Tensor, "*models n r"], ridge: float
-) -> tuple[Float[Tensor, "*models n k+r"], Float[Tensor, "*models k+r k+r"]]:
-    """(z, u) centred over the n axis, and its sample covariance with ridge * mean variance of z added to the diagonal of Szz.
+) -> Float[Tensor, "*models k+r k+r"]:
+    """The sample covariance (n - 1) of (z, u), with ridge * mean variance of z added to the diagonal of its first block.
 
     Positive definite for every batch: both diagonals also get a floor of rounding size, (k + r) * 16 * machine epsilon
     of their mean variance, which decides only where the batch has no more to say (n <= k + r with no ridge, constants).
     """
     k = z.shape[-1]
-    joint = torch.cat((z, u), -1)
-    # The first row is taken off before the mean is, so that a constant coordinate becomes exactly 0.
-    joint = joint - joint[..., :1, :]
-    joint -= joint.mean(-2, keepdim=True)
-    cov = joint.mT @ joint / (joint.shape[-2] - 1)
-    variance = cov.diagonal(dim1=-2, dim2=-1)
-    least = torch.finfo(cov.dtype).eps ** 2
-    noise_z = (ridge + _floor(cov)) * variance[..., :k].mean(-1, keepdim=True) + least
-    noise_u = _floor(cov) * variance[..., k:].mean(-1, keepdim=True) + least
-    variance[..., :k].add_(noise_z)
-    variance[..., k:].add_(noise_u)
-    return joint, cov
+    joint, _ = _centred(torch.cat((z, u), -1))
+    cov = joint.mT @ joint
+    floor = _floor(cov.shape[-1], cov.dtype)
+    _add_noise(cov[..., :k, :k], ridge + floor)
+    _add_noise(cov[..., k:, k:], floor)
+    return cov
 
 
-def _floor(cov: Tensor) -> float:
-    return cov.shape[-1] * 16 * torch.finfo(cov.dtype).eps
+def _centred(x: Tensor, group: Any = None) -> tuple[Tensor, Any]:
+    """x minus its mean and times 1 / sqrt(n - 1), so that x'x is the covariance, and that factor; of all ranks' samples."""
+    # One row is taken off before the mean is, so that a constant coordinate becomes exactly 0.
+    x = x - _over_ranks(x[..., :1, :], group, "MAX")
+    n = x.shape[-2] if group is None else _over_ranks(x.new_tensor(x.shape[-2], device=x.device), group)
+    scale = (n - 1) ** -0.5
+    x -= _over_ranks(x.sum(-2, keepdim=True), group) / n
+    x *= scale
+    return x, scale
+
+
+def _add_noise(x: Tensor, share: float) -> Tensor:
+    """In place: share * mean variance on the diagonal; next to nothing, but not 0, where all is constant."""
+    variance = x.diagonal(dim1=-2, dim2=-1)
+    variance.add_(variance.mean(-1, keepdim=True).clamp_min_(torch.finfo(x.dtype).eps ** 2), alpha=share)
+    return x
+
+
+def _over_ranks(x: Tensor, group: Any, operation: str = "SUM") -> Tensor:
+    if group is None:
+        return x
+    x = x.clone(memory_format=torch.contiguous_format)
+    torch.distributed.all_reduce(x, getattr(torch.distributed.ReduceOp, operation), group)
+    return x
+
+
+def _floor(size: int, dtype: torch.dtype) -> float:
+    return size * 16 * torch.finfo(dtype).eps
 
 
 def _full_precision(device: torch.device) -> AbstractContextManager[object]:

@@ -5,22 +5,21 @@ Stage 2, transfer with n labelled target samples: "probe" (features frozen, logi
 Experiments that differ only in strength, seed, data or labels are stacked: one run trains them side by side.
 """
 
-import json
+import ctypes
 import math
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -34,6 +33,8 @@ History = dict[str, list[float]]
 
 PROBE_PENALTIES = (10.0, 1.0, 0.1, 0.01)
 RECORDS = 16
+STACK = 36  # networks; more take as long each
+MEMORY = 1 << 30  # bytes that the data of a stack may take
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "source": ("digits", "letters"),
@@ -139,23 +140,34 @@ class _Stopped(Exception):
     pass
 
 
+@cache
+def _keep_freed_memory() -> None:
+    """Steps ask for the same tensors again and again: glibc is not to hand them back to the system each time (-20 %)."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, 1 << 29)  # M_TRIM_THRESHOLD
+
+
 def run(
     experiments: Experiment | Iterable[Experiment],
     device: str | torch.device = "auto",
     *,
     progress: bool = True,
     callback: Callable[[Progress], object] | None = None,
+    on_result: Callable[[Result], object] | None = None,
 ) -> list[Result]:
     """Run experiments and return their results in the order given; the same experiment always gives the same result.
 
     device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on. callback: called
     with a `Progress` after each step; what it returns, if true, stops the run, and then only the experiments already
-    finished are returned. ValueError: a device that is not there; a labelled set without one of the classes.
+    finished are returned. on_result: called with each result as soon as it is there, which is not always the order asked for.
+    ValueError: a device that is not there; a labelled set without one of the classes.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
     where = resolve_device(device)
-    plan = [chunk for group in _groups(dict.fromkeys(wanted)) for chunk in _chunks(group, where)]
+    plan = tasks(wanted, where)
     done: dict[Experiment, Result] = {}
+    _keep_freed_memory()
     total = sum(_steps(chunk) for chunk in plan)
     with tqdm(total=total, unit="step", delay=2, disable=not progress, desc="training") as bar:
         finished = 0
@@ -171,6 +183,8 @@ def run(
             for chunk in plan:
                 for result in _run_stacked(chunk, where, advance):
                     done[result.experiment] = result
+                    if on_result is not None:
+                        on_result(result)
         except _Stopped:
             pass
     return [done[experiment] for experiment in wanted if experiment in done]
@@ -205,27 +219,44 @@ def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
     return replace(experiment, **defaults)
 
 
-def _groups(experiments: Iterable[Experiment]) -> list[list[Experiment]]:
-    """Experiments that may be stacked: equal but for strength, seed, severity and stage 2."""
-    groups: dict[Experiment, list[Experiment]] = {}
-    for experiment in experiments:
-        groups.setdefault(_at_defaults(experiment, _STAGE_TWO + _PER_MODEL), []).append(experiment)
-    return list(groups.values())
+def tasks(
+    experiments: Iterable[Experiment], device: str | torch.device = "auto", most: int | None = None
+) -> list[list[Experiment]]:
+    """Experiments in stacks that are trained side by side: equal but for strength, seed, severity and stage 2.
+
+    Weight 0 needs no unlabelled batch, so it is stacked apart: faster, and its results do not depend on company.
+    Convolutions are stacked on a GPU only (one by one they are faster on a CPU). A stack has at most `most` networks,
+    and no more than MEMORY allows for their data; one pre-training is never split.
+    """
+    where = resolve_device(device)
+    groups: dict[tuple[bool, Experiment], dict[Experiment, list[Experiment]]] = {}
+    for experiment in dict.fromkeys(experiments):
+        alike = _is_control(experiment), _at_defaults(experiment, _STAGE_TWO + _PER_MODEL)
+        groups.setdefault(alike, {}).setdefault(_pretraining(experiment), []).append(experiment)
+    stacks = []
+    for (_, first), models in groups.items():
+        one_by_one = where.type == "cpu" and first.network == "cnn"
+        size = 1 if one_by_one else min(most or STACK, max(1, MEMORY // _bytes(first)))
+        ordered = sorted(models, key=lambda e: (e.severity, e.seed))  # so that those with the same data share a stack
+        stacks += [[e for model in ordered[i : i + size] for e in models[model]] for i in range(0, len(ordered), size)]
+    return stacks
 
 
-def _chunks(group: list[Experiment], device: torch.device) -> list[list[Experiment]]:
-    """On a CPU, stacked convolutions are slower than one by one, so only MLPs are stacked there."""
-    models = list(dict.fromkeys(map(_pretraining, group)))
-    size = 1 if device.type == "cpu" and group[0].network == "cnn" else 64
-    parts = [set(models[i : i + size]) for i in range(0, len(models), size)]
-    return [[e for e in group if _pretraining(e) in part] for part in parts]
+def _is_control(experiment: Experiment) -> bool:
+    return experiment.method == "standard" or experiment.strength == 0
+
+
+def _bytes(experiment: Experiment) -> int:
+    """About what a network of a stack takes if it shares its data with none: a task, and activations of the test images."""
+    pixels = 512 if experiment.shift == "label_part_swap" else 256
+    return 4 * (20_000 * pixels + 5 * 2_000 * pixels + 3 * experiment.steps * (experiment.source_batch + experiment.target_batch))
 
 
 def _steps(chunk: Sequence[Experiment]) -> int:
     """How often the callback is called: once a data set prepared, once a step of training, once a fitted probe."""
-    tasks = {(e.severity, e.seed) for e in chunk}
+    data = {(e.severity, e.seed) for e in chunk}
     finetuned = {(e.labels, e.finetune_steps) for e in chunk if e.protocol == "finetune"}
-    return len(tasks) + chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
+    return len(data) + chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
 
 
 # ------------------------------------------------------------------------------------------------------ the stages
@@ -307,34 +338,40 @@ def _network(models: Sequence[Experiment], data: _Data) -> StackedNetwork:
 def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> tuple[StackedNetwork, list[History]]:
     first, device = models[0], data.device
     network = _network(models, data)
-    prepared = [_unlabelled(*key, first.inputs, first.method, first.n_components, first.ridge) for key in data.keys]
-    method = prepared[0][0]
-    inputs = torch.cat([torch.cat((task.source.inputs, pool)) for task, (_, pool, _) in zip(data.tasks, prepared, strict=True)])
-    projected = torch.cat([projected for _, _, projected in prepared])
+    pools = [_unlabelled(*key, first.inputs, first.method, first.n_components, first.ridge) for key in data.keys]
+    method = pools[0][0]
+    inputs = torch.cat([torch.cat((task.source.inputs, pool)) for task, (_, pool, _) in zip(data.tasks, pools, strict=True)])
+    projected = torch.cat([projected for _, _, projected in pools])
     source_labels = torch.cat([task.source.labels for task in data.tasks])
-    n_source, n_pool = len(data.tasks[0].source), len(prepared[0][1])
-    which = data.which[:, None, None]
+    n_source, n_pool = len(data.tasks[0].source), len(pools[0][1])
     strength = torch.tensor([e.strength for e in models], device=device)
-    plain = first.method == "standard" or not bool((strength > 0).any())
-    # Rows of `inputs` (each task's source, then its pool), of `source_labels` and of `projected`: (models, steps, batch).
-    s = _batches(models, n_source, first.source_batch, device, stream=1)
-    t = _batches(models, n_pool, first.target_batch, device, stream=2)
-    label_rows, projected_rows = s + which * n_source, t + which * n_pool
-    rows = torch.cat((s, t + n_source), -1) + which * (n_source + n_pool)
+    plain = _is_control(first)
+    # Rows of `inputs` (each task's source, then its pool), of `source_labels` and of `projected`: (tasks, steps, batch).
+    seeds, task = [key[4] for key in data.keys], torch.arange(len(data.keys), device=device)[:, None, None]
+    s = _batches(seeds, first.steps, n_source, first.source_batch, device, stream=1)
+    t = _batches(seeds, first.steps, n_pool, first.target_batch, device, stream=2)
+    label_rows, projected_rows = s + task * n_source, t + task * n_pool
+    rows = torch.cat((s, t + n_source), -1) + task * (n_source + n_pool)
+    block = 1 if plain else 16
 
-    def take(chosen: Tensor) -> Tensor:
-        return inputs.index_select(0, chosen.flatten()).view(*chosen.shape, *inputs.shape[1:])
+    def take(values: Tensor, chosen: Tensor) -> Tensor:
+        return values.index_select(0, chosen.flatten()).view(*chosen.shape, *values.shape[1:])
+
+    @lru_cache(maxsize=1)
+    def prepared(part: int) -> Tensor:
+        """The projected inputs of several steps at once, whitened by their batch: (tasks, steps, batch, r)."""
+        return method.regularizer.prepare(take(projected, projected_rows[:, part * block : (part + 1) * block]))
 
     def dependence_of(features: Tensor, step: int) -> UnlabelledBatch:
         outputs = network.head(features) if first.layer == "logits" else features
-        chosen = projected_rows[:, step]
-        return UnlabelledBatch(outputs, projected.index_select(0, chosen.flatten()).view(*chosen.shape, -1))
+        return UnlabelledBatch(outputs, prepared(step // block)[data.which, step % block])
 
     def loss_at(step: int) -> Tensor:
-        y = source_labels[label_rows[:, step]]
+        y = source_labels[label_rows[data.which, step]]
+        chosen = rows[data.which, step]
         if plain:
-            return _cross_entropy(network(take(rows[:, step, : first.source_batch])), y)
-        features = network.features(take(rows[:, step]))
+            return _cross_entropy(network(take(inputs, chosen[:, : first.source_batch])), y)
+        features = network.features(take(inputs, chosen))
         loss = _cross_entropy(network.head(features[:, : first.source_batch]), y)
         term = method.term(dependence_of(features[:, first.source_batch :], step))
         return loss if term is None else loss + strength * term
@@ -345,10 +382,10 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
 
     @torch.no_grad()
     def record(step: int) -> None:
-        features = network.features(take(rows[:, step]))
-        loss = _cross_entropy(network.head(features[:, : first.source_batch]), source_labels[label_rows[:, step]])
-        batch = dependence_of(features[:, first.source_batch :], step)
-        dependence = method.regularizer(batch.representations, batch.projected, validate_args=False)
+        features = network.features(take(inputs, rows[data.which, step]))
+        y = source_labels[label_rows[data.which, step]]
+        loss = _cross_entropy(network.head(features[:, : first.source_batch]), y)
+        dependence = method.dependence(dependence_of(features[:, first.source_batch :], step))
         accuracy = _read_out_accuracy(network.features(labelled[0]), labelled[1], network.features(validation[0]), validation[1])
         for history, *values in zip(histories, loss.tolist(), dependence.tolist(), accuracy.tolist(), strict=True):
             for name, value in zip(history, (float(step + 1), *values), strict=True):
@@ -371,7 +408,7 @@ def _finetune(network: StackedNetwork, stage: Sequence[Experiment], parts: Seque
     first, (x, y) = stage[0], parts[0]
     network.replace_head(int(y.max()) + 1, [e.seed + 1 for e in stage])
     size = min(first.source_batch, x.shape[1])
-    index = _batches(stage, x.shape[1], size, x.device, stream=3, steps=first.finetune_steps)
+    index = _batches([e.seed for e in stage], first.finetune_steps, x.shape[1], size, x.device, stream=3)
     model = torch.arange(len(stage), device=x.device)[:, None]
 
     def loss_at(step: int) -> Tensor:
@@ -389,20 +426,21 @@ def _optimise(
     """The one training loop. Losses of stacked models add up; Adam works element by element, so models stay apart."""
     fused = next(network.parameters()).device.type in ("cpu", "cuda", "mps")
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fused)
+    on_cuda = next(network.parameters()).is_cuda
+    precision = torch.autocast("cuda", torch.bfloat16) if on_cuda else nullcontext()
     for step in range(steps):
         optimizer.zero_grad()
-        loss_at(step).sum().backward()
+        with precision:
+            loss = loss_at(step).sum()
+        loss.backward()
         optimizer.step()
         watch(step)
 
 
-def _batches(
-    models: Sequence[Experiment], n: int, size: int, device: torch.device, stream: int, steps: int | None = None
-) -> Tensor:
-    """(models, steps, size) indices below n, from each model's own seed."""
-    shape = (steps or models[0].steps, size)
-    generators = [torch.Generator().manual_seed(4 * e.seed + stream) for e in models]
-    return torch.stack([torch.randint(n, shape, generator=generator, device="cpu") for generator in generators]).to(device)
+def _batches(seeds: Sequence[int], steps: int, n: int, size: int, device: torch.device, stream: int) -> Tensor:
+    """(seeds, steps, size) indices below n, from each seed alone."""
+    generators = [torch.Generator().manual_seed(4 * seed + stream) for seed in seeds]
+    return torch.stack([torch.randint(n, (steps, size), generator=g, device="cpu") for g in generators]).to(device)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -434,15 +472,20 @@ def fit_probe(
     """Logistic regression on standardised features: (validation accuracy, test accuracy, penalty).
 
     Each argument: features (n, k) and labels (n,). The L2 penalty is the one of `PROBE_PENALTIES` with the best
-    validation accuracy, the strongest of equals; test data is scored once, with that one.
+    validation accuracy, the strongest of equals; test accuracy is that one's, and chooses nothing.
     """
+    scale = StandardScaler().fit(labelled[0])
+    x, x_validation, x_test = (scale.transform(part[0]) for part in (labelled, validation, test))
+    probe = LogisticRegression(tol=1e-3, max_iter=200, warm_start=True)
+    best = (-1.0, 0.0, 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        one = {p: LogisticRegression(C=1 / p, tol=1e-3, max_iter=200) for p in PROBE_PENALTIES}
-        probes = {p: make_pipeline(StandardScaler(), probe).fit(*labelled) for p, probe in one.items()}
-    scores = {penalty: float(probe.score(*validation)) for penalty, probe in probes.items()}
-    best = max(scores, key=lambda penalty: scores[penalty])  # of equals the first, which is the strongest
-    return scores[best], float(probes[best].score(*test)), best
+        for penalty in PROBE_PENALTIES:  # from the strongest on, each from where the last one ended
+            probe.set_params(C=1 / penalty).fit(x, labelled[1])
+            score = float(probe.score(x_validation, validation[1]))
+            if score > best[0]:
+                best = (score, float(probe.score(x_test, test[1])), penalty)
+    return best
 
 
 def _read_out_accuracy(z: Tensor, labels: Tensor, z_validation: Tensor, validation_labels: Tensor) -> Tensor:
@@ -461,74 +504,3 @@ def _require_every_class(labels: Tensor, classes: int) -> None:
     if not bool((counts > 0).all()):
         empty = ", ".join(str(c) for c in (counts == 0).nonzero().flatten().tolist())
         raise ValueError(f"the labelled set needs a sample of every class, got none of class {empty} in {labels.shape[-1]}.")
-
-
-# ------------------------------------------------------------------------------------------------------- comparing
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean with its confidence interval, [low, high]; n values went into it."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
-
-
-def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Mean and Student's t interval of independent values, such as one accuracy a seed; infinite for one value."""
-    x = np.asarray(values, dtype=float)
-    if x.ndim != 1 or not len(x) or not np.isfinite(x).all():
-        raise ValueError(f"values need to be one or more finite numbers, got {values!r}.")
-    half = math.inf if len(x) == 1 else float(stats.t.ppf((1 + confidence) / 2, len(x) - 1) * stats.sem(x))
-    return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half, len(x))
-
-
-def paired_difference(results: Sequence[Result], control: Sequence[Result], confidence: float = 0.95) -> Interval:
-    """Interval of test accuracy minus the control's, over the seeds that both hold (ValueError if none)."""
-    ours, theirs = ({r.experiment.seed: r.test_accuracy for r in x} for x in (results, control))
-    seeds = sorted(ours.keys() & theirs.keys())
-    if not seeds:
-        raise ValueError(f"results and control need seeds in common, got {sorted(ours)} and {sorted(theirs)}.")
-    return interval([ours[seed] - theirs[seed] for seed in seeds], confidence)
-
-
-def choose_strength(results: Sequence[Result]) -> float:
-    """The strength with the best mean *validation* accuracy; of equals, the smallest. Test accuracy is not looked at."""
-    scores: dict[float, list[float]] = {}
-    for result in results:
-        scores.setdefault(result.experiment.strength, []).append(result.validation_accuracy)
-    if not scores:
-        raise ValueError("results need to hold one or more, got none.")
-    return max(sorted(scores), key=lambda strength: float(np.mean(scores[strength])))
-
-
-def compare(results: Sequence[Result], confidence: float = 0.95) -> list[dict[str, Any]]:
-    """A row for each protocol, number of labels and strength: mean accuracy, and the paired difference to strength 0.
-
-    Keys: protocol, labels, strength, accuracy, difference, low, high (fractions), seeds, and chosen: whether validation
-    data picks this strength for that protocol and number of labels. ValueError where strength 0 was not run.
-    """
-    rows = []
-    for protocol, labels in dict.fromkeys((r.experiment.protocol, r.experiment.labels) for r in results):
-        alike = [r for r in results if (r.experiment.protocol, r.experiment.labels) == (protocol, labels)]
-        control, chosen = [r for r in alike if r.experiment.strength == 0], choose_strength(alike)
-        for strength in sorted({r.experiment.strength for r in alike}):
-            ours = [r for r in alike if r.experiment.strength == strength]
-            gain = paired_difference(ours, control, confidence)
-            accuracy = float(np.mean([r.test_accuracy for r in ours]))
-            row = {"protocol": protocol, "labels": labels, "strength": strength, "accuracy": accuracy, "difference": gain.mean}
-            rows.append(row | {"low": gain.low, "high": gain.high, "seeds": gain.n, "chosen": strength == chosen})
-    return rows
-
-
-def save_results(results: Sequence[Result | dict[str, Any]], path: str | Path) -> None:
-    """Write one JSON object a result (`Result.as_row`, or a dict as it is) as a list: to a temporary file, then renamed."""
-    path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps([r.as_row() if isinstance(r, Result) else r for r in results], indent=1))
-    temporary.replace(path)

@@ -1,5 +1,6 @@
 """The checks of the exercises: students' wrong answers get their own hint, right ones pass, and nothing else breaks a check."""
 
+import importlib
 import math
 import re
 from collections.abc import Callable
@@ -15,8 +16,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, kl_divergence
 
-from lautum_utils import checks
-from lautum_utils.checks import EXERCISES, Report, check
+from lautum_exercises import EXERCISES, check, checks
+from lautum_exercises.checks import Exercise, Report
 
 # Without the shape check of the tests, as readers run it: what a check says of a bad answer has to be our own sentence.
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -1224,9 +1225,6 @@ def test_no_constant_is_right_or_raises(exercise: str, value: object) -> None:
     assert report.text.endswith((".", "?"))
 
 
-# ----------------------------------------------------------------------------------------------- hints and the table
-
-
 # ----------------------------------------------------------------------------------------------------------- the table
 
 
@@ -1235,6 +1233,17 @@ def test_an_unknown_name_raises_with_the_list(name: str) -> None:
     with pytest.raises(ValueError, match=f"^name needs to be one of .*, got {name!r}") as raised:
         check(name, lambda: None)
     assert all(exercise in str(raised.value) for exercise in EXERCISES)
+
+
+def test_an_exercise_of_ones_own() -> None:
+    def number(generator: torch.Generator) -> tuple[Tensor]:
+        return (torch.rand((), generator=generator, dtype=F64),)
+
+    mine = {"double": Exercise(number, lambda x: 2 * x, {"this is the square: add, do not multiply.": lambda x: x * x})}
+    assert checks.check("double", lambda x: x + x, mine).status == "right"
+    assert checks.check("double", lambda x: x**2, mine).text == "this is the square: add, do not multiply."
+    with pytest.raises(ValueError, match=r"^name needs to be one of double, got 'lautum'\.$"):
+        checks.check("lautum", lambda x: x, mine)
 
 
 @every
@@ -1259,11 +1268,19 @@ def test_no_two_mistakes_compute_the_same(exercise: str) -> None:
             assert report.difference > 1e-6
 
 
+@pytest.fixture(scope="module")
+def annotated(pytestconfig: pytest.Config) -> dict[str, Exercise]:
+    """The table with its annotations checked; by the folder's name, as jaxtyping's hook sees no top-level editable package."""
+    checker = pytestconfig.getoption("jaxtyping_packages").partition(",")[2]
+    with jaxtyping.install_import_hook("exercises", checker):
+        return importlib.import_module("exercises").EXERCISES
+
+
 @pytest.mark.usefixtures("few")
 @every
-def test_annotations_hold_in_the_reference_and_in_each_mistake(exercise: str) -> None:
+def test_annotations_hold_in_the_reference_and_in_each_mistake(exercise: str, annotated: dict[str, Exercise]) -> None:
     jaxtyping.config.update("jaxtyping_disable", False)
-    e = EXERCISES[exercise]
-    assert check(exercise, e.reference).status == "right"
+    e = annotated[exercise]
+    assert checks.check(exercise, e.reference, annotated).status == "right"
     for text, function in e.mistakes.items():
-        assert check(exercise, function).text == text
+        assert checks.check(exercise, function, annotated).text == text

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lautum_utils.training import Experiment, Interval, Result, compare, paired_difference, replace, run
+from lautum_utils.sweeps import Interval, compare, paired_difference
+from lautum_utils.training import Experiment, Result, replace, run
 
 SEEDS = range(4)
 

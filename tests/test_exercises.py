@@ -12,7 +12,8 @@ import build
 import nbformat
 import pytest
 
-from lautum_utils.checks import EXERCISES, Report
+from lautum_exercises import EXERCISES
+from lautum_exercises.checks import Report
 from lautum_utils.playground import Explorer
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"

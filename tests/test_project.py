@@ -14,18 +14,19 @@ from rattler import MatchSpec
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "lautum_utils").glob("*.py"))
+EXERCISES = ROOT / "notebooks/exercises/__init__.py"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-# An import runs downwards only.
+# An import runs downwards only. What is not here, such as checks, imports none of these and none of these imports it.
 LAYERS = (
     "information",
     "finite_world",
-    "checks",
     "regularizers",
     "methods",
     "domains",
     "networks",
     "training",
+    "sweeps",
     "plots",
     "playground",
 )
@@ -58,14 +59,22 @@ def test_what_the_user_named_is_there() -> None:
     assert {"jupyterlab", "torch", "torchvision", "matplotlib", "ipywidgets", "papermill", "nbval"} <= names
 
 
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports; of `from lautum_utils import name` the module of that name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "lautum_utils":
+            found |= {f"lautum_utils.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda p: p.stem)
 def test_imports_run_downwards_and_only_the_playground_needs_widgets(module: Path) -> None:
-    imported = set()
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            imported.add(node.module or "")
+    imported = imports(module)
     ours = {name.split(".")[1] for name in imported if name.startswith("lautum_utils.")}
     if module.stem in LAYERS:
         assert ours <= set(LAYERS[: LAYERS.index(module.stem)])
@@ -73,6 +82,12 @@ def test_imports_run_downwards_and_only_the_playground_needs_widgets(module: Pat
         assert not ours
     assert ("ipywidgets" in imported) == (module.stem == "playground")
     assert not any(name.startswith("matplotlib.pyplot") for name in imported)
+    assert not any(name.startswith("lautum_exercises") for name in imported)
+
+
+def test_the_exercises_import_only_the_measures() -> None:
+    ours = {name for name in imports(EXERCISES) if name.startswith("lautum")}
+    assert ours == {"lautum_utils.information"}
 
 
 def test_the_helper_module_stays_small() -> None:
@@ -81,7 +96,11 @@ def test_the_helper_module_stays_small() -> None:
     assert sum(lines.values()) < 2500
 
 
-@pytest.mark.parametrize("path", [*MODULES, *sorted((ROOT / "notebooks/source").glob("*.py"))], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path",
+    [*MODULES, EXERCISES, *sorted((ROOT / "notebooks/source").glob("*.py"))],
+    ids=lambda p: f"{p.parent.name}/{p.stem}",
+)
 def test_nothing_assumes_a_device(path: Path) -> None:
     text = path.read_text()
     assert ".cuda()" not in text

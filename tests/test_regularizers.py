@@ -15,7 +15,7 @@ from torch import Tensor
 import lautum_utils
 from lautum_utils.information import canonical_correlations, gaussian_lautum_information, gaussian_mutual_information
 from lautum_utils.methods import METHODS, UnlabelledBatch, make_method
-from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer, centred_covariance
+from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer, batch_covariance
 
 Regularizer = type[LautumRegularizer] | type[MutualInformationRegularizer]
 both = pytest.mark.parametrize("kind", [LautumRegularizer, MutualInformationRegularizer])
@@ -95,8 +95,8 @@ def test_ridge_is_observation_noise(kind: Regularizer) -> None:
     basis, _ = torch.linalg.qr(torch.cat((torch.ones(80, 1), z, u, torch.randn(80, 4)), 1).double())
     noise = basis[:, -4:] * (79 * ridge * z.var(0).mean()).sqrt()
     close(kind(x, 3, ridge)(z, u), kind(x, 3, 0.0)(z + noise, u))
-    close(centred_covariance(z, u, ridge)[1], torch.cat((z + noise, u), 1).T.cov())
-    plain, ridged = centred_covariance(z, u, 0.0)[1], centred_covariance(z, u, ridge)[1]
+    close(batch_covariance(z, u, ridge), torch.cat((z + noise, u), 1).T.cov())
+    plain, ridged = batch_covariance(z, u, 0.0), batch_covariance(z, u, ridge)
     close(ridged - plain, torch.diag(ridge * z.var(0).mean() * torch.tensor([1, 1, 1, 1, 0, 0, 0]).double()))
 
 
@@ -107,11 +107,11 @@ def test_ridge_bounds_the_correlations() -> None:
     ridge = 0.05
     v = torch.linalg.eigvalsh(z.T.cov()).flip(0)
     t = v / (v + ridge * v.mean())
-    close(canonical_correlations(centred_covariance(z, u, ridge)[1], 3).square(), t)
+    close(canonical_correlations(batch_covariance(z, u, ridge), 3).square(), t)
     close(LautumRegularizer(x, 3, ridge)(z, u), (0.5 * (1 - t).log() + t / (1 - t)).sum())
     noisy = z + torch.randn_like(z)
     v = torch.linalg.eigvalsh(noisy.T.cov()).max()
-    assert canonical_correlations(centred_covariance(noisy, u, ridge)[1], 3)[0] ** 2 < v / (v + ridge * noisy.var(0).mean())
+    assert canonical_correlations(batch_covariance(noisy, u, ridge), 3)[0] ** 2 < v / (v + ridge * noisy.var(0).mean())
 
 
 @both

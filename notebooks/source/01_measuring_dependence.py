@@ -30,7 +30,7 @@ import math
 import pandas as pd
 import torch
 
-from lautum_utils.checks import check
+from lautum_exercises import check
 from lautum_utils.information import (
     entropy,
     gaussian_lautum_information,
@@ -41,7 +41,7 @@ from lautum_utils.information import (
 )
 from lautum_utils.playground import Explorer
 from lautum_utils.plots import STYLES, new_figure
-from lautum_utils.training import save_results
+from lautum_utils.sweeps import save_results
 
 differences = {}  # name of an identity -> largest absolute difference of its two sides
 

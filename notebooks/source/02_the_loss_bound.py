@@ -32,12 +32,12 @@ from functools import lru_cache
 import torch
 from IPython.display import display
 
-from lautum_utils.checks import check
+from lautum_exercises import check
 from lautum_utils.finite_world import FiniteWorld
 from lautum_utils.information import entropy, kl_divergence, lautum_information, mutual_information
 from lautum_utils.playground import Explorer
 from lautum_utils.plots import STYLES, new_figure
-from lautum_utils.training import save_results
+from lautum_utils.sweeps import save_results
 
 differences = {}  # the largest difference found for each identity
 

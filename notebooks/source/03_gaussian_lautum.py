@@ -32,7 +32,7 @@ import pandas as pd
 import torch
 from torch.distributions import MultivariateNormal
 
-from lautum_utils.checks import check
+from lautum_exercises import check
 from lautum_utils.information import (
     canonical_correlations,
     gaussian_lautum_information,
@@ -42,8 +42,8 @@ from lautum_utils.information import (
 )
 from lautum_utils.playground import Explorer
 from lautum_utils.plots import STYLES, new_figure
-from lautum_utils.regularizers import centred_covariance
-from lautum_utils.training import save_results
+from lautum_utils.regularizers import batch_covariance
+from lautum_utils.sweeps import save_results
 
 differences = {}  # the largest difference of each check on this page
 
@@ -557,7 +557,7 @@ sizes = [math.ceil(f * (k + r)) + 6 for f in (1, 2, 4, 8, 16, 32)]
 means = {"sum": [], "I + L": [], "L": []}
 reach = {"sum": [], "I + L": [], "L": []}
 for n in sizes:
-    _, cov = centred_covariance(normal(generator, draws, n, k), normal(generator, draws, n, r), 0.0)
+    cov = batch_covariance(normal(generator, draws, n, k), normal(generator, draws, n, r), 0.0)
     t = canonical_correlations(cov, k).square()
     for name, values in {
         "sum": t.sum(-1),
@@ -600,7 +600,7 @@ figure.suptitle(
 n, s = sizes[3], 0.81 / 0.19  # one true correlation of 0.9
 x, z = normal(generator, draws, n, r), normal(generator, draws, n, k)
 z[..., 0] = 0.9 * x[..., 0] + math.sqrt(0.19) * z[..., 0]
-t = canonical_correlations(centred_covariance(z, x, 0.0)[1], k).square()
+t = canonical_correlations(batch_covariance(z, x, 0.0), k).square()
 found = (t / (1 - t)).sum(-1)
 print(f"one correlation of 0.9, n = {n}: I + L is {s:.2f} nats, its estimate", end=" ")
 print(f"{found.mean():.2f} ± {1.96 * found.std() / math.sqrt(draws):.2f} on average,", end=" ")
@@ -650,7 +650,7 @@ def estimated(true_rho, n=128, components=64, ridge=0.0, loudness=0.0):
         x = x * torch.arange(1, 65, dtype=torch.float64) ** -0.5
         centred = x - x.mean(1, keepdim=True)
         x = x @ torch.linalg.eigh(centred.mT @ centred).eigenvectors[..., -components:]
-    return gaussian_lautum_information(centred_covariance(z, x, ridge)[1], 16)
+    return gaussian_lautum_information(batch_covariance(z, x, ridge), 16)
 
 
 def truth(true_rho, ridge=0.0, loudness=0.0, **_):
@@ -730,7 +730,7 @@ def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
     x, z = standard_normal(samples, dimensions)
     z = z.clone()
     z[..., 0] = correlation * x[..., 0] + math.sqrt(1 - correlation**2) * z[..., 0]
-    _, cov = centred_covariance(z, x, ridge)
+    cov = batch_covariance(z, x, ridge)
     rho = canonical_correlations(cov, dimensions, validate_args=False)
     infinite = ridge == 0 and samples - 1 < 2 * dimensions
     t = correlation**2 / (1 + ridge)

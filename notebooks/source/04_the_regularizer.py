@@ -32,14 +32,15 @@ import time
 
 import torch
 
-from lautum_utils.checks import check
+from lautum_exercises import check
 from lautum_utils.domains import load
 from lautum_utils.information import canonical_correlations, gaussian_lautum_information
 from lautum_utils.networks import StackedLinear
 from lautum_utils.playground import Explorer
 from lautum_utils.plots import STYLES, new_figure
-from lautum_utils.regularizers import LautumRegularizer, centred_covariance
-from lautum_utils.training import Experiment, replace, run, save_results
+from lautum_utils.regularizers import LautumRegularizer, batch_covariance
+from lautum_utils.sweeps import save_results
+from lautum_utils.training import Experiment, replace, run
 
 differences = {}
 
@@ -558,7 +559,7 @@ def draw_pairs(ridge=ridge, n=batch, components=n_components, dependence=1.0):
     for shift, (name, pairs, style) in zip((-0.22, 0.22), pairings):
         value, gradient = with_gradient(measures[ridge], pairs, chosen_u)
         rho = canonical_correlations(
-            centred_covariance(pairs, chosen_u, ridge)[1], n_features, validate_args=False
+            batch_covariance(pairs, chosen_u, ridge), n_features, validate_args=False
         )
         left.plot(range(1, len(rho) + 1), rho, **style)
         left.text(
@@ -627,7 +628,7 @@ for step in range(101):
             curve.append(regularizer(now, pool).item())
             if step in (0, 10, 100):
                 rho = canonical_correlations(
-                    centred_covariance(now, pool, ridge)[1], n_features, validate_args=False
+                    batch_covariance(now, pool, ridge), n_features, validate_args=False
                 )
                 shares = torch.linalg.eigvalsh(now.mT.cov().reshape(n_features, n_features)).flip(0)
                 kept[step] = rho, shares / shares.sum()
@@ -770,7 +771,7 @@ left.loglog(
 )
 spectra = []
 for size in sizes:
-    cov = centred_covariance(unrelated[:size], view_u[:size, :n_components], 0.0)[1]
+    cov = batch_covariance(unrelated[:size], view_u[:size, :n_components], 0.0)
     spectra.append(canonical_correlations(cov, n_features, validate_args=False))
 right.semilogx(sizes, [rho[0] for rho in spectra], label="largest", **STYLES[1])
 right.semilogx(

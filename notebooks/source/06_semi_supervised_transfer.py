@@ -39,15 +39,8 @@ from lautum_utils.plots import (
     training_curves,
     verdict,
 )
-from lautum_utils.training import (
-    Experiment,
-    choose_strength,
-    compare,
-    paired_difference,
-    replace,
-    run,
-    save_results,
-)
+from lautum_utils.sweeps import choose_strength, compare, paired_difference, save_results
+from lautum_utils.training import Experiment, replace, run
 
 base = Experiment(shift=shift, severity=severity, network=network, steps=steps)
 everything = []  # all results of this page
