@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from typing import Any, ClassVar
 
@@ -119,7 +120,7 @@ class Playground:
         (So re-running a cell leaves no thread behind.)
     record : the file of the recorded grid, which answers at once; Train live replaces its answer by a real run.
     **settings : initial values of the controls (`seeds` is how many), or of any other field of `Experiment`.
-        A severity, strength or number of labels that is not on its slider's scale raises ValueError.
+        A strength or number of labels that is not on its slider's scale raises ValueError; a severity is put there.
     """
 
     _named: ClassVar["weakref.WeakValueDictionary[str, Playground]"] = weakref.WeakValueDictionary()
@@ -158,7 +159,7 @@ class Playground:
             options=[(s.replace("_", " "), s) for s in ("label_part_swap", "none", *SHIFTS)],
             value=base.shift, description="shift", **_wide(),
         )  # fmt: skip
-        self.severity = _scale("severity", SEVERITIES, base.severity)
+        self.severity = _scale("severity", sorted({*SEVERITIES, base.severity}), base.severity)
         self.strength = _scale("regularization weight", STRENGTHS, base.strength)
         self.labels = _scale("labelled samples", LABELS, base.labels)
         self.protocol = widgets.Dropdown(options=["probe", "finetune"], value=base.protocol, description="protocol", **_wide())
@@ -229,6 +230,10 @@ class Playground:
         experiments = self.experiments()
         if not all(self._known(e) for e in experiments):
             return False
+        with self._lock:  # what trains now would be an answer to an earlier question
+            self._stop.set()
+            self._stop = threading.Event()
+        self.stop_button.disabled = True
         self._draw(experiments)
         live = sum(e in self.results for e in experiments)
         of = f"{live} of these {len(experiments)} networks trained here, the others recorded" if live else "recorded"
@@ -275,10 +280,11 @@ class Playground:
             for result in run(missing, device, progress=False, callback=watch):
                 self.results[result.experiment] = result
             whole = all(e in self.results for e in experiments)
-            if whole:
-                self._draw(experiments)
-                self.bar.value = 1
-            self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s")
+            if self._stop is stop:
+                if whole:
+                    self._draw(experiments)
+                    self.bar.value = 1
+                self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s")
         except Exception as error:
             self._say(f"could not train: {error}")
             raise
@@ -290,17 +296,18 @@ class Playground:
         strength = max(e.strength for e in experiments) if len({e.strength for e in experiments}) <= 2 else self.strength.value
         here = experiments[0]
         results = [found for e in experiments if (found := self._known(e))]
-        points = product(SEVERITIES, STRENGTHS, range(self.seeds.value))
+        points = product([v for _, v in self.severity.options], STRENGTHS, range(self.seeds.value))
         around = [replace(here, severity=v, strength=s, seed=i) for v, s, i in points]
         alike = [found for e in dict.fromkeys([*experiments, *around]) if (found := self._known(e))]
         ours = [r for r in results if r.experiment.strength == strength]
         control = [r for r in results if r.experiment.strength == 0]
-        self._show(self.curve, png_bytes(explored(alike, strength, here.severity)))
-        self._show(self.live, png_bytes(history_curves([(r.experiment.strength, r.history) for r in results])))
         text = "Weight 0 is standard transfer: raise the weight to compare."
         if strength:
             text = verdict(ours, control, f"weight {strength:g}")
         self.sentence.value = f"<b>{html.escape(text)}</b>"
+        self._show(self.curve, png_bytes(explored(alike, strength, here.severity), compression=1))
+        curves = [(r.experiment.strength, r.history) for r in results]
+        self._show(self.live, png_bytes(history_curves(curves), compression=1))
 
     @staticmethod
     def _show(image: widgets.Image, png: bytes) -> None:
@@ -311,6 +318,7 @@ class Playground:
         self.status.value = html.escape(text)
 
 
+@lru_cache(maxsize=4)
 def _recorded(path: Any) -> tuple[dict[Experiment, Result], str]:
     """What a record holds, and a sentence on where it comes from or why there is none."""
     try:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lautum_utils.domains import Domain
 from lautum_utils.sweeps import Interval, interval, paired_difference
@@ -91,20 +92,26 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Fig
     margins = {"left": 0.06, "right": 0.99, "bottom": 0.15, "top": 0.97, "wspace": 0.2, "width_ratios": (3, 2)}
     figure, (left, right) = new_figure(10, 3.4, 2, layout="none", gridspec_kw=margins)
     here = [r for r in results if r.experiment.severity == severity]
-    _draw_accuracy(left, {f"severity {severity:g}": here})
+    _draw_accuracy(left, {"": here})
     left.axvline(strength_places([r.experiment.strength for r in here])[strength], color="0.8", linewidth=6, zorder=0)
+    gained = {}
     for at in sorted({r.experiment.severity for r in results}):
         ours, control = (
             [r for r in results if (r.experiment.severity, r.experiment.strength) == (at, s)] for s in (strength, 0.0)
         )
         if {r.experiment.seed for r in ours} & {r.experiment.seed for r in control}:
-            gain = paired_difference(ours, control)
-            reach = 100 * (gain.mean - gain.low) if gain.n > 1 else 0
-            right.errorbar([at], [100 * gain.mean], [reach], capsize=3, **(STYLES[1] | {"linestyle": "none"}))
+            gained[at] = paired_difference(ours, control)
+    reach = [100 * (gain.mean - gain.low) if gain.n > 1 else 0 for gain in gained.values()]
+    style = STYLES[1] | {"linestyle": "none", "capsize": 3}
+    right.errorbar(list(gained), [100 * gain.mean for gain in gained.values()], reach, **style)
     right.axhline(0, color="0.3", linewidth=1)
+    right.axvline(severity, color="0.8", linewidth=6, zorder=0)
     right.set_xlim(-0.05, 1.05)
+    right.set_xticks([0, 0.5, 1])
     right.set_xlabel("severity of the shift")
-    right.set_ylabel(f"gain of weight {strength:g} over weight 0 (points)")
+    right.set_ylabel(f"gain of weight {strength:g} (points)")
+    for ax in (left, right):
+        ax.yaxis.set_major_locator(MaxNLocator(4))
     return figure
 
 
@@ -115,10 +122,12 @@ def _draw_accuracy(ax: Axes, groups: dict[str, Sequence[Result]], confidence: fl
         mean, low, high = (100 * np.array([getattr(p, k) for p in points.values()]) for k in ("mean", "low", "high"))
         reach = np.where(np.isfinite([mean - low, high - mean]), [mean - low, high - mean], 0)
         ax.errorbar([places[s] for s in points], mean, reach, label=name, capsize=3, markersize=6, **style)
-    ax.set_xticks(list(places.values()), [f"{s:g}" for s in places])
+    names = [f"{s:g}" if s == 0 or s >= 1e-3 else f"{s:.0e}".replace("e-0", "e-") for s in places]
+    ax.set_xticks(list(places.values()), names)
     ax.set_xlabel("regularization weight (0 = standard transfer)")
     ax.set_ylabel("target test accuracy (%)")
-    ax.legend(frameon=False)
+    if any(groups):
+        ax.legend(frameon=False)
 
 
 def gains(intervals: dict[str, Interval], title: str = "", unit: str = "gain over weight 0 (points of test accuracy)") -> Figure:
@@ -155,8 +164,10 @@ def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], ti
             y = np.mean([h[key][:n] for h in group], 0) * (100 if key == "target_accuracy" else 1)
             ax.plot(group[0]["step"][:n], y, label=f"weight {strength:g}", markersize=3, **style)
         ax.set_xlabel("pre-training step")
-        ax.set_title(label, fontsize=10)
+        ax.set_title(label, fontsize=10, y=1.0)
         ax.set_xlim(left=0)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(4))
     axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(title)
     return figure

@@ -1,9 +1,8 @@
 """Regularizers that measure how informative a batch of representations is about the inputs it came from.
 
-The weights of a network act on a target input x only through the representation z = f_w(x), which stands in for them
-here; z and x are treated as jointly Gaussian, so what is measured is their *linear* dependence. (Jakubovitz,
-Rodrigues, Giryes 2019, arXiv 1904.01670, maximise the Lautum information of weights and target inputs under the same
-Gaussian assumption; whitening once, the ridge, and representations in place of weights are how it is done here.)
+The weights act on a target input x only through the representation z = f_w(x), which stands in for them here; z and x are
+treated as jointly Gaussian, so what is measured is *linear* dependence. (arXiv 1904.01670 maximises the Lautum information of
+weights and target inputs under that assumption; whitening once, the ridge, and z in place of weights are how it is done here.)
 """
 
 import math
@@ -23,11 +22,9 @@ class _GaussianDependence(nn.Module):
     ----------
     target_inputs : (n, ...), at least 2 samples; everything after the first axis is flattened to d.
     n_components : r, how many principal components of the inputs are kept.
-    ridge : variance of the noise added to z, as a fraction of the mean variance of z's coordinates. Only
-        S_zz changes: the ridge *is* independent Gaussian observation noise on z.
-    group : a torch.distributed process group: the value is that of all ranks' samples as one batch, and its gradient that
-        of the sum of the ranks' losses (as torch.distributed.nn has it, so that DistributedDataParallel needs nothing else).
-        Every rank needs the same target_inputs; the sizes of their batches can differ.
+    ridge : variance of independent Gaussian noise on z, as a fraction of the mean variance of z's coordinates: on S_zz only.
+    group : a torch.distributed process group: the value is that of all ranks' samples as one batch, the gradient that of
+        the sum of the ranks' losses (so DistributedDataParallel needs nothing else). Same target_inputs on every rank.
 
     ValueError: NaN, infinite or constant inputs, fewer than 2 samples, n_components beyond min(n - 1, d), ridge < 0.
     """
@@ -85,10 +82,9 @@ class _GaussianDependence(nn.Module):
         """
         least = 2 if self.group is None else 1
         if representations.ndim < 2 or representations.shape[:-1] != projected.shape[:-1] or representations.shape[-2] < least:
-            raise ValueError(
-                f"representations (..., n, k) and projected (..., n, r) need the same n of {least} or more, "
-                f"got {tuple(representations.shape)} and {tuple(projected.shape)}."
-            )
+            shapes = f"{tuple(representations.shape)} and {tuple(projected.shape)}"
+            wanted = f"the same n of {least} or more"
+            raise ValueError(f"representations (..., n, k) and projected (..., n, r) need {wanted}, got {shapes}.")
         if validate_args and not bool(representations.isfinite().all() & projected.isfinite().all()):
             raise ValueError("representations and projected need finite values, got NaN or infinite values.")
         wide = torch.promote_types(representations.dtype, projected.dtype)
@@ -109,18 +105,14 @@ class LautumRegularizer(_GaussianDependence):
     """Gaussian Lautum information L(z + noise; u) in nats: maximise it to stay informative about the inputs.
 
     L = tr( (I - K)^-1 - I ) + 1/2 log det(I - K), K = Szz^-1 Szu Suu^-1 Suz, from the batch covariance with the ridge
-    on Szz. It is large where a canonical correlation is near 1; the ridge bounds it.
-    Arguments, shapes and errors: `__init__` (see the base class above), `project`, `forward`. Source: arXiv 1904.01670.
+    on Szz, which bounds it: it is large where a canonical correlation is near 1. See `project`, `forward`. arXiv 1904.01670.
     """
 
     _lautum = True
 
 
 class MutualInformationRegularizer(_GaussianDependence):
-    """Gaussian mutual information I(z + noise; u) in nats: -1/2 log det(I - K), everything else as for Lautum.
-
-    arXiv 2306.06731 *minimises* it; notebook 06 also shows what happens when it is maximised.
-    """
+    """Gaussian mutual information I(z + noise; u) in nats: -1/2 log det(I - K). arXiv 2306.06731 *minimises* it."""
 
     _lautum = False
 
@@ -134,8 +126,7 @@ class _BatchDependence(torch.autograd.Function):
         I = 1/2 log det G      dI/dB = N             dI/dSzz = -1/2 QQ'
         L = |M|^2 - I          dL/dB = N (2G - I)    dL/dSzz =  1/2 QQ' - NN'
 
-    Only Choleskys and triangular solves. The gradient of autograd through `information` is the same (tests/) but takes three
-    times as long on batches of this size. None flows into v: the inputs are data.
+    Autograd through `information` gives the same gradient (tests/) in three times the time. None flows into v: it is data.
     """
 
     @staticmethod
@@ -183,22 +174,20 @@ def batch_covariance(
 ) -> Float[Tensor, "*models k+r k+r"]:
     """The sample covariance (n - 1) of (z, u), with ridge * mean variance of z added to the diagonal of its first block.
 
-    Positive definite for every batch: both diagonals also get a floor of rounding size, (k + r) * 16 * machine epsilon
-    of their mean variance, which decides only where the batch has no more to say (n <= k + r with no ridge, constants).
+    Positive definite for every batch: both blocks also get a floor of rounding size, (k + r) * 16 * machine epsilon of their
+    mean variance, which decides only where the batch has no more to say (n <= k + r with no ridge, constants).
     """
     k = z.shape[-1]
     joint, _ = _centred(torch.cat((z, u), -1))
     cov = joint.mT @ joint
-    floor = _floor(cov.shape[-1], cov.dtype)
-    _add_noise(cov[..., :k, :k], ridge + floor)
-    _add_noise(cov[..., k:, k:], floor)
+    for block, share in ((cov[..., :k, :k], ridge), (cov[..., k:, k:], 0.0)):
+        _add_noise(block, share + _floor(cov.shape[-1], cov.dtype))
     return cov
 
 
 def _centred(x: Tensor, group: Any = None) -> tuple[Tensor, Any]:
     """x minus its mean and times 1 / sqrt(n - 1), so that x'x is the covariance, and that factor; of all ranks' samples."""
-    # One row is taken off before the mean is, so that a constant coordinate becomes exactly 0.
-    x = x - _over_ranks(x[..., :1, :], group, "MAX")
+    x = x - _over_ranks(x[..., :1, :], group, "MAX")  # so that a constant coordinate becomes exactly 0
     n = x.shape[-2] if group is None else _over_ranks(x.new_tensor(x.shape[-2], device=x.device), group)
     scale = (n - 1) ** -0.5
     x -= _over_ranks(x.sum(-2, keepdim=True), group) / n

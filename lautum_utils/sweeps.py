@@ -53,7 +53,7 @@ def sweep(
     trained side by side in a task, by default as many as memory allows here and 8 in an executor. threads: of torch, in a
     task of an executor. The row: `Result.as_row` and "error", which is "" or says what went wrong with this experiment;
     it stops no other and is not stored. Interrupted, killed, or left by its workers: the same call again goes on from there.
-    ValueError: equal experiments; a store that cannot be used. RuntimeError: the executor died.
+    ValueError: equal experiments; a store that cannot be used. StoreError: it no longer can. RuntimeError: the executor died.
     """
     wanted = list(experiments)
     twice, times = max(Counter(wanted).items(), key=lambda item: item[1], default=(None, 0))
@@ -66,7 +66,10 @@ def sweep(
     with tqdm(total=len(wanted), initial=len(wanted) - len(missing), unit="run", disable=not progress, desc="sweep") as bar:
 
         def keep(result: Result) -> None:
-            store_result(result, folder)
+            try:
+                store_result(result, folder)
+            except OSError as error:
+                raise StoreError(f"store {folder} cannot be written to any more ({error.strerror}).") from error
             done[result.experiment] = result.as_row()
             bar.update()
 
@@ -93,6 +96,10 @@ def sweep(
     return pd.DataFrame(rows, columns=[*_FIELDS, *_OUTCOMES, "error"])
 
 
+class StoreError(RuntimeError):
+    """A result could not be stored: no space, no permission. What was stored before is kept."""
+
+
 def _run_task(
     task: Sequence[Experiment], device: str | torch.device, keep: Callable[[Result], object], watch: Any = None
 ) -> dict[Experiment, str]:
@@ -106,6 +113,8 @@ def _run_task(
     try:
         run(task, device, progress=False, callback=watch, on_result=on_result)
         return {}
+    except StoreError:
+        raise
     except Exception as error:
         left = [e for e in task if e not in finished]
         if len(left) == 1:

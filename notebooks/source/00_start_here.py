@@ -35,7 +35,7 @@ import platform
 import torch
 import torchvision
 
-from lautum_utils import training
+from lautum_utils import sweeps, training
 from lautum_utils.domains import load_transfer_task
 from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
 from lautum_utils.playground import Playground
@@ -94,7 +94,7 @@ base = Experiment(shift=shift, severity=severities[-1], labels=labels, steps=ste
 grid = [training.replace(base, strength=s, seed=i) for s in strengths for i in range(seeds)]
 results = training.run(grid, device)
 by_strength = {s: [r for r in results if r.experiment.strength == s] for s in strengths}
-best = training.choose_strength(results)
+best = sweeps.choose_strength(results)
 accuracy_against_strength(
     {f"linear probe, {labels} labels": results},
     "Frozen features: "
@@ -111,8 +111,9 @@ print(f"weight chosen on validation data: {best:g}")
 # %% [markdown]
 # ## Two sliders
 #
-# Move one: networks train with and without the regularizer, and the picture tells whether the difference can be told from chance.
-# The first run takes a few seconds; **Stop** ends it. (Here only the two sliders are shown; notebook 06 has all the controls.)
+# Move one: the picture tells whether the difference with and without the regularizer can be told from chance. What is on the
+# sliders has been **recorded**, so the answer is there at once. **Train live** trains the same networks here, in a few seconds, and
+# puts its result in the record's place; **Stop** ends it. (Here are only two sliders; notebook 06 has all the controls.)
 
 # %%
 playground = Playground(
@@ -132,15 +133,15 @@ playground
 
 # %%
 chosen = best or max(strengths)
-sweep = [
+runs = [
     training.replace(base, strength=s, seed=i, severity=v)
     for v in severities
     for s in (0.0, chosen)
     for i in range(seeds)
 ]
-swept = training.run(sweep, device)
+swept = training.run(runs, device)
 by_severity = {
-    v: training.paired_difference(
+    v: sweeps.paired_difference(
         [r for r in swept if r.experiment.severity == v and r.experiment.strength == chosen],
         [r for r in swept if r.experiment.severity == v and r.experiment.strength == 0],
     )
@@ -159,7 +160,7 @@ for v, gain in by_severity.items():
 
 # %%
 if results_path:
-    training.save_results(results + swept, results_path)
+    sweeps.save_results(results + swept, results_path)
 
 # %% [markdown]
 # ## What we saw, and what not
@@ -178,8 +179,9 @@ if results_path:
 # | 03 | [Gaussian Lautum](03_gaussian_lautum.ipynb) | the closed form, canonical correlations, gradients, small samples, the ridge as noise |
 # | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
+# | 09 | [sweeps at scale](09_sweeps_at_scale.ipynb) | many experiments: a store that survives crashes, papermill, Dask, several devices with exact statistics |
 #
-# (05, and what comes after 06, is still to be written.) Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
+# (05, 07, 08 and 10 are still to be written.) Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
 # like. The [solutions](solutions) are notebooks too.
 #
 # ## Notation

@@ -84,10 +84,12 @@ show_domains(
 # %% [markdown]
 # ## The playground
 #
-# Every control re-trains real networks (a few seconds for an MLP); what you have trained stays in the picture. Things to try:
+# What the sliders can reach at the settings below has been **recorded** (`make record` makes it again): the answer is there at once. Where
+# nothing is recorded (another layer or network, other numbers of labels or seeds), real networks train, a few seconds for MLPs. **Train live** trains in
+# any case and puts its results in the record's place. Things to try:
 #
 # 1. Move **severity** from 1 to 0. Where does the gain go?
-# 2. Press **Train all weights**. Is there a weight past which it gets worse?
+# 2. Is there a weight past which it gets worse? Does **Train all weights** find the same as the record?
 # 3. Switch the **layer** to logits, or the **protocol** to finetune.
 
 # %%
@@ -343,4 +345,4 @@ if results_path:
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019, arXiv 1904.01670.
 # - D. Jakubovitz, D. Uliel, M. Rodrigues, R. Giryes, *An Information-theoretic Approach to Semi-supervised Transfer Learning*, arXiv 2306.06731.
 #
-# **Back to** [00](00_start_here.ipynb).
+# **Next:** [09 · Sweeps at scale](09_sweeps_at_scale.ipynb)
