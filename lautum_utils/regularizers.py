@@ -188,7 +188,7 @@ def batch_covariance(
 def _centred(x: Tensor, group: Any = None) -> tuple[Tensor, Any]:
     """x minus its mean and times 1 / sqrt(n - 1), so that x'x is the covariance, and that factor; of all ranks' samples."""
     x = x - _over_ranks(x[..., :1, :], group, "MAX")  # so that a constant coordinate becomes exactly 0
-    n = x.shape[-2] if group is None else _over_ranks(x.new_tensor(x.shape[-2], device=x.device), group)
+    n = x.shape[-2] if group is None else _over_ranks(x.new_full((), x.shape[-2]), group)
     scale = (n - 1) ** -0.5
     x -= _over_ranks(x.sum(-2, keepdim=True), group) / n
     x *= scale

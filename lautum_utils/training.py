@@ -205,7 +205,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
 
 # ------------------------------------------------------------------------------------------------------- stacking
 
-_PER_MODEL = ("strength", "seed", "severity")
+_PER_MODEL = ("strength", "seed", "shift", "severity")
 _STAGE_TWO = ("labels", "protocol", "finetune_steps")
 
 
@@ -222,22 +222,24 @@ def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
 def tasks(
     experiments: Iterable[Experiment], device: str | torch.device = "auto", most: int | None = None
 ) -> list[list[Experiment]]:
-    """Experiments in stacks that are trained side by side: equal but for strength, seed, severity and stage 2.
+    """Experiments in stacks that are trained side by side: equal but for strength, seed, shift, severity and stage 2.
 
     Weight 0 needs no unlabelled batch, so it is stacked apart: faster, and its results do not depend on company.
     Convolutions are stacked on a GPU only (one by one they are faster on a CPU). A stack has at most `most` networks,
-    and no more than MEMORY allows for their data; one pre-training is never split.
+    and no more than MEMORY (on CUDA a quarter of what is free) allows for their data; one pre-training is never split.
     """
     where = resolve_device(device)
-    groups: dict[tuple[bool, Experiment], dict[Experiment, list[Experiment]]] = {}
+    memory = torch.cuda.mem_get_info(where)[0] // 4 if where.type == "cuda" else MEMORY
+    groups: dict[tuple[bool, bool, Experiment], dict[Experiment, list[Experiment]]] = {}
     for experiment in dict.fromkeys(experiments):
-        alike = _is_control(experiment), _at_defaults(experiment, _STAGE_TWO + _PER_MODEL)
+        alike = _is_control(experiment), experiment.shift == "label_part_swap", _at_defaults(experiment, _STAGE_TWO + _PER_MODEL)
         groups.setdefault(alike, {}).setdefault(_pretraining(experiment), []).append(experiment)
     stacks = []
-    for (_, first), models in groups.items():
+    for models in groups.values():
+        first = next(iter(models))
         one_by_one = where.type == "cpu" and first.network == "cnn"
-        size = 1 if one_by_one else min(most or STACK, max(1, MEMORY // _bytes(first)))
-        ordered = sorted(models, key=lambda e: (e.severity, e.seed))  # so that those with the same data share a stack
+        size = 1 if one_by_one else min(most or STACK, max(1, memory // _bytes(first)))
+        ordered = sorted(models, key=lambda e: (e.shift, e.severity, e.seed))  # so that those with the same data share a stack
         stacks += [[e for model in ordered[i : i + size] for e in models[model]] for i in range(0, len(ordered), size)]
     return stacks
 
@@ -247,14 +249,14 @@ def _is_control(experiment: Experiment) -> bool:
 
 
 def _bytes(experiment: Experiment) -> int:
-    """About what a network of a stack takes if it shares its data with none: a task, and activations of the test images."""
-    pixels = 512 if experiment.shift == "label_part_swap" else 256
-    return 4 * (20_000 * pixels + 5 * 2_000 * pixels + 3 * experiment.steps * (experiment.source_batch + experiment.target_batch))
+    """About what a network of a stack takes if it shares its data with none: a task, its batches, activations of test images."""
+    batches = experiment.steps * (experiment.source_batch + experiment.target_batch)
+    return 4 * (30_000 * (512 if experiment.shift == "label_part_swap" else 256) + 6 * batches)
 
 
 def _steps(chunk: Sequence[Experiment]) -> int:
     """How often the callback is called: once a data set prepared, once a step of training, once a fitted probe."""
-    data = {(e.severity, e.seed) for e in chunk}
+    data = {(e.shift, e.severity, e.seed) for e in chunk}
     finetuned = {(e.labels, e.finetune_steps) for e in chunk if e.protocol == "finetune"}
     return len(data) + chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
 

@@ -122,7 +122,7 @@ def test_the_readme_names_what_is_there() -> None:
 
 def test_make_help_lists_the_commands() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for target in ("lab", "test", "notebooks", "bench", "help"):
+    for target in ("lab", "test", "notebooks", "record", "bench", "help"):
         assert re.search(rf"^{target}\s+\S", text, re.MULTILINE), target
     plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "pytest" in plan

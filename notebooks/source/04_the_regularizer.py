@@ -422,7 +422,8 @@ for name, function in (
     )
 
 # %% [markdown]
-# `gradcheck` compares with finite differences, so it knows nothing of our algebra. The module (`_BatchDependence`) has the same formulas.
+# `gradcheck` compares with finite differences, so it knows nothing of our algebra. The module (`_BatchDependence`) has the same formulas;
+# $V$ depends on data only, so the training loop lets `regularizer.prepare` make it for many batches ahead.
 #
 # ## What does each change buy?
 #
