@@ -18,8 +18,8 @@ WIDTH = 64
 class StackedLinear(nn.Module):
     """y = x W + b for G models: x (G, n, d) -> (G, n, k). Weights and biases uniform in +-1/sqrt(d), as nn.Linear.
 
-    The bias is padded to a multiple of 16: an optimizer rounds the last few numbers of an array, those that do not fill a
-    vector register, in another way, and a model's last bias is to be rounded the same wherever it stands in a stack.
+    The bias is padded to a multiple of 16: an optimizer rounds numbers that do not fill a vector register in another way, and a
+    model is to be rounded the same wherever it stands in a stack.
     """
 
     def __init__(self, d: int, k: int, generators: Sequence[torch.Generator]) -> None:

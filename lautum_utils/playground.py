@@ -35,7 +35,6 @@ gc.freeze()
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 SEVERITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
-LABELS = (10, 20, 50, 100, 200, 400)
 MAX_SEEDS = 8
 BASE = Experiment(shift="label_part_swap", severity=1.0, strength=1e-3, steps=100)
 REDRAW_SECONDS = 1.5
@@ -161,7 +160,7 @@ class Playground:
         )  # fmt: skip
         self.severity = _scale("severity", sorted({*SEVERITIES, base.severity}), base.severity)
         self.strength = _scale("regularization weight", STRENGTHS, base.strength)
-        self.labels = _scale("labelled samples", LABELS, base.labels)
+        self.labels = _scale("labelled samples", (10, 20, 50, 100, 200, 400), base.labels)
         self.protocol = widgets.Dropdown(options=["probe", "finetune"], value=base.protocol, description="protocol", **_wide())
         self.layer = widgets.Dropdown(options=["features", "logits"], value=base.layer, description="layer", **_wide())
         self.network = widgets.Dropdown(options=list(NETWORKS), value=base.network, description="network", **_wide())
@@ -236,8 +235,8 @@ class Playground:
         self.stop_button.disabled = True
         self._draw(experiments)
         live = sum(e in self.results for e in experiments)
-        of = f"{live} of these {len(experiments)} networks trained here, the others recorded" if live else "recorded"
-        self._say("trained here" if live == len(experiments) else f"{of}. {self._source}")
+        some = f" ({live} of these {len(experiments)} networks trained here)" if live else ""
+        self._say("trained here" if live == len(experiments) else f"recorded{some}. {self._source}")
         return True
 
     def _known(self, experiment: Experiment) -> Result | None:

@@ -102,8 +102,8 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Fig
         if {r.experiment.seed for r in ours} & {r.experiment.seed for r in control}:
             gained[at] = paired_difference(ours, control)
     reach = [100 * (gain.mean - gain.low) if gain.n > 1 else 0 for gain in gained.values()]
-    style = STYLES[1] | {"linestyle": "none", "capsize": 3}
-    right.errorbar(list(gained), [100 * gain.mean for gain in gained.values()], reach, **style)
+    means = [100 * gain.mean for gain in gained.values()]
+    right.errorbar(list(gained), means, reach, capsize=3, **(STYLES[1] | {"linestyle": "none"}))
     right.axhline(0, color="0.3", linewidth=1)
     right.axvline(severity, color="0.8", linewidth=6, zorder=0)
     right.set_xlim(-0.05, 1.05)

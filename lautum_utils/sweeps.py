@@ -189,9 +189,7 @@ def open_store(store: str | Path) -> Path:
 def read_store(store: str | Path) -> list[Result]:
     """All results of a store; a file that holds none (half-written, foreign) is named in a warning and left alone."""
     results = []
-    for path in sorted(Path(store).glob("*.json")):
-        if path.name == "store.json":
-            continue
+    for path in sorted(set(Path(store).glob("*.json")) - {Path(store) / "store.json"}):
         try:
             row = json.loads(path.read_text())
             known = (*_FIELDS, *_OUTCOMES, "history", "versions")
@@ -225,8 +223,8 @@ def _write_whole(path: Path, data: bytes) -> None:
 @cache
 def versions() -> dict[str, str]:
     """Of what makes a result."""
-    packages = ("lautum-utils", "torch", "numpy", "scikit-learn", "matplotlib")
-    return {"python": platform.python_version(), "machine": platform.machine()} | {name: version(name) for name in packages}
+    packages = {name: version(name) for name in ("lautum-utils", "torch", "numpy", "scikit-learn", "matplotlib")}
+    return {"python": platform.python_version(), "machine": platform.machine()} | packages
 
 
 # ---------------------------------------------------------------------------------------------------------- recording

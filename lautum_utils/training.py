@@ -34,7 +34,7 @@ History = dict[str, list[float]]
 PROBE_PENALTIES = (10.0, 1.0, 0.1, 0.01)
 RECORDS = 16
 STACK = 36  # networks; more take as long each
-MEMORY = 1 << 30  # bytes that the data of a stack may take
+MEMORY = 1 << 30  # bytes that a stack may take
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "source": ("digits", "letters"),
@@ -136,8 +136,7 @@ class Progress:
     histories: Sequence[History]
 
 
-class _Stopped(Exception):
-    pass
+class _Stopped(Exception): ...
 
 
 @cache
@@ -145,7 +144,7 @@ def _keep_freed_memory() -> None:
     """Steps ask for the same tensors again and again: glibc is not to hand them back to the system each time (-20 %)."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-        libc.mallopt(-1, 1 << 29)  # M_TRIM_THRESHOLD
+        libc.mallopt(-1, 1 << 28)  # M_TRIM_THRESHOLD
 
 
 def run(
@@ -230,28 +229,35 @@ def tasks(
     """
     where = resolve_device(device)
     memory = torch.cuda.mem_get_info(where)[0] // 4 if where.type == "cuda" else MEMORY
-    groups: dict[tuple[bool, bool, Experiment], dict[Experiment, list[Experiment]]] = {}
+    groups: dict[object, dict[Experiment, list[Experiment]]] = {}
     for experiment in dict.fromkeys(experiments):
-        alike = _is_control(experiment), experiment.shift == "label_part_swap", _at_defaults(experiment, _STAGE_TWO + _PER_MODEL)
-        groups.setdefault(alike, {}).setdefault(_pretraining(experiment), []).append(experiment)
+        groups.setdefault(_alike(experiment), {}).setdefault(_pretraining(experiment), []).append(experiment)
     stacks = []
     for models in groups.values():
-        first = next(iter(models))
-        one_by_one = where.type == "cpu" and first.network == "cnn"
-        size = 1 if one_by_one else min(most or STACK, max(1, memory // _bytes(first)))
-        ordered = sorted(models, key=lambda e: (e.shift, e.severity, e.seed))  # so that those with the same data share a stack
-        stacks += [[e for model in ordered[i : i + size] for e in models[model]] for i in range(0, len(ordered), size)]
-    return stacks
+        stack: list[Experiment] = []
+        for model in sorted(models, key=lambda e: (e.shift, e.severity, e.seed)):  # those with the same data share a stack
+            one_by_one = where.type == "cpu" and model.network == "cnn"
+            if stack and (one_by_one or len(stack) == (most or STACK) or _bytes([*stack, model]) > memory):
+                stacks.append(stack)
+                stack = []
+            stack.append(model)
+        stacks.append(stack)
+    return [[e for model in stack for e in groups[_alike(model)][model]] for stack in stacks]
 
 
 def _is_control(experiment: Experiment) -> bool:
     return experiment.method == "standard" or experiment.strength == 0
 
 
-def _bytes(experiment: Experiment) -> int:
-    """About what a network of a stack takes if it shares its data with none: a task, its batches, activations of test images."""
-    batches = experiment.steps * (experiment.source_batch + experiment.target_batch)
-    return 4 * (30_000 * (512 if experiment.shift == "label_part_swap" else 256) + 6 * batches)
+def _alike(e: Experiment) -> object:
+    """Equal for experiments that can share a stack."""
+    return _is_control(e), e.shift == "label_part_swap", _at_defaults(e, _STAGE_TWO + _PER_MODEL)
+
+
+def _bytes(models: Sequence[Experiment]) -> int:
+    """About what a stack takes: the images of its distinct tasks, and for each network the images that it is tested on."""
+    pixels = 512 if models[0].shift == "label_part_swap" else 256
+    return 4 * pixels * (32_000 * len({(e.shift, e.severity, e.seed) for e in models}) + 10_000 * len(models))
 
 
 def _steps(chunk: Sequence[Experiment]) -> int:
@@ -267,12 +273,12 @@ _Done = Callable[[], None]
 _Advance = Callable[[str, Sequence[Experiment], Sequence[History]], None]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _task(source: str, target: str, shift: str, severity: float, seed: int, device: torch.device) -> TransferTask:
     return load_transfer_task(source, target, shift, severity, seed, device)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _unlabelled(
     source: str, target: str, shift: str, severity: float, seed: int, device: torch.device,
     inputs: str, method: str, n_components: int, ridge: float,
