@@ -85,14 +85,14 @@ def sweep(
                 stacks = tasks(missing, device, task_size or 8)
                 errors |= _spread(executor, stacks, str(device), threads, keep)
         except (KeyboardInterrupt, BrokenExecutor, CancelledError) as end:
-            kept = f"{sum(e in done for e in wanted)} of {len(wanted)} results are in {folder}; the same sweep goes on from there"
+            stored = len({r.experiment for r in read_store(folder)} & set(wanted))
+            kept = f"{stored} of {len(wanted)} results are in {folder}; the same sweep goes on from there"
             if isinstance(end, KeyboardInterrupt):
                 raise KeyboardInterrupt(f"interrupted: {kept}.") from None
             raise RuntimeError(f"the executor died ({type(end).__name__}): {kept}, with another executor.") from end
     for experiment, error in errors.items():
         warnings.warn(f"{experiment} failed: {error}", stacklevel=2)
-    nothing = dict.fromkeys(_OUTCOMES, math.nan)
-    rows = [done.get(e, asdict(e) | nothing) | {"error": errors.get(e, "")} for e in wanted]
+    rows = [done.get(e, asdict(e)) | {"error": errors.get(e, "")} for e in wanted]
     return pd.DataFrame(rows, columns=[*_FIELDS, *_OUTCOMES, "error"])
 
 
