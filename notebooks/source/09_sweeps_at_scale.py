@@ -49,6 +49,7 @@ import distributed
 import pandas as pd
 import papermill
 import torch
+from matplotlib.ticker import LogLocator
 
 import lautum_exercises
 from lautum_utils.playground import Explorer
@@ -226,7 +227,7 @@ def results_of_00(shift):
     results = folder / f"{shift}.json"
     values = {
         "shift": shift,
-        "steps": steps,
+        "steps": 10,
         "seeds": 2,
         "strengths": [0.0, 1e-3],
         "severities": [1.0],
@@ -263,7 +264,7 @@ print(table.pivot_table("test_accuracy", "shift", "strength", aggfunc=["mean", "
 
 # %%
 work = [
-    Experiment(strength=1e-3, seed=100 + i, steps=2 * steps) for i in range(4 * workers)
+    Experiment(strength=1e-3, seed=100 + i, steps=steps) for i in range(4 * workers)
 ]  # seeds whose data nobody has loaded yet
 tables, seconds_of = {}, {}
 
@@ -317,7 +318,7 @@ for row, (start, took) in enumerate(seconds_of.values()):
     text = f" {took:.1f} s, {one / took:.2f} times as fast" if row else f" {took:.1f} s"
     ax.text(start + took, -row, text, va="center")
 ax.set_yticks([-row for row in range(len(seconds_of))], list(seconds_of))
-ax.set_xlim(0, 1.35 * max(map(sum, seconds_of.values())))
+ax.set_xlim(0, 1.45 * max(map(sum, seconds_of.values())))
 ax.set_xlabel("seconds (hatched: until the workers can train)")
 best = max(one / took for start, took in list(seconds_of.values())[1:])
 start = list(seconds_of.values())[1][0]
@@ -395,7 +396,7 @@ for name, order in (("as it comes", torch.arange(batch)), ("sorted", u[0, :, 0].
 # %% [markdown]
 # The covariance of a part says nothing of how far the *means* of the parts lie apart.
 #
-# A mean of four $L$ is worse, even where the covariances would do: each comes from a quarter of the rows, and $L$ from few rows is too large (notebook [03](03_gaussian_lautum.ipynb)). Averaging does not help, because all are too large. **Predict:** from one rank to sixteen, by what factor does the mean of the ranks' $L$ grow? And the gradient: does it at least point the right way?
+# A mean of four $L$ is worse, even where the covariances nearly do: each comes from a quarter of the rows, and $L$ from few rows is too large (notebook [03](03_gaussian_lautum.ipynb)). Averaging does not help, because all are too large. **Predict:** from one rank to sixteen, by what factor does the mean of the ranks' $L$ grow? And the gradient: does it at least point the right way?
 
 # %%
 counts = [count for count in (1, 2, 4, 8, 16) if batch // count >= 2]
@@ -424,7 +425,7 @@ left.set_ylabel("L (nats), mean of 100 batches")
 left.legend(frameon=False, fontsize=9)
 right.plot(counts, cosines, **STYLES[1])
 right.set_ylim(0, 1.05)
-right.set_ylabel("cosine of mean and joined gradient")
+right.set_ylabel("cosine to the joined gradient")
 for ax in (left, right):
     ax.set_xscale("log", base=2)
     ax.set_xticks(counts, [f"{count}\nn = {batch // count}" for count in counts])
@@ -444,8 +445,7 @@ figure
 # Here is a whole script for `torchrun`, from the import to the last step. (Each rank needs the same inputs to whiten with, and one call of the wrapped network a step.)
 
 # %%
-script = folder / "train.py"
-script.write_text('''"""Train one network on several ranks: torchrun --nproc-per-node 2 train.py BATCH OUTPUT"""
+SCRIPT = '''"""Train one network on several ranks: torchrun --nproc-per-node 2 train.py BATCH OUTPUT"""
 
 import json
 import sys
@@ -458,7 +458,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lautum_utils.regularizers import LautumRegularizer
 
-STRENGTH, STEPS = 1e-3, 10
+STRENGTH, STEPS = 1e-3, 5
 
 
 class Network(nn.Module):
@@ -530,12 +530,14 @@ def main(batch, output):
 
 if __name__ == "__main__":
     main(int(sys.argv[1]), sys.argv[2])
-''')
+'''
 
 # %% [markdown]
 # In all its cases the target rows are split as 1 : 2 : .... The source rows are split equally in the first two cases, the second of which leaves out the `group`; then as 1 : 2 : ..., without a weight and with one. `DistributedDataParallel` gives every rank the same weight. **Predict:** in which of the four does it train the network that one process gets from the whole batch?
 
 # %%
+script = folder / "train.py"
+script.write_text(SCRIPT)
 together = batch - batch % ranks  # so that equal parts are equal
 command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 command += [f"--nproc-per-node={ranks}", str(script), str(together), str(folder / "ranks.json")]
@@ -615,16 +617,20 @@ def draw_ranks(ranks=4, rows=256, correlation=0.6):
     joined, mean = values[1].item(), values[ranks].mean().item()
     margins = {"left": 0.07, "right": 0.99, "bottom": 0.16, "top": 0.8, "wspace": 0.2}
     figure, (left, right) = new_figure(9, 3.3, 2, layout="none", gridspec_kw=margins)
-    left.bar(range(1, ranks + 1), values[ranks], color=STYLES[1]["color"])
-    right.plot(SPLITS, [max(values[count].mean().item(), 0.1) for count in SPLITS], **STYLES[1])
-    right.axvline(ranks, color="0.85", linewidth=8, zorder=0)
-    for ax in (left, right):
-        ax.axhline(joined, color=STYLES[0]["color"])
-        ax.axhline(nats(correlation), color="0.3", linestyle=":")
+    left.vlines(range(1, ranks + 1), 0, values[ranks], color=STYLES[1]["color"], linewidth=9)
+    logs = [math.log10(max(values[count].mean().item(), 0.1)) for count in SPLITS]
+    right.plot(
+        range(5), logs, **STYLES[1]
+    )  # plain axes with labels of ours are quicker than log axes
+    right.axvline(SPLITS.index(ranks), color="0.85", linewidth=8, zorder=0)
+    for ax, height in ((left, float), (right, lambda value: math.log10(max(value, 0.1)))):
+        ax.axhline(height(joined), color=STYLES[0]["color"])
+        ax.axhline(height(nats(correlation)), color="0.3", linestyle=":")
     left.set(xlim=(0.3, 16.7), xticks=SPLITS, xlabel="rank", ylabel="nats")
-    right.set(xscale="log", yscale="log", xlabel="number of ranks", ylim=(0.08, 1000))
-    right.set_xticks(SPLITS, [str(count) for count in SPLITS])
-    right.minorticks_off()
+    left.set_ylim(bottom=0)
+    right.set(xlabel="number of ranks", ylim=(-1.1, 3))
+    right.set_xticks(range(5), [str(count) for count in SPLITS])
+    right.set_yticks(range(-1, 4), ["≤ 0.1", "1", "10", "100", "1000"])
     left.set_title("L of each rank's own rows", fontsize=10, y=1.0)  # a fixed height is quicker
     right.set_title("mean over ranks; line: joined batch; dots: truth", fontsize=10, y=1.0)
     figure.suptitle(
@@ -652,7 +658,7 @@ draw_ranks(ranks=8, rows=256, correlation=0.6)
 where = resolve_device(device)
 
 
-def fastest(work, enough=0.06):
+def fastest(work, enough=0.03):
     """The least milliseconds of a call, after a first one that does not count."""
     work()
     best, end = math.inf, time.perf_counter() + enough
@@ -685,7 +691,7 @@ def step_of_a_stack(models):
     moments = []
     stack = [
         Experiment(
-            strength=1e-4 * (i + 1), steps=20, labels=10, protocol="finetune", finetune_steps=1
+            strength=1e-4 * (i + 1), steps=15, labels=10, protocol="finetune", finetune_steps=1
         )
         for i in range(models)
     ]  # one data set, and next to no second stage
@@ -741,16 +747,19 @@ labels = (
 )
 for ax, at, label in zip(axes, (pixels, sizes, heights, stacks), labels):
     ax.set_xticks(at, [str(value) for value in at])
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
     ax.set_xlabel(label)
-    ax.legend(frameon=False, fontsize=8)
+    ax.legend(frameon=False, fontsize=8, loc="upper left")
     low, high = ax.get_ylim()
-    ax.set_ylim(low / 1.5, high * 3)
+    ax.set_ylim(low, high * (high / low) ** 0.4)  # room for the legend
+axes[0].yaxis.set_major_locator(LogLocator())
 axes[0].set_ylabel("milliseconds")
 axes[3].set_ylabel("milliseconds for each network")
 growth = by_d[-1][2] / by_d[0][2]
 figure.suptitle(
-    f"Value and gradient: {growth:.1f} times the time for 64 times the pixels, {by_n[-1] / by_n[0]:.0f} times for 64 times the rows; "
+    f"Value and gradient: {growth:.1f} times the time for 64 times the pixels, {by_n[-1] / by_n[0]:.1f} times for 64 times the rows;\n"
     f"in a stack of {stacks[-1]} a network takes {by_stack[-1] / by_stack[0]:.0%} of its time alone"
 )
 figure
@@ -771,7 +780,7 @@ if results_path:
 #
 # ## Limits
 #
-# One machine, a small network, processes in place of devices: what the network between real ones costs is not measured. The times are of one run, beside whatever else the machine was doing. SLURM and Kubernetes were not at hand: the two pairs of lines follow the packages' documentation.
+# One machine, a small network, processes in place of devices: what the network between real ones costs is not measured. The times are of one run, beside whatever else the machine was doing. No SLURM and no Kubernetes was at hand: what their packages do with the lines above is in their documentation, not in an output here.
 #
 # ## References
 #
