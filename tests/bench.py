@@ -1,56 +1,66 @@
-"""Speed, as ratios measured side by side in one run: `make bench`. Not collected by `make test`.
+"""Speed, measured side by side in one run: `make bench`. Not collected by `make test`.
 
-Prints a table of medians, then the ratios that the project promises, with versions and thread count.
+Prints one table: every ratio and time that the project promises, met or not, then how time grows, with versions and threads.
+What is compared runs in turn, so that both sides meet the same moods of the machine; the figures are medians.
 """
 
+import multiprocessing
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import build
 import pytest
 import torch
 import torchvision
+from dask.distributed import Client, LocalCluster
 from test_exercises import SOURCES, explorers, extremes, run_cells
 from torch import Tensor
 
+from lautum_utils import training
 from lautum_utils.finite_world import FiniteWorld
 from lautum_utils.networks import CNN, MLP, StackedNetwork
+from lautum_utils.playground import STRENGTHS, Playground
 from lautum_utils.regularizers import LautumRegularizer
-from lautum_utils.training import Experiment, replace, run
+from lautum_utils.sweeps import RECORD, open_store, read_store, store_result, sweep
+from lautum_utils.training import Experiment, Result, run
 
 BATCH, FEATURES, COMPONENTS = 256, 64, 32
-MEDIANS: dict[str, float] = {}
+LABELLED, PREPARED_AT_ONCE = 64, 16
+TABLE: list[str] = []
+GROWTH: list[str] = []
+
+Works = dict[str, Callable[[], object]]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _ratios() -> Iterator[None]:
+def _table() -> Iterator[None]:
+    run(Experiment(steps=1), "cpu", progress=False)  # memory is kept between steps as in every training
     yield
-    print(f"\n\ntorch {torch.__version__}, torchvision {torchvision.__version__}, {torch.get_num_threads()} threads, CPU")
-    for name, above, below, promise in (
-        ("full covariance and inverse / regularizer, d = 784", "inverse 784", "regularizer 784", ">= 20"),
-        ("full covariance and inverse / regularizer, d = 3072", "inverse 3072", "regularizer 3072", ""),
-        ("regularizer d = 3072 / d = 784, once projected", "regularizer 3072", "regularizer 784", ""),
-        ("CNN step with regularizer / same batches, mean()", "cnn step lautum", "cnn step mean", "<= 1.25"),
-        ("MLP step with regularizer / same batches, mean()", "mlp step lautum", "mlp step mean", ""),
-        ("16 MLPs stacked / 16 one by one", "16 stacked", "16 one by one", ""),
-    ):
-        if {above, below} <= MEDIANS.keys():
-            ratio = MEDIANS[above] / MEDIANS[below]
-            print(f"{name:55} {1e3 * MEDIANS[above]:9.2f} ms / {1e3 * MEDIANS[below]:9.2f} ms = {ratio:7.2f}  {promise}")
-    for name, median in MEDIANS.items():
-        if name.startswith(("widget", "finite world")):
-            print(f"{name:55} {1e3 * median:9.2f} ms  {'<= 200 ms' if name.startswith('widget') else '<= 1000 ms'}")
+    print(f"\n\ntorch {torch.__version__}, torchvision {torchvision.__version__}, {torch.get_num_threads()} threads, CPU\n")
+    print("\n".join([*TABLE, "", "how time grows", *GROWTH]))
 
 
-def _measure(benchmark: object, name: str, work: Callable[[], object], rounds: int) -> None:
-    benchmark.pedantic(work, rounds=rounds, warmup_rounds=3)  # type: ignore[attr-defined]
-    MEDIANS[name] = benchmark.stats.stats.median  # type: ignore[attr-defined]
+def _promise(name: str, value: float, unit: str, promise: str = "", of: str = "") -> None:
+    """A row of the table. promise: ">= 30" or "<= 1.1", or "" where nothing is promised."""
+    sign, bound = promise.split() if promise else ("", "nan")
+    met = value >= float(bound) if sign == ">=" else value <= float(bound)
+    verdict = f"{promise} {unit}: {'met' if met else 'NOT MET'}" if promise else ""
+    TABLE.append(f"{name:68} {value:9.4g} {unit:2}  {verdict:22} {of}")
 
 
-def _interleaved(benchmark: object, works: dict[str, Callable[[], object]], rounds: int, block: int = 10) -> None:
-    """Blocks of one and of the other in turn, so that both meet the same moods of the machine; the row is a whole turn."""
+def _ratio(name: str, medians: dict[str, float], above: str, below: str, promise: str = "") -> None:
+    of = f"({1e3 * medians[above]:.4g} ms / {1e3 * medians[below]:.4g} ms)"
+    _promise(name, medians[above] / medians[below], "x", promise, of)
+
+
+def _interleaved(benchmark: Any, works: Works, rounds: int, block: int = 10, warmup: int = 1) -> dict[str, float]:
+    """Medians of blocks of one and of the other in turn; the benchmark's own row is a whole turn."""
     times: dict[str, list[float]] = {name: [] for name in works}
 
     def turn() -> None:
@@ -60,8 +70,11 @@ def _interleaved(benchmark: object, works: dict[str, Callable[[], object]], roun
                 work()
                 times[name].append(time.perf_counter() - started)
 
-    benchmark.pedantic(turn, rounds=rounds, warmup_rounds=1)  # type: ignore[attr-defined]
-    MEDIANS.update({name: statistics.median(values[block:]) for name, values in times.items()})
+    benchmark.pedantic(turn, rounds=rounds, warmup_rounds=warmup)
+    return {name: statistics.median(values[warmup * block :]) for name, values in times.items()}
+
+
+# ------------------------------------------------------------------------------------------------------- the regularizer
 
 
 def _full_inverse(z: Tensor, x: Tensor, ridge: float = 1e-2) -> Tensor:
@@ -76,64 +89,289 @@ def _full_inverse(z: Tensor, x: Tensor, ridge: float = 1e-2) -> Tensor:
     return 0.5 * torch.linalg.slogdet(rest)[1] + torch.linalg.inv(rest).trace() - len(k)
 
 
-@pytest.mark.parametrize("d", [784, 3072])
-def test_regularizer_against_full_inverse(benchmark: object, d: int) -> None:
-    x, z = torch.randn(1000, d), torch.randn(BATCH, FEATURES, requires_grad=True)
-    regularizer = LautumRegularizer(x, COMPONENTS)
-    batch = x[:BATCH]
-    projected = regularizer.project(batch)
+class _FiveKernels(torch.autograd.Function):
+    """The sum of exp(e), exp(e)^2, exp(e)^4, exp(e)^8, exp(e)^16 over each matrix, and its gradient, from one exp."""
 
-    def ours() -> None:
-        regularizer(z, projected, validate_args=False).backward()
+    @staticmethod
+    def forward(ctx: Any, exponent: Tensor) -> Tensor:
+        kernel = exponent.exp()
+        total, slope = kernel.clone(), kernel.clone()
+        for power in (2, 4, 8, 16):
+            kernel.square_()
+            total.add_(kernel)
+            slope.add_(kernel, alpha=power)
+        ctx.save_for_backward(slope)
+        return total.sum((1, 2))
 
-    works = {f"regularizer {d}": ours, f"inverse {d}": lambda: _full_inverse(z, batch).backward()}
-    _interleaved(benchmark, works, 12 if d < 1000 else 2, block=10 if d < 1000 else 3)
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        (slope,) = ctx.saved_tensors
+        return slope * upstream[:, None, None]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("cnn", CNN), ("mlp", MLP)])
-def test_step_with_and_without(benchmark: object, name: str, kind: type[StackedNetwork]) -> None:
-    x, u = torch.rand(1, 64 + BATCH, 1, 16, 16), torch.rand(1000, 1, 16, 16)
-    y = torch.randint(10, (64,))
-    network = kind((1, 16, 16), 10, [0])  # type: ignore[call-arg]
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    regularizer = LautumRegularizer(u, 64)
-    projected = regularizer.project(x[0, 64:])[None]
+def _five_kernels(exponent: Tensor) -> Tensor:
+    total = kernel = exponent.exp()
+    for _ in range(4):
+        kernel = kernel.square()
+        total = total + kernel
+    return total.sum((1, 2))
+
+
+def _mmd(x: Tensor, y: Tensor, kernels: Callable[[Tensor], Tensor]) -> Tensor:
+    """Unbiased quadratic MMD^2 of kernels exp(-d^2 / (2 a m)), a = 2, 1, 1/2, 1/4, 1/8, m the mean squared distance.
+
+    One product of matrices gives all exponents, and each kernel but the widest is the square of the one before.
+    """
+    n, joint = len(x), torch.cat((x, y))
+    norms, ones = joint.square().sum(1, keepdim=True), joint.new_ones(2 * n, 1)
+    with torch.no_grad():
+        mean = 2 * (norms.mean() - joint.mean(0).square().sum()) * (2 * n / (2 * n - 1))
+    left = torch.cat((2 * joint, -norms, -ones), 1).div(4 * mean).view(2, n, -1)
+    right = torch.cat((joint, ones, norms), 1).view(2, n, -1)
+    of_x, of_y, between = kernels(left[[0, 1, 0]] @ right[[0, 1, 1]].mT)
+    return (of_x + of_y - 10 * n) / (n * (n - 1)) - 2 * between / n**2
+
+
+def _regularized(d: int, k: int = FEATURES, batch: int = BATCH, components: int = COMPONENTS) -> tuple[Works, Tensor, Tensor]:
+    """Forward and backward from projected inputs and from prepared ones; the representations and the inputs."""
+    x, z = torch.randn(max(1000, batch), d), torch.randn(batch, k, requires_grad=True)
+    regularizer = LautumRegularizer(x, components)
+    projected = regularizer.project(x[:batch])
+    prepared, several = regularizer.prepare(projected), projected.repeat(PREPARED_AT_ONCE, 1, 1)
+    works: Works = {
+        f"regularizer {d}": lambda: regularizer(z, projected, validate_args=False).backward(),
+        f"prepared {d}": lambda: regularizer(z, prepared, prepared=True, validate_args=False).backward(),
+        f"preparing {d}": lambda: regularizer.prepare(several),
+    }
+    return works, z, x[:batch]
+
+
+@pytest.mark.parametrize(("d", "least"), [(784, 30), (3072, 500)])
+def test_regularizer_against_full_inverse(benchmark: Any, d: int, least: int) -> None:
+    works, z, batch = _regularized(d)
+    works["inverse"] = lambda: _full_inverse(z, batch).backward()
+    medians = _interleaved(benchmark, works, *((20, 10) if d < 1000 else (3, 3)))
+    _ratio(f"covariances and inverses at each step / regularizer, d = {d}", medians, "inverse", f"regularizer {d}", f">= {least}")
+    _ratio("    the same with prepared=True, as in training", medians, "inverse", f"prepared {d}")
+    step = 1e3 * medians[f"preparing {d}"] / PREPARED_AT_ONCE
+    _promise(f"    what preparing costs a step, {PREPARED_AT_ONCE} batches at once", step, "ms")
+
+
+def test_regularizer_against_five_kernel_mmd(benchmark: Any) -> None:
+    works, z, _ = _regularized(FEATURES)
+    source = torch.randn(BATCH, FEATURES, requires_grad=True)
+    with torch.no_grad():
+        assert torch.allclose(_mmd(source, z, _five_kernels), _mmd(source, z, _FiveKernels.apply), atol=1e-5)
+    works["mmd"] = lambda: _mmd(source, z, _five_kernels).backward()
+    works["mmd by hand"] = lambda: _mmd(source, z, _FiveKernels.apply).backward()
+    medians = _interleaved(benchmark, works, 20)
+    for name, kind in (
+        ("unbiased MMD with five kernels", "mmd"),
+        ("    the same with its gradient written by hand", "mmd by hand"),
+    ):
+        _ratio(f"{name} / regularizer", medians, kind, f"regularizer {FEATURES}", ">= 4" if kind == "mmd" else "")
+        _ratio("    the same with prepared=True, as in training", medians, kind, f"prepared {FEATURES}")
+
+
+def test_regularizer_whatever_the_size_of_the_inputs(benchmark: Any) -> None:
+    works = _regularized(64)[0] | _regularized(4096)[0]
+    medians = _interleaved(benchmark, works, 20)
+    _ratio("regularizer, d = 4096 / d = 64", medians, "regularizer 4096", "regularizer 64", "<= 1.2")
+
+
+def test_growth_of_the_regularizer(benchmark: Any) -> None:
+    sizes: dict[str, list[dict[str, int]]] = {
+        "d": [{"d": d} for d in (64, 256, 1024, 4096)],
+        "k": [{"k": k} for k in (16, 32, 64, 128, 256)],
+        "batch": [{"batch": n} for n in (64, 128, 256, 512, 1024)],
+    }
+    works: Works = {}
+    for name, rows in sizes.items():
+        for row in rows:
+            made = iter(_regularized(**{"d": 256} | row)[0].values())
+            works |= {f"{name} = {row[name]}": next(made), f"{name} = {row[name]}, prepared": next(made)}
+    medians = _interleaved(benchmark, works, 6)
+    for name, rows in sizes.items():
+        for end in ("", ", prepared"):
+            cells = "  ".join(f"{row[name]}: {1e3 * medians[f'{name} = {row[name]}{end}']:.2f}" for row in rows)
+            GROWTH.append(f"regularizer{end}, ms by {name:5}    {cells}")
+
+
+# ---------------------------------------------------------------------------------------------------------------- steps
+
+
+def _steps(kind: type[StackedNetwork], models: int = 1) -> Works:
+    """A step of training as `training` has it, the same with mean() as its term, and preparing the inputs of several steps."""
+    x = torch.rand(models, LABELLED + BATCH, 1, 16, 16)
+    y = torch.randint(10, (models * LABELLED,))
+    network = kind((1, 16, 16), 10, range(models))  # type: ignore[call-arg]
+    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3, fused=True)
+    regularizer = LautumRegularizer(torch.rand(1000, 1, 16, 16), Experiment().n_components)
+    projected = torch.stack([regularizer.project(one[LABELLED:]) for one in x])
+    prepared, several = regularizer.prepare(projected), projected[:, None].repeat(1, PREPARED_AT_ONCE, 1, 1)
 
     def step(term: Callable[[Tensor], Tensor]) -> None:
         optimizer.zero_grad()
         features = network.features(x)
-        loss = torch.nn.functional.cross_entropy(network.head(features[:, :64])[0], y)
-        (loss - 3e-4 * term(features[:, 64:]).sum()).backward()
+        logits = network.head(features[:, :LABELLED]).flatten(0, 1)
+        loss = torch.nn.functional.cross_entropy(logits, y, reduction="none").view(models, -1).mean(-1)
+        (loss - 3e-4 * term(features[:, LABELLED:])).sum().backward()
         optimizer.step()
 
-    works: dict[str, Callable[[], object]] = {
-        f"{name} step lautum": lambda: step(lambda z: regularizer(z, projected, validate_args=False)),
-        f"{name} step mean": lambda: step(lambda z: z.mean()),
+    return {
+        "lautum": lambda: step(lambda z: regularizer(z, prepared, prepared=True, validate_args=False)),
+        "mean": lambda: step(lambda z: z.mean((-2, -1))),
+        "preparing": lambda: regularizer.prepare(several),
     }
-    _interleaved(benchmark, works, 25)
 
 
-def test_sixteen_stacked(benchmark: object) -> None:
-    base = Experiment(steps=40, labels=50, seed=0)
-    grid = [replace(base, seed=s, strength=w) for s in range(4) for w in (0.0, 1e-4, 3e-4, 1e-3)]
-    run(grid[:1] + grid[4:5] + grid[8:9] + grid[12:], progress=False)  # data of all seeds is drawn once
-    works: dict[str, Callable[[], object]] = {
-        "16 stacked": lambda: run(grid, progress=False),
-        "16 one by one": lambda: [run(e, progress=False) for e in grid],
+@pytest.mark.parametrize(
+    ("kind", "models", "promise"),
+    [(CNN, 1, "<= 1.10"), (MLP, 1, "<= 1.5"), (MLP, 16, "")],
+    ids=["cnn", "mlp", "16 mlps"],
+)
+def test_step_with_and_without(benchmark: Any, kind: type[StackedNetwork], models: int, promise: str) -> None:
+    medians = _interleaved(benchmark, _steps(kind, models), 30 if models == 1 else 10)
+    name = f"{kind.__name__} step" if models == 1 else f"{models} stacked {kind.__name__}s, a step"
+    _ratio(f"{name} with the regularizer / same batches, mean()", medians, "lautum", "mean", promise)
+    medians["whole"] = medians["lautum"] + medians["preparing"] / PREPARED_AT_ONCE
+    _ratio(f"    the same with what preparing costs a step, {PREPARED_AT_ONCE} at once", medians, "whole", "mean")
+
+
+def test_growth_of_a_stacked_step(benchmark: Any) -> None:
+    models = (1, 2, 4, 8, 16, 32, 64)
+    medians = _interleaved(benchmark, {str(n): _steps(MLP, n)["lautum"] for n in models}, 6, block=5)
+    cells = "  ".join(f"{n}: {1e3 * medians[str(n)] / n:.2f}" for n in models)
+    GROWTH.append(f"step of stacked MLPs, ms a network     {cells}")
+
+
+# ------------------------------------------------------------------------------------------------------------- whole runs
+
+
+def _same(one: Sequence[Result], other: Sequence[Result]) -> bool:
+    return all((a.as_row(), a.history) == (b.as_row(), b.history) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    "strengths", [(0.0, 1e-4, 3e-4, 1e-3), (3e-5, 1e-4, 3e-4, 1e-3)], ids=["with weight 0", "all weights > 0"]
+)
+def test_sixteen_stacked(benchmark: Any, strengths: tuple[float, ...], request: pytest.FixtureRequest) -> None:
+    grid = [replace(Experiment(), seed=s, strength=w) for s in range(4) for w in strengths]
+    run([replace(e, steps=1) for e in grid], "cpu", progress=False)  # data of all seeds is drawn once
+    results: dict[str, list[Result]] = {}
+    works: Works = {
+        "stacked": lambda: results.update({"stacked": run(grid, "cpu", progress=False)}),
+        "one by one": lambda: results.update({"one by one": [run(e, "cpu", progress=False)[0] for e in grid]}),
     }
-    _interleaved(benchmark, works, 2, block=1)
+    medians = _interleaved(benchmark, works, 2, block=1, warmup=0)
+    assert _same(results["stacked"], results["one by one"])
+    variant = request.node.callspec.id
+    _ratio(f"16 MLPs stacked / one by one, same results, {variant}", medians, "stacked", "one by one", "<= 0.35")
 
 
-@pytest.mark.parametrize("seeds", [3])
-def test_playground_training(benchmark: object, seeds: int) -> None:
-    """What Train does at the playground's defaults: the chosen weight and weight 0, three seeds, 200 labels."""
-    base = Experiment(shift="label_part_swap", severity=1.0, steps=200)
-    grid = [replace(base, seed=s, strength=w) for w in (0.0, 1e-3) for s in range(seeds)]
-    _measure(benchmark, "playground", lambda: run(grid, progress=False), rounds=3)
-    print(f"\none playground training: {MEDIANS['playground']:.2f} s")
+def test_the_default_curve(benchmark: Any, tmp_path: Path) -> None:
+    """From "Train all weights" to the finished pictures: nothing recorded, no data drawn yet."""
+    numbers = count()
+    times = []
+
+    def curve() -> None:
+        training._task.cache_clear()
+        training._unlabelled.cache_clear()
+        playground = Playground(name=f"bench {next(numbers)}", seeds=4, record=tmp_path / "none", device="cpu")
+        started = time.perf_counter()
+        playground.curve_button.click()
+        playground.wait()
+        times.append(time.perf_counter() - started)
+        assert len(playground.results) == 4 * len(STRENGTHS)
+        playground.close()
+
+    benchmark.pedantic(curve, rounds=2, warmup_rounds=0)
+    _promise(f"default curve live, {len(STRENGTHS)} weights x 4 seeds, data drawn too", statistics.median(times), "s", "<= 12")
 
 
-def test_finite_world_of_the_promised_size(benchmark: object) -> None:
+def test_the_default_curve_from_the_record(benchmark: Any) -> None:
+    """From a slider's new value to the finished pictures: each weight, then the values of the other recorded sliders."""
+    playground = Playground(name="bench record", seeds=4, record=RECORD, device="cpu")
+    assert playground.recorded, playground.status.value
+    playground.auto.value = False
+    times: dict[str, list[float]] = {}
+
+    def turn() -> None:
+        for name in ("strength", "severity", "labels", "protocol", "shift"):
+            control = getattr(playground, name)
+            values = [value for _, value in control._options_full]
+            for value in [v for v in values if v != control.value and v not in (10, 20)] + [control.value]:
+                pictures = playground.curve.value, playground.live.value
+                started = time.perf_counter()
+                control.value = value
+                times.setdefault(name, []).append(time.perf_counter() - started)
+                assert (playground.curve.value, playground.live.value) != pictures
+
+    benchmark.pedantic(turn, rounds=2, warmup_rounds=1)
+    playground.close()
+    every = [seconds for name in times for seconds in times[name]]
+    _promise("default curve from the record, a new weight", 1e3 * statistics.median(times["strength"]), "ms", "<= 100")
+    _promise("    the slowest of all values of all recorded sliders", 1e3 * max(every), "ms")
+
+
+# --------------------------------------------------------------------------------------------------------------- sweeps
+
+
+def test_sweep_on_one_and_two_workers(benchmark: Any, tmp_path: Path) -> None:
+    """The same 8 tasks of 4 networks on one worker and on two; start of the workers, imports and data are not counted."""
+    base = replace(Experiment(), steps=200)
+    grid = [replace(base, strength=1e-4 * (1 + i)) for i in range(32)]
+    first = [replace(base, strength=1e-5 * (1 + i), steps=2) for i in range(16)]
+    numbers, rows = count(), []
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, spawn) as one,
+        ProcessPoolExecutor(2, spawn) as two,
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        names = sorted(client.scheduler_info()["workers"])
+        executors: dict[str, Executor] = {
+            "process 1": one,
+            "process 2": two,
+            "Dask worker 1": client.get_executor(workers=names[:1]),
+            "Dask worker 2": client.get_executor(workers=names),
+        }
+
+        def work(executor: Executor, experiments: list[Experiment], size: int) -> None:
+            store = tmp_path / str(next(numbers))
+            rows.append(sweep(experiments, store, executor, device="cpu", task_size=size, progress=False))
+
+        for executor in executors.values():
+            work(executor, first, 2)
+        rows.clear()
+        works: Works = {name: lambda executor=executor: work(executor, grid, 4) for name, executor in executors.items()}  # type: ignore[misc]
+        medians = _interleaved(benchmark, works, 2, block=1, warmup=0)
+    assert all(table.equals(rows[0]) for table in rows)
+    for kind, plural in (("process", "processes"), ("Dask worker", "Dask workers")):
+        _ratio(f"sweep on one {kind} / on two, one thread each", medians, f"{kind} 1", f"{kind} 2", ">= 1.7")
+        cells = "  ".join(f"{n}: {medians[f'{kind} {n}']:.2f}" for n in (1, 2))
+        GROWTH.append(f"sweep of 32 networks, s by {plural:13}{cells}")
+
+
+def test_what_the_store_costs(benchmark: Any, tmp_path: Path) -> None:
+    (result,) = run(Experiment(steps=50), "cpu", progress=False)
+    results = [replace(result, experiment=replace(result.experiment, seed=seed)) for seed in range(200)]
+    store = open_store(tmp_path / "store")
+    works: Works = {
+        "write": lambda: [store_result(one, store) for one in results],
+        "read": lambda: read_store(store),
+    }
+    medians = _interleaved(benchmark, works, 5, block=1)
+    assert len(read_store(store)) == len(results)
+    write, read = (1e3 * medians[name] / len(results) for name in works)
+    _promise("store: writing and reading a result", write + read, "ms", "<= 2", f"({write:.3g} ms + {read:.3g} ms)")
+
+
+# ------------------------------------------------------------------------------------------------- finite world, widgets
+
+
+def test_finite_world_of_the_promised_size(benchmark: Any) -> None:
     """Four inputs, three labels, 64 hypotheses, every dataset of 8 examples; all terms and the Gibbs identity."""
     generator = torch.Generator().manual_seed(0)
     f = torch.softmax(torch.randn(64, 4, 3, generator=generator, dtype=torch.float64), -1)
@@ -145,11 +383,12 @@ def test_finite_world_of_the_promised_size(benchmark: object) -> None:
         assert learned.train_terms()
         assert learned.test_terms()
 
-    _measure(benchmark, "finite world: 75,582 datasets, 64 hypotheses", enumerate_all, rounds=5)
+    medians = _interleaved(benchmark, {"world": enumerate_all}, 5, block=1)
+    _promise("finite world: 75,582 datasets, 64 hypotheses", 1e3 * medians["world"], "ms", "<= 1000")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
-def test_theory_widgets(benchmark: object, source: Path) -> None:
+def test_theory_widgets(benchmark: Any, source: Path) -> None:
     """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the new value to the new picture."""
     names, _ = run_cells(build.read(source, solutions=True))
     times: dict[str, list[float]] = {}
@@ -168,6 +407,6 @@ def test_theory_widgets(benchmark: object, source: Path) -> None:
                     key = f"{explorer.draw.__name__}, {name} = {value}"
                     times.setdefault(key, []).append(time.perf_counter() - started)
 
-    benchmark.pedantic(turn, rounds=5, warmup_rounds=1)  # type: ignore[attr-defined]
+    benchmark.pedantic(turn, rounds=5, warmup_rounds=1)
     slowest = max(times, key=lambda name: statistics.median(times[name]))
-    MEDIANS[f"widget {source.stem}, slowest: {slowest}"] = statistics.median(times[slowest])
+    _promise(f"widgets of {source.stem}, the slowest", 1e3 * statistics.median(times[slowest]), "ms", "<= 200", f"({slowest})")

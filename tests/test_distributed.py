@@ -22,11 +22,12 @@ from torch import Tensor, nn
 from lautum_utils.networks import MLP
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
 
-EQUAL = {2: (32, 32), 3: (24, 24, 24), 4: (16, 16, 16, 16)}
-UNEQUAL = {2: (45, 1), 3: (40, 1, 13), 4: (30, 1, 7, 21)}
+EQUAL = {2: (64, 64), 3: (48, 48, 48), 4: (32, 32, 32, 32)}
+UNEQUAL = {2: (127, 1), 3: (80, 1, 43), 4: (90, 1, 7, 41)}
 SPANS = {"equal": EQUAL, "unequal": UNEQUAL}
 FEATURES, COMPONENTS, PIXELS = 12, 6, 20
-LIMITS = {torch.float64: 1e-12, torch.float32: 1e-6}
+# In float32 the order of the samples decides: shuffling them in one process moves values by 2e-6 and gradients by 4e-6.
+LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
 SECONDS = 60
 Parts = dict[str, Tensor]
 
@@ -71,7 +72,7 @@ def joined(case: Case, n: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(2)
     x = target_inputs(case.dtype)[:n]
     weights = torch.randn(3, PIXELS, FEATURES, generator=generator, dtype=torch.float64).to(case.dtype)
-    z = F.relu((x - 0.5) @ weights + torch.randn(3, n, FEATURES, generator=generator, dtype=torch.float64).to(case.dtype))
+    z = F.relu((x - 0.5) @ weights + 3 * torch.randn(3, n, FEATURES, generator=generator, dtype=torch.float64).to(case.dtype))
     if case.features != "models":
         z = z[0]
     if case.features == "dead columns":
@@ -102,9 +103,9 @@ def difference(got: Tensor, wanted: Tensor) -> float:
 
 # ----------------------------------------------------------------------------------------------- a training step by step
 
-STEPS, STRENGTH, PIXEL_SHAPE = 6, 0.05, (1, 4, 5)
+STEPS, STRENGTH, PIXEL_SHAPE = 6, 3e-4, (1, 4, 5)
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9),
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.03, momentum=0.9),
     "adam": lambda parameters: torch.optim.Adam(parameters, lr=3e-3),
 }
 
@@ -175,7 +176,7 @@ def work(rank: int, world: int, folder: Path) -> None:
 def ranks_of(world: int) -> list[Parts]:
     """Forked from a server that has imported torch but has run nothing: the ranks start at once and share no threads."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["torch.distributed", "lautum_utils.regularizers", "lautum_utils.networks"])
     with tempfile.TemporaryDirectory() as folder:
         ranks = [context.Process(target=work, args=(rank, world, Path(folder)), daemon=True) for rank in range(world)]
         for process in ranks:

@@ -44,6 +44,16 @@ PARAMETERS = {
         "labels": [20, 40],
         "ablation_seeds": 2,
     },
+    "09_sweeps_at_scale": {
+        "seeds": 2,
+        "strengths": [0.0, 3e-4],
+        "steps": 6,
+        "shifts": ["noise"],
+        "workers": 1,
+        "ranks": 3,
+        "batch": 100,
+        "device": "cpu",
+    },
 }
 
 

@@ -2,15 +2,25 @@
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 import pytest
+from record import LABELS, PROTOCOLS, SEEDS, grid
 
-from lautum_utils.playground import CONTROLS, STRENGTHS, Playground
+from lautum_utils import sweeps
+from lautum_utils.domains import SHIFTS
+from lautum_utils.playground import BASE, CONTROLS, SEVERITIES, STRENGTHS, Playground
+from lautum_utils.training import Experiment, Progress, Result
 
 PNG = b"\x89PNG\r\n\x1a\n"
-FAST: dict[str, Any] = {"steps": 4, "finetune_steps": 3, "seeds": 1}
+# No recorded grid (an empty name is no file's): what moves trains.
+LONG: dict[str, Any] = {"steps": 20_000, "seeds": 1, "record": ""}
+FAST: dict[str, Any] = {"steps": 4, "finetune_steps": 3, "seeds": 1, "record": ""}
 
 
 def trained(**settings: Any) -> Playground:
@@ -39,7 +49,8 @@ def test_every_control_at_minimum_default_and_maximum_trains(name: str) -> None:
         else:
             control.value = value
         playground.wait(120)
-        assert "done after" in playground.status.value
+        known = name == "device" and value != "auto"  # the same networks as before
+        assert playground.status.value.startswith("trained here" if known else "done after")
         assert "weight" in playground.sentence.value.lower()
         assert bytes(playground.curve.value).startswith(PNG)
         assert bytes(playground.live.value).startswith(PNG)
@@ -61,12 +72,14 @@ def test_what_was_trained_is_kept_and_not_trained_again() -> None:
     playground = trained()
     before = dict(playground.results)
     picture = bytes(playground.curve.value)
-    playground.severity.value = 0.5
+    playground.severity.value = 0.4
     playground.wait(60)
     assert bytes(playground.curve.value) != picture
     assert len(playground.results) == 4
+    thread = playground._thread
     playground.severity.value = 1.0
-    playground.wait(60)
+    assert playground.status.value == "trained here"
+    assert playground._thread is thread, "nothing was started"
     assert {e: playground.results[e] for e in before} == before
     assert len(playground.results) == 4
 
@@ -81,14 +94,14 @@ def test_all_weights_button_trains_the_whole_scale() -> None:
 def test_controls_do_not_train_when_told_not_to() -> None:
     playground = Playground(**FAST)
     playground.auto.value = False
-    playground.severity.value = 0.5
+    playground.severity.value = 0.4
     playground.wait(5)
     assert not playground.results
     assert playground._thread is None
 
 
 def test_first_progress_comes_at_once_and_stop_ends_the_training() -> None:
-    playground = Playground(steps=20_000, seeds=1)
+    playground = Playground(**LONG)
     playground.train_button.click()
     deadline = time.monotonic() + 30
     while playground.bar.value == 0 and time.monotonic() < deadline:
@@ -105,10 +118,10 @@ def test_first_progress_comes_at_once_and_stop_ends_the_training() -> None:
 
 
 def test_clicking_never_blocks_and_a_new_choice_replaces_the_running_one() -> None:
-    playground = Playground(steps=20_000, seeds=1)
+    playground = Playground(**LONG)
     started = time.monotonic()
     playground.train_button.click()
-    playground.severity.value = 0.5
+    playground.severity.value = 0.4
     playground.severity.value = 0.2
     assert time.monotonic() - started < 5
     time.sleep(0.5)
@@ -118,13 +131,13 @@ def test_clicking_never_blocks_and_a_new_choice_replaces_the_running_one() -> No
 
 
 def test_closing_and_making_it_again_end_the_thread() -> None:
-    first = Playground(name="again", steps=20_000, seeds=1)
+    first = Playground(name="again", **LONG)
     first.train_button.click()
     Playground(name="again", **FAST)
     first.wait(20)
     assert first._thread is not None
     assert not first._thread.is_alive()
-    other = Playground(name="other", steps=20_000, seeds=1)
+    other = Playground(name="other", **LONG)
     other.train_button.click()
     other.box.close()
     other.wait(20)
@@ -148,7 +161,7 @@ def test_an_error_is_shown_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_live_figure_is_drawn_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lautum_utils.playground.REDRAW_SECONDS", 0.0)
     seen: list[bytes] = []
-    playground = Playground(steps=8, seeds=1)
+    playground = Playground(steps=8, seeds=1, record="")
     playground.live.observe(lambda change: seen.append(bytes(change["new"])), "value")
     playground.train_button.click()
     playground.wait(60)
@@ -159,7 +172,7 @@ def test_the_live_figure_is_drawn_while_training(monkeypatch: pytest.MonkeyPatch
     ("settings", "message"),
     [
         ({"controls": ("strength", "colour")}, "colour"),
-        ({"severity": 0.33}, "0.33"),
+        ({"severity": 1.33}, "1.33"),
         ({"strength": 0.5}, "0.5"),
         ({"labels": 77}, "77"),
         ({"shift": "mirror"}, "mirror"),
@@ -171,3 +184,199 @@ def test_the_live_figure_is_drawn_while_training(monkeypatch: pytest.MonkeyPatch
 def test_bad_settings_are_refused_with_the_value(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Playground(**settings)
+
+
+def test_a_severity_of_its_own_is_put_on_the_slider() -> None:
+    playground = Playground(severity=0.33, record="")
+    assert [value for _, value in playground.severity._options_full] == [0.0, 0.2, 0.33, 0.4, 0.6, 0.8, 1.0]
+    assert {e.severity for e in playground.experiments()} == {0.33}
+
+
+# --------------------------------------------------------------------------------------------------- the recorded grid
+
+
+@pytest.fixture(name="_no_training")
+def _without_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record alone has to answer."""
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("a network was trained")
+
+    monkeypatch.setattr("lautum_utils.playground.run", never)
+
+
+def answered(playground: Playground) -> str:
+    """What it says, after a check that it shows everything and started nothing."""
+    assert playground._thread is None
+    assert "lautum-playground" not in {thread.name for thread in threading.enumerate()}
+    assert not playground.results
+    assert playground.stop_button.disabled
+    for image in (playground.curve, playground.live):
+        assert bytes(image.value).startswith(PNG)
+        assert image.layout.display == ""
+    return str(playground.status.value)
+
+
+@pytest.mark.usefixtures("_no_training")
+def test_the_record_answers_as_soon_as_the_playground_is_there() -> None:
+    _, versions = sweeps.read_record()
+    said = answered(Playground())
+    assert said.startswith(f"recorded. Recorded grid: torch {versions['torch']}, {versions['machine']}")
+    assert "Train live" in said
+
+
+RECORDED: dict[str, tuple[Any, ...]] = {
+    "shift": ("label_part_swap", "none", *SHIFTS),
+    "severity": SEVERITIES,
+    "strength": STRENGTHS,
+    "labels": LABELS,
+    "protocol": PROTOCOLS,
+    "seeds": tuple(n + 1 for n in SEEDS),
+    "device": ("auto", "cpu"),
+}
+
+
+@pytest.mark.usefixtures("_no_training")
+@pytest.mark.parametrize("name", RECORDED)
+def test_every_control_is_answered_from_the_record_at_each_recorded_position(name: str) -> None:
+    playground = Playground(shift="blur" if name == "severity" else BASE.shift)
+    control = getattr(playground, name)
+    pictures = set()
+    for value in (*RECORDED[name], RECORDED[name][0]):
+        playground.status.value = playground.sentence.value = ""
+        playground.curve.value = b""
+        if control.value == value:
+            assert playground._answer()
+        control.value = value
+        assert answered(playground).startswith("recorded. Recorded grid:")
+        assert "weight" in playground.sentence.value.lower()
+        pictures.add(bytes(playground.curve.value))
+    assert len(pictures) == (1 if name == "device" else len(RECORDED[name])), "each position has an answer of its own"
+
+
+def test_the_record_holds_every_combination_of_its_positions() -> None:
+    playground = Playground()
+    shifts, severities, strengths, labels, protocols = (RECORDED[name] for name in RECORDED if name not in ("seeds", "device"))
+    for shift, severity, strength, n, protocol, seed in product(shifts, severities, strengths, labels, protocols, SEEDS):
+        here = replace(BASE, shift=shift, severity=severity if shift != "none" else 0.0, labels=n, protocol=protocol)
+        wanted = replace(here, strength=strength, seed=seed)
+        found = playground._known(wanted)
+        assert found is not None, wanted
+        assert found.experiment == wanted
+
+
+@pytest.mark.usefixtures("_no_training")
+def test_severity_0_is_answered_by_no_shift_but_for_the_label_part_swap() -> None:
+    recorded, _ = sweeps.read_record()
+    playground = Playground(severity=0.0)
+    for shift in ("blur", "label_part_swap"):
+        playground.shift.value = shift
+        here = playground.experiments()[0]
+        stored = recorded[replace(here, shift="none" if shift in SHIFTS else shift)]
+        found = playground._known(here)
+        assert found is not None
+        assert (found.test_accuracy, found.history) == (stored.test_accuracy, stored.history)
+
+
+def made_up(path: Path, strengths: tuple[float, ...] = (0.0, 1e-3, 1e-2)) -> Path:
+    """A record of the networks of a FAST playground with one seed, with accuracies that no training gives."""
+    settings = {name: value for name, value in FAST.items() if name not in ("record", "seeds")}
+    history = {name: [1.0, 2.0] for name in ("step", "loss", "dependence", "target_accuracy")}
+    experiments = [replace(BASE, strength=strength, **settings) for strength in strengths]
+    sweeps.record([Result(e, 0.12345 + 10 * e.strength, 0.5, 0.9, 1.0, history) for e in experiments], path)
+    return path
+
+
+def test_train_live_puts_a_real_run_in_the_place_of_the_record_and_says_so(tmp_path: Path) -> None:
+    playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
+    assert answered(playground).startswith("recorded. ")
+    assert "+1.0 points" in playground.sentence.value
+    recorded = bytes(playground.curve.value)
+    experiments = playground.experiments()
+    playground.train_button.click()
+    playground.wait(60)
+    assert playground.status.value.startswith("done after")
+    assert set(playground.results) == set(experiments)
+    assert all(playground.results[e].test_accuracy != playground.recorded[e].test_accuracy for e in experiments)
+    assert playground._known(experiments[0]).test_accuracy == playground.results[experiments[0]].test_accuracy  # type: ignore[union-attr]
+    assert bytes(playground.curve.value) != recorded
+    assert "+1.0 points" not in playground.sentence.value
+    playground.strength.value = 1e-2  # weight 0 was trained here, this weight was not
+    assert playground.status.value.startswith("recorded (1 of these 2 networks trained here). Recorded grid:")
+    playground.strength.value = 1e-3
+    assert playground.status.value == "trained here"
+
+
+@pytest.mark.parametrize("content", [None, b"no gzip"])
+def test_a_missing_or_damaged_record_is_said_and_everything_trains(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "away.json.gz"
+    if content is not None:
+        path.write_bytes(content)
+    playground = Playground(**FAST | {"record": path})
+    assert "No recorded grid, so everything is trained: " in playground.status.value
+    assert "away.json.gz" in playground.status.value
+    assert not playground.recorded
+    assert playground.curve.layout.display == "none"
+    playground.severity.value = 0.4
+    playground.wait(60)
+    assert playground.status.value.startswith("done after")
+    assert len(playground.results) == 2
+
+
+def test_a_record_written_since_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "record.gz"
+    assert "No recorded grid" in Playground(**FAST | {"record": path}).status.value
+    made_up(path)
+    assert answered(Playground(**FAST | {"record": path})).startswith("recorded. ")
+
+
+@pytest.mark.parametrize("auto", [True, False])
+def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(auto: bool, tmp_path: Path) -> None:
+    playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
+    playground.auto.value = auto
+    playground.labels.value = 10
+    playground.wait(60)
+    if auto:
+        assert playground.status.value.startswith("done after")
+        assert {e.labels for e in playground.results} == {10}
+    else:
+        assert "recorded grid:" not in playground.status.value.lower(), "what it shows is of another position"
+        assert "nothing" in playground.status.value.lower()
+        assert playground._thread is None
+        assert not playground.results
+    playground.labels.value = BASE.labels
+    assert playground.status.value.startswith("recorded. ")
+
+
+def test_an_answer_from_the_record_is_not_overwritten_by_what_trained_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, go_on = threading.Event(), threading.Event()
+
+    def held(experiments: list[Experiment], *_: object, callback: Callable[[Progress], bool], **__: object) -> list[Result]:
+        running.set()
+        assert go_on.wait(30)
+        history = {name: [1.0] for name in ("step", "loss", "dependence", "target_accuracy")}
+        assert callback(Progress("pre-train", 1, 2, experiments, [history] * len(experiments)))
+        return []
+
+    monkeypatch.setattr("lautum_utils.playground.run", held)
+    playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
+    playground.labels.value = 10
+    assert running.wait(30)
+    playground.labels.value = BASE.labels
+    answer = (playground.status.value, playground.sentence.value, bytes(playground.curve.value), bytes(playground.live.value))
+    assert answer[0].startswith("recorded. ")
+    go_on.set()
+    playground.wait(30)
+    shown = (playground.status.value, playground.sentence.value, bytes(playground.curve.value), bytes(playground.live.value))
+    assert shown == answer
+    assert playground.stop_button.disabled
+
+
+def test_the_grid_of_the_record_is_what_the_sliders_reach() -> None:
+    experiments = grid()
+    assert len(set(experiments)) == len(experiments)
+    assert {e.strength for e in experiments} == set(STRENGTHS)
+    assert {e.severity for e in experiments} == set(SEVERITIES)
+    assert set(sweeps.read_record()[0]) == set(experiments)

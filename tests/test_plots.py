@@ -60,6 +60,8 @@ def test_accuracy_curve_shows_the_mean_in_percent_over_the_logarithm_with_its_in
     assert [text.get_text() for text in ax.get_xticklabels()] == ["0", "0.001", "0.01"]
     assert ax.get_title() == "a finding"
     assert "%" in ax.get_ylabel()
+    (small,) = plots.accuracy_against_strength({"probe": results(0.0, 0.5) + results(3e-5, 0.5) + results(1.5e-4, 0.5)}).axes
+    assert [float(text.get_text()) for text in small.get_xticklabels()] == [0, 3e-5, 1.5e-4]
 
 
 def test_every_group_is_drawn_with_a_look_of_its_own() -> None:
@@ -72,10 +74,15 @@ def test_every_group_is_drawn_with_a_look_of_its_own() -> None:
 
 def test_explored_shows_the_gain_over_strength_0_at_each_severity_that_has_both() -> None:
     mild = results(0.0, 0.3, severity=0.5) + results(1e-3, 0.35, severity=0.5) + results(1e-3, 0.9, severity=1.0)
-    left, right = plots.explored(CURVE + mild, 1e-3, 0.0).axes
+    strong = results(0.0, 0.3, 0.4, severity=0.8) + results(1e-3, 0.35, 0.47, severity=0.8)
+    left, right = plots.explored(CURVE + mild + strong, 1e-3, 0.0).axes
     assert np.allclose(left.containers[0][0].get_ydata(), [42, 62, 50])
-    points = [(float(c[0].get_xdata()[0]), float(c[0].get_ydata()[0])) for c in right.containers]
-    assert np.allclose(points, [(0, 20), (0.5, 5)])
+    ((line, _, bars),) = right.containers
+    assert np.allclose(line.get_xydata(), [(0, 20), (0.5, 5), (0.8, 6)]), "severity 1 has no control"
+    assert line.get_linestyle() == "None"
+    reach = [np.ptp(segment[:, 1]) for segment in bars[0].get_segments()]
+    assert reach == pytest.approx([0, 0, 2 * 12.706], abs=1e-2), "gains of 20 and 20, of one seed, of 5 and 7 points"
+    assert left.get_legend() is None
 
 
 def test_training_curves_show_the_mean_over_seeds_of_each_strength() -> None:

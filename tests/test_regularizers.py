@@ -143,6 +143,26 @@ def test_leading_dimensions_equal_one_by_one(kind: Regularizer) -> None:
     assert ((value > 0) == (torch.arange(6).view(2, 3) != 1)).all()
 
 
+@both
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_prepared_inputs_give_the_same_value_and_gradient_bit_for_bit(kind: Regularizer, dtype: torch.dtype) -> None:
+    x, z = inputs_and_representations(50, 8, dtype=dtype)
+    regularizer = kind(x, 3)
+    u = regularizer.project(x)
+    u = torch.stack((u, u.flip(0) + 2 * u[:, :1])).requires_grad_()  # the second is neither white nor centred
+    v = regularizer.prepare(u)
+    assert not v.requires_grad
+    close(v.mT @ v, torch.eye(3, dtype=dtype).expand(2, 3, 3), rtol=0, atol=1e-4 if dtype == torch.float32 else 1e-12)
+    close(v.sum(-2), torch.zeros(2, 3, dtype=dtype), atol=1e-4)
+    assert all(torch.equal(regularizer.prepare(one), whitened) for one, whitened in zip(u, v, strict=True))
+    stacked = torch.stack((z, z.sin())).requires_grad_()
+    values = [regularizer(stacked, u), regularizer(stacked, v, prepared=True)]
+    gradients = [torch.autograd.grad(value.sum(), stacked)[0] for value in values]
+    assert (values[0] > 0).all()
+    assert torch.equal(*values)
+    assert torch.equal(*gradients)
+
+
 # ---------------------------------------------------------------------------------------------------- every batch
 
 
@@ -348,7 +368,7 @@ def test_every_method_has_its_sign_and_measure() -> None:
         method = make_method(name, x, 3, 0.02)
         u = method.regularizer.project(x)
         kind = LautumRegularizer if "lautum" in name else MutualInformationRegularizer
-        term = method.term(UnlabelledBatch(z[None], u[None]))
+        term = method.term(UnlabelledBatch(z[None], method.regularizer.prepare(u[None])))
         if sign is None:
             assert term is None
         else:
@@ -361,7 +381,7 @@ def test_every_method_has_a_gradient_from_unlabelled_inputs(name: str) -> None:
     x, z = inputs_and_representations(40, 6)
     method = make_method(name, x, 3, 1e-2)
     z, u = torch.stack((z, z.sin())).requires_grad_(), method.regularizer.project(x).expand(2, 40, 3)
-    term = method.term(UnlabelledBatch(z, u))
+    term = method.term(UnlabelledBatch(z, method.regularizer.prepare(u)))
     assert term is not None
     (gradient,) = torch.autograd.grad(term[0], z)
     assert gradient[0].abs().max() > 1e-6
