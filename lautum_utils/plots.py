@@ -122,7 +122,7 @@ def _draw_accuracy(ax: Axes, groups: dict[str, Sequence[Result]], confidence: fl
         mean, low, high = (100 * np.array([getattr(p, k) for p in points.values()]) for k in ("mean", "low", "high"))
         reach = np.where(np.isfinite([mean - low, high - mean]), [mean - low, high - mean], 0)
         ax.errorbar([places[s] for s in points], mean, reach, label=name, capsize=3, markersize=6, **style)
-    names = [f"{s:g}" if s == 0 or s >= 1e-3 else f"{s:.0e}".replace("e-0", "e-") for s in places]
+    names = [f"{s:g}" if s == 0 or s >= 1e-3 else np.format_float_scientific(s, trim="-", exp_digits=1) for s in places]
     ax.set_xticks(list(places.values()), names)
     ax.set_xlabel("regularization weight (0 = standard transfer)")
     ax.set_ylabel("target test accuracy (%)")

@@ -33,8 +33,7 @@ History = dict[str, list[float]]
 
 PROBE_PENALTIES = (10.0, 1.0, 0.1, 0.01)
 RECORDS = 16
-STACK = 36  # networks; more take as long each
-MEMORY = 1 << 30  # bytes that a stack may take
+STACK, MEMORY = 36, 1 << 30  # networks, and bytes, that a stack may take
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "source": ("digits", "letters"),
@@ -155,7 +154,8 @@ def run(
     callback: Callable[[Progress], object] | None = None,
     on_result: Callable[[Result], object] | None = None,
 ) -> list[Result]:
-    """Run experiments and return their results in the order given; the same experiment always gives the same result.
+    """Run experiments and return their results in the order given. The same experiment gives the same result, whatever is run
+    beside it: to the bit if its batch sizes are multiples of 16; else, or with other machines or more threads, up to rounding.
 
     device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on. callback: called
     with a `Progress` after each step; what it returns, if true, stops the run, and then only the experiments already

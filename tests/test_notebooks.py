@@ -126,3 +126,13 @@ def test_the_notation_names_code_that_exists() -> None:
             of_instances = attribute in found.__annotations__ or f"self.{attribute} =" in inspect.getsource(found)
             assert hasattr(found, attribute) or of_instances, code
         assert list((NOTEBOOKS / "source").glob(f"{introduced}_*.py")), introduced
+
+
+def test_the_slurm_lines_of_notebook_09_are_ones_that_dask_jobqueue_accepts() -> None:
+    text = (NOTEBOOKS / "source/09_sweeps_at_scale.py").read_text()
+    (call,) = re.findall(r"^# cluster = (dask_jobqueue\.SLURMCluster\(.+\))$", text, re.MULTILINE)
+    cluster = eval(call, {"dask_jobqueue": importlib.import_module("dask_jobqueue")})
+    with cluster:
+        script = cluster.job_script()
+    assert "#SBATCH --mem=4G" in script
+    assert "#SBATCH -t 01:00:00" in script

@@ -192,7 +192,6 @@ KINDS: dict[str, Experiment] = {
     "the usual sizes": replace(LONGER, source_batch=64, target_batch=256, n_components=64),
     "fine-tuned": replace(LONGER, protocol="finetune", finetune_steps=20),
     "on pairs of images": replace(LONGER, shift="label_part_swap"),
-    "odd sizes": replace(LONGER, source_batch=7, target_batch=45, n_components=5, labels=37),
     "of the logits": replace(LONGER, layer="logits", method="mutual_information_maximised"),
     "of the source": replace(LONGER, inputs="source", source="letters", target="digits", method="mutual_information"),
     "badly conditioned": replace(LONGER, shift="blur", severity=1.0, n_components=64),
@@ -235,6 +234,13 @@ def test_weight_0_gives_the_same_alone_and_asked_for_among_others_bit_for_bit() 
     assert_same(train(control)[0], single[0])
 
 
+def test_with_odd_batch_sizes_company_changes_rounding_only() -> None:
+    odd = replace(LONGER, source_batch=7, target_batch=45, n_components=5, labels=37, steps=5)
+    stacked, alone = train(*company(odd))[2].history["loss"], train(odd)[0].history["loss"]
+    assert stacked[:3] == pytest.approx(alone[:3], rel=1e-3), "before training makes more of it"
+    assert stacked == pytest.approx(alone, rel=0.02)
+
+
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_a_run_gives_the_same_however_its_stacks_are_cut(most: int, together: list[Result]) -> None:
     cut = tasks(MANY, "cpu", most)
@@ -247,7 +253,8 @@ def test_a_run_gives_the_same_however_its_stacks_are_cut(most: int, together: li
 def test_a_run_gives_the_same_in_a_worker_process_with_one_thread_and_with_two_bit_for_bit(
     threads: int, together: list[Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    even = [kind for kind in KINDS if kind != "odd sizes"]
+    # Threads share the sums of a convolution, and those of a principal component analysis, where blurred images amplify it.
+    even = [kind for kind in KINDS if threads == 1 or kind not in ("cnn", "badly conditioned")]
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, str(threads))
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its core to the other tests

@@ -29,7 +29,7 @@ results_path = ""  # where to write the largest differences as JSON; "" writes n
 # %%
 import json
 import math
-import multiprocessing
+import multiprocessing.forkserver
 import os
 import platform
 import runpy
@@ -39,10 +39,18 @@ import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
+
+# One thread each: small matrices gain nothing from more, and all processes share the cores.
+os.environ["OMP_NUM_THREADS"] = "1"
+# Processes are forked from a server, which imports once what they need, while this cell goes on.
+START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+context = multiprocessing.get_context(START)
+context.set_forkserver_preload(["lautum_utils.sweeps", "distributed"])
+if START == "forkserver":
+    multiprocessing.forkserver.ensure_running()
 
 import dask
 import distributed
@@ -58,9 +66,8 @@ from lautum_utils.regularizers import LautumRegularizer
 from lautum_utils.sweeps import save_results, sweep, versions
 from lautum_utils.training import Experiment, replace, resolve_device, run
 
-temporary = (
-    tempfile.TemporaryDirectory()
-)  # everything that this page writes; it goes with the kernel
+torch.set_num_threads(1)
+temporary = tempfile.TemporaryDirectory()  # all that this page writes: it goes with the kernel
 folder = Path(temporary.name)
 pd.set_option("display.width", 120)
 differences = {}  # what has to be equal on this page, and how far it is apart
@@ -135,22 +142,15 @@ for name, wanted in {
 # **Predict:** how many results are lost, how many are run twice, and is the table the same as without the accident?
 
 # %%
-script = """
-import json, sys
-from lautum_utils.sweeps import sweep
-from lautum_utils.training import Experiment
-grid = [Experiment(**row) for row in json.load(sys.stdin)]
-sweep(grid, sys.argv[1], device="cpu", task_size=1, progress=False)
-"""
-arguments = [sys.executable, "-c", script, str(folder / "killed")]
-process = subprocess.Popen(arguments, stdin=subprocess.PIPE, text=True)
-process.stdin.write(json.dumps([asdict(experiment) for experiment in grid]))
-process.stdin.close()
-while process.poll() is None and len(files("killed")) < len(grid) // 2:
+settings = {"device": "cpu", "task_size": 1, "progress": False}
+process = context.Process(target=sweep, args=(grid, folder / "killed"), kwargs=settings)
+process.start()
+while process.is_alive() and len(files("killed")) < len(grid) // 2:
     time.sleep(0.002)
 killed = time.time_ns()
 process.kill()
-print("exit code of the process:", process.wait())
+process.join()
+print("exit code of the process:", process.exitcode)
 
 kept = files("killed")
 whole = [json.loads((folder / "killed" / name).read_text())["test_accuracy"] for name in kept]
@@ -258,9 +258,9 @@ print(table.pivot_table("test_accuracy", "shift", "strength", aggfunc=["mean", "
 #
 # ## The same sweep in other places
 #
-# `sweep(experiments, store, executor)` takes any `concurrent.futures` executor. The workers get experiments and send results back; only *this* process writes to the store, so the workers need `lautum_utils` and no common disk. First here, on one thread; then in a pool of processes; then on a Dask cluster, whose dashboard shows each task while it runs.
+# `sweep(experiments, store, executor)` takes any `concurrent.futures` executor. The workers get experiments and send results back; only *this* process writes to the store, so the workers need `lautum_utils` and no common disk. First here; then in a pool of processes; then on a Dask cluster, whose dashboard shows each task while it runs.
 #
-# **Predict:** what does it take until a new process can train, compared with what the sweep itself takes? And will the accuracies be the same to the last digit?
+# **Predict:** how near to `workers` times as fast does it get? And will the accuracies be the same to the last digit?
 
 # %%
 work = [
@@ -276,18 +276,16 @@ def measure(place, executor=None, started=None):
     seconds_of[place] = ready - (started or ready), time.perf_counter() - ready
 
 
-threads = torch.get_num_threads()
-torch.set_num_threads(1)
 measure("this process")
-torch.set_num_threads(threads)
 
-started, context = time.perf_counter(), multiprocessing.get_context("spawn")
+started = time.perf_counter()
 with ProcessPoolExecutor(workers, context) as pool:
     for future in [pool.submit(versions) for _ in range(workers)]:
         future.result()  # a first task: each worker has imported what it needs
     measure(f"{workers} processes", pool, started)
 
 started = time.perf_counter()
+dask.config.set({"distributed.worker.multiprocessing-method": START})
 with (
     distributed.LocalCluster(
         n_workers=workers,
@@ -328,7 +326,7 @@ ax.set_title(
 figure
 
 # %% [markdown]
-# The tables agree to the last digit, in whichever process and beside whichever network an experiment is trained. A worker has to import PyTorch first, so a pool or a cluster pays for sweeps that take long beside the hatched part; start it once for many. How far the speed-up stays below the number of workers depends on what else the machine is doing.
+# The tables agree to the last digit, in whichever process and beside whichever network an experiment is trained. How far the speed-up stays below the number of workers depends on what else the machine is doing. The workers here start from a server that had imported PyTorch long before (the first cell started it: `forkserver`). A worker on another machine, or one that is started by `spawn`, has to import it first; so start a pool or a cluster once for many sweeps.
 #
 # ### On a cluster of machines
 #
@@ -412,7 +410,7 @@ for count in counts:
     cosine = torch.cosine_similarity(gradient.flatten(1), exact_gradient.flatten(1))
     means.append(values.mean().item())
     reach.append(1.96 * values.std().item() / 10)
-    cosines.append(cosine.mean().item())
+    cosines.append(round(cosine.mean().item(), 3) + 0.0)  # no -0.00
 z = z.detach()
 
 figure, (left, right) = new_figure(10, 3.4, 2)
@@ -542,9 +540,7 @@ together = batch - batch % ranks  # so that equal parts are equal
 command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 command += [f"--nproc-per-node={ranks}", str(script), str(together), str(folder / "ranks.json")]
 started = time.perf_counter()
-done = subprocess.run(
-    command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
-)
+done = subprocess.run(command, capture_output=True, text=True, timeout=300)
 if done.returncode:
     raise RuntimeError(done.stderr[-3000:])
 print(f"torchrun with {ranks} ranks: {time.perf_counter() - started:.1f} s")
@@ -774,7 +770,7 @@ if results_path:
 #
 # - A sweep is a list of experiments and a folder. Killed in the middle it loses no result, and the same call goes on; a failure is a row of the table.
 # - papermill makes a function of a notebook; `results_path` is what it returns.
-# - An executor moves a sweep to other processes or machines and leaves every digit where it was. Starting workers has its price: see the hatched bars.
+# - An executor moves a sweep to other processes or machines and leaves every digit where it was. What starting the workers takes is hatched.
 # - On several devices the statistics add up, and neither the covariances nor $L$ do. With a `group` the value, the gradient and the trained network are those of one process, up to rounding; unequal source batches need a weight on the cross-entropy.
 # - Once the inputs are projected, the time of the regularizer in a step does not depend on their size.
 #
