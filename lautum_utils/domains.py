@@ -104,9 +104,6 @@ def swap_joint(severity: float) -> Float[Tensor, "digit letter"]:
     return (1 - severity) * torch.eye(10, dtype=torch.float64, device="cpu") / 10 + severity / 100
 
 
-# ------------------------------------------------------------------------------------------------------ the shifts
-
-
 def shift(inputs: Float[Tensor, "*batch c h w"], kind: str, severity: float, seed: int = 0) -> Float[Tensor, "*batch c h w"]:
     """Images in [0, 1] moved away from where they were: severity 0 is the identity, 1 the strongest.
 
@@ -164,9 +161,6 @@ SHIFTS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
 }  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------------- the images
-
-
 @cache
 def _handwritten_digits(split: str) -> tuple[Tensor, Tensor]:
     data = load_digits()
@@ -222,9 +216,6 @@ def _require_one_of(value: str, allowed: tuple[str, ...], name: str) -> None:
 def _require_severity(severity: float) -> None:
     if not 0 <= severity <= 1:
         raise ValueError(f"severity needs to be from 0 to 1, got {severity}.")
-
-
-# ---------------------------------------------------------------------------------------- a source and a target task
 
 
 @dataclass(frozen=True, eq=False)

@@ -149,8 +149,6 @@ class Playground:
         self._say(f"Move a slider or press Train live. {self._source}")
         self._answer()
 
-    # ---------------------------------------------------------------------------------------------------- the widgets
-
     def _build(self, controls: tuple[str, ...], seeds: object, device: object) -> None:
         base = self._base
         devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
@@ -187,8 +185,6 @@ class Playground:
     def _ipython_display_(self) -> None:
         display(self.box)
 
-    # ------------------------------------------------------------------------------------------------------ training
-
     def experiments(self, strengths: tuple[float, ...] | None = None) -> list[Experiment]:
         """What Train runs: the chosen weight and weight 0 (or `strengths`), with every seed."""
         chosen = {c: getattr(self, c).value for c in CONTROLS if c not in ("seeds", "device")}
@@ -221,18 +217,27 @@ class Playground:
 
     def _control_moved(self, change: object) -> None:
         self.severity.disabled = self.shift.value == "none"
-        if not self._answer() and self.auto.value:
+        if self._answer():
+            return
+        if self.auto.value:
             self.train()
+        else:
+            self._leave()
+            self._say("Nothing is recorded for these values: press Train live. What is shown is of the values before.")
+
+    def _leave(self) -> None:
+        """What trains now would be an answer to an earlier question."""
+        with self._lock:
+            self._stop.set()
+            self._stop = threading.Event()
+        self.stop_button.disabled = True
 
     def _answer(self) -> bool:
         """Show what is known of the controls' values, trained here or recorded, without training; False if it is not enough."""
         experiments = self.experiments()
         if not all(self._known(e) for e in experiments):
             return False
-        with self._lock:  # what trains now would be an answer to an earlier question
-            self._stop.set()
-            self._stop = threading.Event()
-        self.stop_button.disabled = True
+        self._leave()
         self._draw(experiments)
         live = sum(e in self.results for e in experiments)
         some = f" ({live} of these {len(experiments)} networks trained here)" if live else ""
@@ -268,7 +273,7 @@ class Playground:
             nonlocal drawn
             now = time.monotonic()
             self.bar.value = progress.step / progress.total
-            if now - drawn > REDRAW_SECONDS and progress.histories[0].get("step"):
+            if not stop.is_set() and now - drawn > REDRAW_SECONDS and progress.histories[0].get("step"):
                 drawn = now
                 self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
                 pairs = [(e.strength, h) for e, h in zip(progress.experiments, progress.histories, strict=True)]
@@ -317,11 +322,13 @@ class Playground:
         self.status.value = html.escape(text)
 
 
-@lru_cache(maxsize=4)
+_read_once = lru_cache(maxsize=4)(read_record)
+
+
 def _recorded(path: Any) -> tuple[dict[Experiment, Result], str]:
     """What a record holds, and a sentence on where it comes from or why there is none."""
     try:
-        results, versions = read_record(path)
+        results, versions = _read_once(path)
     except ValueError as error:
         return {}, f"No recorded grid, so everything is trained: {error}"
     return results, f"Recorded grid: torch {versions['torch']}, {versions['machine']}; Train live runs it here."

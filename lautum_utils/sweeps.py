@@ -139,7 +139,8 @@ def _spread(
     pending: dict[Future[Any], Sequence[Experiment]] = {}
     errors: dict[Experiment, str] = {}
     try:
-        pending |= {executor.submit(_in_worker, stack, device, threads): stack for stack in stacks}
+        for stack in stacks:
+            pending[executor.submit(_in_worker, stack, device, threads)] = stack
         for future in as_completed(list(pending)):
             stack = pending.pop(future)
             try:
@@ -152,8 +153,8 @@ def _spread(
                 keep(result)
             errors |= failed
     finally:
-        for future in pending:
-            if not future.cancel() and future.done() and future.exception() is None:
+        for future in [future for future in pending if not future.cancel()]:
+            if future.done() and future.exception() is None:
                 for result in future.result()[0]:
                     keep(result)
     return errors
@@ -178,7 +179,7 @@ def open_store(store: str | Path) -> Path:
     except OSError as error:
         raise ValueError(f"store needs to be a folder that can be written to, got {folder} ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{sign} needs to hold {{"format": {FORMAT}}}, got {sign.read_text()[:60]!r}.') from error
+        raise ValueError(f'{sign} needs to hold {{"format": {FORMAT}}}, got {sign.read_bytes()[:60]!r}.') from error
     if not isinstance(found, int) or not 1 <= found <= FORMAT:
         raise ValueError(
             f"store {folder} has format {found!r}, this lautum_utils reads up to {FORMAT}: update it, or take another folder."

@@ -202,8 +202,6 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
     return torch.device(device)
 
 
-# ------------------------------------------------------------------------------------------------------- stacking
-
 _PER_MODEL = ("strength", "seed", "shift", "severity")
 _STAGE_TWO = ("labels", "protocol", "finetune_steps")
 
@@ -267,8 +265,6 @@ def _steps(chunk: Sequence[Experiment]) -> int:
     return len(data) + chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
 
 
-# ------------------------------------------------------------------------------------------------------ the stages
-
 _Done = Callable[[], None]
 _Advance = Callable[[str, Sequence[Experiment], Sequence[History]], None]
 
@@ -286,7 +282,8 @@ def _unlabelled(
     """The method of a task, the unlabelled inputs it looks at, and those inputs whitened."""
     task = _task(source, target, shift, severity, seed, device)
     pool = task.unlabelled if inputs == "target" else task.source.inputs
-    chosen = make_method(method, pool, n_components, ridge)
+    with threadpool_limits(1):  # with more threads, a principal component analysis is rounded in another way
+        chosen = make_method(method, pool, n_components, ridge)
     return chosen, pool, chosen.regularizer.project(pool)
 
 
@@ -457,9 +454,6 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.argmax(-1) == labels).float().mean(-1)
-
-
-# ------------------------------------------------------------------------------------------------ probe and read-out
 
 
 @torch.no_grad()

@@ -574,11 +574,11 @@ from lautum_utils.sweeps import read_store, sweep
 from lautum_utils.training import Experiment
 
 base = Experiment(shift="rotation", steps=1, labels=50, source_batch=16, target_batch=64, n_components=8)
-stages = [{"protocol": "probe"}, *({"protocol": "finetune", "finetune_steps": n} for n in range(1, 25))]
+stages = [{"protocol": "probe"}, *({"protocol": "finetune", "finetune_steps": n} for n in range(1, 10))]
 experiments = [
     replace(base, severity=severity, seed=seed, strength=1e-4 * weight, **stage)
-    for severity, seed, weight, stage in product((0.4, 1.0), range(4), range(5), stages)
-]
+    for severity, seed, weight, stage in product((0.4, 1.0), range(4), range(13), stages)
+][:1000]
 frame = sweep(experiments, sys.argv[1], device="cpu", progress=False)
 print(len(frame), sum(frame.error == ""), len(read_store(sys.argv[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
