@@ -19,6 +19,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
+from lautum_utils.playground import BASE
+
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SMALL = {"device": "cpu", "seeds": 2, "steps": 5, "strengths": [0.0, 1e-3], "severities": [1.0]}
 THEORY = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
@@ -148,7 +150,7 @@ class Seen:
         expect(self.box, "the notebook shows one playground").to_have_count(1)
         self.status, self.sentence = (self.box.locator(".widget-html-content").nth(i) for i in range(2))
         self.curve = self.box.locator("img").first
-        self.train, self.stop = (self.box.get_by_role("button", name=re.compile(rf"\b{x}$")) for x in ("Train", "Stop"))
+        self.train, self.stop = (self.box.get_by_role("button", name=re.compile(rf"\b{x}$")) for x in ("Train live", "Stop"))
         self.box.scroll_into_view_if_needed()
         # Some texts last milliseconds, so the page itself writes down all of them.
         note = "records => records.forEach(r => r.addedNodes.forEach(node => window.said.push(node.textContent)))"
@@ -175,12 +177,12 @@ class Seen:
         return self.curve.evaluate(f"image => {read}.then(bytes => new Uint8Array(bytes).join())")
 
 
-def raise_steps_and_run_again(page: Page) -> None:
-    """Do what a reader does who wants a longer training: edit the playground's cell and run it."""
+def change_steps_and_run_again(page: Page, before: object, steps: int) -> None:
+    """Do what a reader does who wants another training: edit the playground's cell and run it."""
     edit = f"""const cells = panel.content.widgets.map(cell => cell.model.sharedModel);
         const at = panel.content.activeCellIndex = cells.findIndex(cell => cell.source.includes('= Playground('));
-        cells[at].setSource(cells[at].source.replace('steps=steps', 'steps={LONG}')); return cells[at].source;"""
-    assert f"steps={LONG}" in page.evaluate(f"() => {{ {PANEL} {edit} }}"), "the playground's cell sets steps=steps"
+        cells[at].setSource(cells[at].source.replace('steps={before}', 'steps={steps}')); return cells[at].source;"""
+    assert f"steps={steps}" in page.evaluate(f"() => {{ {PANEL} {edit} }}"), "the playground's cell sets steps=steps"
     run_command(page, "notebook:run-cell")
 
 
@@ -209,7 +211,17 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
     assert seen.picture() != second, "another severity changes the bytes of the picture"
     shot("3_severity_moved")
 
-    raise_steps_and_run_again(page)
+    change_steps_and_run_again(page, "steps", BASE.steps)
+    seen = Seen(page)
+    expect(seen.status, "what is recorded is there without a training").to_contain_text("recorded. Recorded grid")
+    before = seen.curve.get_attribute("src") or ""
+    seen.box.locator(".widget-slider").filter(has_text="regularization weight").locator(".noUi-handle").press("ArrowRight")
+    expect(sentence, "the record answers").to_contain_text("weight 0.003")
+    expect(seen.status, "and says that it is a record").to_contain_text("recorded. Recorded grid")
+    expect(seen.curve, "another weight draws another picture").not_to_have_attribute("src", before)
+    shot("4_recorded")
+
+    change_steps_and_run_again(page, BASE.steps, LONG)
     seen = Seen(page)
     seen.train.click()
     expect(seen.status, "a long training has begun").to_contain_text(re.compile(rf"step \d+ of {LONG // 1000}\d\d\d"))
@@ -217,7 +229,7 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
     seen.stop.click()
     expect(seen.status, "Stop ends the training").to_contain_text("stopped after")
     expect(seen.stop, "Stop is off when it has stopped").to_be_disabled()
-    shot("4_stopped")
+    shot("5_stopped")
 
 
 @pytest.mark.parametrize("name", THEORY)
