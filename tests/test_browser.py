@@ -212,7 +212,7 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
     change_steps_and_run_again(page, "steps", LONG)
     seen = Seen(page)
     seen.train.click()
-    expect(seen.status, "a long training has begun").to_contain_text(re.compile(rf"step \d+ of {LONG // 1000}\d\d\d"))
+    expect(seen.status, "a long training has begun").to_contain_text(re.compile(rf"step \d+ of {2 * LONG // 1000}\d\d\d"))
     expect(seen.stop, "Stop is on while networks train").to_be_enabled()
     seen.stop.click()
     expect(seen.status, "Stop ends the training").to_contain_text("stopped after")
