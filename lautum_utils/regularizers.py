@@ -89,16 +89,17 @@ class _GaussianDependence(nn.Module):
             raise ValueError("representations and projected need finite values, got NaN or infinite values.")
         wide = torch.promote_types(representations.dtype, projected.dtype)
         v = projected if prepared else self.prepare(projected.to(wide))
-        return _BatchDependence.apply(representations, v, self.ridge, self._lautum, self.group)
+        value = _BatchDependence.apply(_stacked(representations), _stacked(v), self.ridge, self._lautum, self.group)
+        return value.view(representations.shape[:-2])
 
     @torch.no_grad()
     def prepare(self, projected: Float[Tensor, "*models n r"]) -> Float[Tensor, "*models n r"]:
         """v: the inputs of a batch centred and whitened by the batch itself, v'v = I. Data only: can be done before training."""
         with _full_precision(projected.device):
-            u, _ = _centred(projected.to(_statistics_dtype(projected)), self.group)
-            cov = _over_ranks(u.mT @ u, self.group)
+            u = _centred(_stacked(projected).to(_statistics_dtype(projected)), self.group)
+            cov = _over_ranks(u.mT.bmm(u), self.group)
             chol, _ = torch.linalg.cholesky_ex(_add_noise(cov, _floor(cov.shape[-1], cov.dtype)), upper=True)
-            return torch.linalg.solve_triangular(chol, u, upper=True, left=False)
+            return torch.linalg.solve_triangular(chol, u, upper=True, left=False).view(projected.shape)
 
 
 class LautumRegularizer(_GaussianDependence):
@@ -118,13 +119,13 @@ class MutualInformationRegularizer(_GaussianDependence):
 
 
 class _BatchDependence(torch.autograd.Function):
-    """L or I of z (with the ridge) and the inputs v of a batch (v'v = I), with its gradient in closed form.
+    """L or I of z (with the ridge) and the inputs v of a batch (v'v = I), z (models, n, k), with its gradient in closed form.
 
-    With B = Szv, C = Szz - BB' the covariance of z given v, C = R'R, M = R'^-1 B, N = R^-1 M, G = I + M'M = T'T and
-    Q = N T^-1 (Choleskys are upper here, and QQ' = C^-1 - Szz^-1):
+    With z centred, B = z'v, S = z'z + noise, C = S - BB' (z given v, but for a factor n - 1, which cancels) = R'R, M = R'^-1 B,
+    N = R^-1 M, G = I + M'M = T'T and Q = N T^-1 (Choleskys are upper here, and QQ' = C^-1 - S^-1):
 
-        I = 1/2 log det G      dI/dB = N             dI/dSzz = -1/2 QQ'
-        L = |M|^2 - I          dL/dB = N (2G - I)    dL/dSzz =  1/2 QQ' - NN'
+        I = 1/2 log det G      dI/dB = N             dI/dS = -1/2 QQ'
+        L = tr(G - I) - I      dL/dB = N (2G - I)    dL/dS =  1/2 QQ' - NN'
 
     Autograd through `information` gives the same gradient (tests/) in three times the time. None flows into v: it is data.
     """
@@ -133,40 +134,39 @@ class _BatchDependence(torch.autograd.Function):
     def forward(ctx: Any, z: Tensor, v: Tensor, ridge: float, lautum: bool, group: Any) -> Tensor:
         with _full_precision(z.device):
             dtype, noise = z.dtype, ridge + _floor(z.shape[-1] + v.shape[-1], v.dtype)
-            z, scale = _centred(z.to(v.dtype), group)
-            b_t, c = _over_ranks(v.mT @ z, group), _add_noise(_over_ranks(z.mT @ z, group), noise)
-            c -= b_t.mT @ b_t
+            z = _centred(z.to(v.dtype), group)
+            b_t, c = _over_ranks(v.mT.bmm(z), group), _add_noise(_over_ranks(z.mT.bmm(z), group), noise)
+            c.baddbmm_(b_t.mT, b_t, alpha=-1)
             chol_c, _ = torch.linalg.cholesky_ex(c, upper=True)
             m_t = torch.linalg.solve_triangular(chol_c, b_t, upper=True, left=False)
-            g = m_t @ m_t.mT
-            g.diagonal(dim1=-2, dim2=-1).add_(1)
+            g = m_t.bmm(m_t.mT)
+            diagonal = g.diagonal(dim1=-2, dim2=-1)
+            trace = diagonal.sum(-1)
+            diagonal.add_(1)
             chol_g, _ = torch.linalg.cholesky_ex(g, upper=True)
             value = chol_g.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-            if lautum:
-                value = m_t.square().sum((-2, -1)).sub_(value).clamp_min_(0)
             ctx.save_for_backward(z, v, chol_c, m_t, g, chol_g)
-            ctx.settings = noise, scale, lautum, dtype, group
-            return value
+            ctx.settings = noise, lautum, dtype, group
+            return trace.sub_(value).clamp_min_(0) if lautum else value
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         z, v, chol_c, m_t, g, chol_g = ctx.saved_tensors
-        noise, scale, lautum, dtype, group = ctx.settings
+        noise, lautum, dtype, group = ctx.settings
         with _full_precision(z.device):
             n_t = torch.linalg.solve_triangular(chol_c.mT, m_t, upper=False, left=False)
             q = torch.linalg.solve_triangular(chol_g, n_t.mT, upper=True, left=False)
-            twice_d_szz, d_b_t = q @ q.mT, n_t
+            twice_d_s, d_b_t = q.bmm(q.mT), n_t
             if lautum:
-                twice_d_szz.sub_(n_t.mT @ n_t, alpha=2)
-                d_b_t = torch.sub(g @ n_t, n_t, alpha=0.5).mul_(2)
+                twice_d_s.baddbmm_(n_t.mT, n_t, alpha=-2)
+                d_b_t = torch.baddbmm(n_t, g, n_t, beta=-1, alpha=2)
             else:
-                twice_d_szz.neg_()
-            diagonal = twice_d_szz.diagonal(dim1=-2, dim2=-1)
+                twice_d_s.neg_()
+            diagonal = twice_d_s.diagonal(dim1=-2, dim2=-1)
             diagonal.add_(diagonal.mean(-1, keepdim=True), alpha=noise)
-            d_z = z @ twice_d_szz
-            d_z += v @ d_b_t
-            return (d_z * (_over_ranks(upstream, group) * scale)[..., None, None]).to(dtype), None, None, None, None
+            d_z = z.bmm(twice_d_s).baddbmm_(v, d_b_t)
+            return d_z.mul_(_over_ranks(upstream, group)[:, None, None]).to(dtype), None, None, None, None
 
 
 def batch_covariance(
@@ -178,21 +178,21 @@ def batch_covariance(
     mean variance, which decides only where the batch has no more to say (n <= k + r with no ridge, constants).
     """
     k = z.shape[-1]
-    joint, _ = _centred(torch.cat((z, u), -1))
-    cov = joint.mT @ joint
+    joint = _centred(torch.cat((z, u), -1))
+    cov = joint.mT @ joint / (joint.shape[-2] - 1)
     for block, share in ((cov[..., :k, :k], ridge), (cov[..., k:, k:], 0.0)):
         _add_noise(block, share + _floor(cov.shape[-1], cov.dtype))
     return cov
 
 
-def _centred(x: Tensor, group: Any = None) -> tuple[Tensor, Any]:
-    """x minus its mean and times 1 / sqrt(n - 1), so that x'x is the covariance, and that factor; of all ranks' samples."""
+def _stacked(x: Tensor) -> Tensor:
+    return x if x.ndim == 3 else x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
+
+
+def _centred(x: Tensor, group: Any = None) -> Tensor:
     x = x - _over_ranks(x[..., :1, :], group, "MAX")  # so that a constant coordinate becomes exactly 0
     n = x.shape[-2] if group is None else _over_ranks(x.new_full((), x.shape[-2]), group)
-    scale = (n - 1) ** -0.5
-    x -= _over_ranks(x.sum(-2, keepdim=True), group) / n
-    x *= scale
-    return x, scale
+    return x.sub_(_over_ranks(x.sum(-2, keepdim=True), group) / n)
 
 
 def _add_noise(x: Tensor, share: float) -> Tensor:
