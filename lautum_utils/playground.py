@@ -277,7 +277,7 @@ class Playground:
                 drawn = now
                 self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
                 pairs = [(e.strength, h) for e, h in zip(progress.experiments, progress.histories, strict=True)]
-                self._show(self.live, png_bytes(history_curves(pairs)))
+                self._show(self.live, history_curves(pairs, steps=self._base.steps).png())
             return stop.is_set()
 
         try:
@@ -309,9 +309,9 @@ class Playground:
         if strength:
             text = verdict(ours, control, f"weight {strength:g}")
         self.sentence.value = f"<b>{html.escape(text)}</b>"
-        self._show(self.curve, png_bytes(explored(alike, strength, here.severity), compression=1))
+        self._show(self.curve, explored(alike, strength, here.severity).png())
         curves = [(r.experiment.strength, r.history) for r in results]
-        self._show(self.live, png_bytes(history_curves(curves), compression=1))
+        self._show(self.live, history_curves(curves).png())
 
     @staticmethod
     def _show(image: widgets.Image, png: bytes) -> None:

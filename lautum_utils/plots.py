@@ -5,16 +5,21 @@ A `Picture` is a Figure that a notebook shows, with its title as text alternativ
 """
 
 import io
+import math
+import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import cycle
 from textwrap import fill
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import Image
 
 from lautum_utils.domains import Domain
 from lautum_utils.sweeps import Interval, interval, paired_difference
@@ -60,6 +65,53 @@ def png_bytes(figure: Figure, dpi: int = 96, compression: int = 6) -> bytes:
     return buffer.getvalue()
 
 
+class Sketch(NamedTuple):
+    """A figure in two parts: `frame(*key)` makes the axes with their ticks and labels, `fill(axes)` draws the data."""
+
+    frame: Callable[..., tuple[Figure, list[Axes]]]
+    key: tuple[Any, ...]
+    fill: Callable[[list[Axes]], None]
+
+    def figure(self) -> Figure:
+        figure, axes = self.frame(*self.key)
+        self.fill(axes)
+        return figure
+
+    def png(self) -> bytes:
+        """The figure as a PNG image. Drawn frames are kept, which makes the next picture with equal ticks much faster."""
+        with _DRAWING:
+            canvas, axes, background = _drawn(self.frame, self.key)
+            canvas.restore_region(background)
+            kept = [set(ax.get_children()) for ax in axes]
+            self.fill(axes)
+            for ax, frame in zip(axes, kept, strict=True):
+                for artist in sorted(set(ax.get_children()) - frame, key=lambda a: a.zorder):
+                    ax.draw_artist(artist)
+                    artist.remove()
+                ax.containers.clear()
+            buffer = io.BytesIO()
+            Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "png", compress_level=1)
+        return buffer.getvalue()
+
+
+_DRAWING = threading.Lock()
+
+
+@lru_cache(maxsize=32)
+def _drawn(frame: Callable[..., tuple[Figure, list[Axes]]], key: tuple[Any, ...]) -> tuple[FigureCanvasAgg, list[Axes], Any]:
+    figure, axes = frame(*key)
+    figure.set_dpi(96)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas, axes, canvas.copy_from_bbox(figure.bbox)  # type: ignore[no-untyped-call]
+
+
+def _limits(values: Sequence[float], step: float) -> tuple[float, float]:
+    """Multiples of step around the values, so that pictures to be compared mostly have the same axis."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    return step * math.floor(low / step), step * max(math.ceil(high / step), math.floor(low / step) + 1)
+
+
 def show_domains(domains: dict[str, Domain], n: int = 10, title: str = "") -> Figure:
     """A row of n images of each domain, each under its label."""
     height, width = next(iter(domains.values())).inputs.shape[-2:]
@@ -79,55 +131,76 @@ def show_domains(domains: dict[str, Domain], n: int = 10, title: str = "") -> Fi
 def accuracy_against_strength(groups: dict[str, Sequence[Result]], title: str = "", confidence: float = 0.95) -> Figure:
     """Target test accuracy against strength (logarithmic, 0 at the left): mean and interval over seeds, a line a group."""
     figure, (ax,) = new_figure()
-    _draw_accuracy(ax, groups, confidence)
+    points = {name: summarise(results, confidence) for name, results in groups.items()}
+    _draw_accuracy(ax, points, _strength_axis(ax, [s for group in points.values() for s in group]))
+    if any(groups):
+        ax.legend(frameon=False)
     ax.set_title(fill(title, 66))
     return figure
 
 
-def explored(results: Sequence[Result], strength: float, severity: float) -> Figure:
+def explored(results: Sequence[Result], strength: float, severity: float) -> Sketch:
     """What has been trained so far: accuracy against strength at one severity, and gain against severity at one strength.
 
     results: alike but for strength, severity and seed. The gain is the paired difference to strength 0, with interval.
     """
-    margins = {"left": 0.06, "right": 0.99, "bottom": 0.15, "top": 0.97, "wspace": 0.2, "width_ratios": (3, 2)}
-    figure, (left, right) = new_figure(10, 3.4, 2, layout="none", gridspec_kw=margins)
-    here = [r for r in results if r.experiment.severity == severity]
-    _draw_accuracy(left, {"": here})
-    left.axvline(strength_places([r.experiment.strength for r in here])[strength], color="0.8", linewidth=6, zorder=0)
+    groups: dict[tuple[float, float], list[Result]] = defaultdict(list)
+    for result in results:
+        groups[result.experiment.severity, result.experiment.strength].append(result)
+    points = summarise([r for (at, _), group in groups.items() if at == severity for r in group])
     gained = {}
-    for at in sorted({r.experiment.severity for r in results}):
-        ours, control = (
-            [r for r in results if (r.experiment.severity, r.experiment.strength) == (at, s)] for s in (strength, 0.0)
-        )
+    for at in sorted({at for at, _ in groups}):
+        ours, control = groups.get((at, strength), []), groups.get((at, 0.0), [])
         if {r.experiment.seed for r in ours} & {r.experiment.seed for r in control}:
             gained[at] = paired_difference(ours, control)
     reach = [100 * (gain.mean - gain.low) if gain.n > 1 else 0 for gain in gained.values()]
     means = [100 * gain.mean for gain in gained.values()]
-    right.errorbar(list(gained), means, reach, capsize=3, **(STYLES[1] | {"linestyle": "none"}))
+    places = strength_places(list(points))
+
+    def draw(axes: list[Axes]) -> None:
+        left, right = axes
+        _draw_accuracy(left, {"": points}, places)
+        left.axvline(places[strength], color="0.8", linewidth=6, zorder=0)
+        right.errorbar(list(gained), means, reach, capsize=3, **(STYLES[1] | {"linestyle": "none"}))
+        right.axvline(severity, color="0.8", linewidth=6, zorder=0)
+
+    ends = [100 * end for point in points.values() for end in (point.mean, point.low, point.high) if math.isfinite(end)]
+    gains = [0.0, *np.subtract(means, reach), *np.add(means, reach)]
+    return Sketch(_explored_frame, (tuple(places), _limits(ends, 20), _limits(gains, 20)), draw)
+
+
+def _explored_frame(
+    strengths: Sequence[float], accuracies: tuple[float, float], gains: tuple[float, float]
+) -> tuple[Figure, list[Axes]]:
+    margins = {"left": 0.06, "right": 0.99, "bottom": 0.15, "top": 0.97, "wspace": 0.2, "width_ratios": (3, 2)}
+    figure, (left, right) = new_figure(10, 3.4, 2, layout="none", gridspec_kw=margins)
+    places = _strength_axis(left, strengths).values()
+    left.set_xlim(min(places, default=0) - 0.2, max(places, default=0) + 0.2)
     right.axhline(0, color="0.3", linewidth=1)
-    right.axvline(severity, color="0.8", linewidth=6, zorder=0)
     right.set_xlim(-0.05, 1.05)
     right.set_xticks([0, 0.5, 1])
     right.set_xlabel("severity of the shift")
-    right.set_ylabel(f"gain of weight {strength:g} (points)")
-    for ax in (left, right):
+    right.set_ylabel("gain of the chosen weight (points)")
+    for ax, limits in ((left, accuracies), (right, gains)):
+        ax.set_ylim(limits)
         ax.yaxis.set_major_locator(MaxNLocator(4))
-    return figure
+    return figure, [left, right]
 
 
-def _draw_accuracy(ax: Axes, groups: dict[str, Sequence[Result]], confidence: float = 0.95) -> None:
-    places = strength_places(sorted({r.experiment.strength for results in groups.values() for r in results}))
-    for (name, results), style in zip(groups.items(), cycle(STYLES), strict=False):
-        points = summarise(results, confidence)
-        mean, low, high = (100 * np.array([getattr(p, k) for p in points.values()]) for k in ("mean", "low", "high"))
-        reach = np.where(np.isfinite([mean - low, high - mean]), [mean - low, high - mean], 0)
-        ax.errorbar([places[s] for s in points], mean, reach, label=name, capsize=3, markersize=6, **style)
+def _strength_axis(ax: Axes, strengths: Sequence[float]) -> dict[float, float]:
+    places = strength_places(strengths)
     names = [f"{s:g}" if s == 0 or s >= 1e-3 else np.format_float_scientific(s, trim="-", exp_digits=1) for s in places]
     ax.set_xticks(list(places.values()), names)
     ax.set_xlabel("regularization weight (0 = standard transfer)")
     ax.set_ylabel("target test accuracy (%)")
-    if any(groups):
-        ax.legend(frameon=False)
+    return places
+
+
+def _draw_accuracy(ax: Axes, groups: dict[str, dict[float, Interval]], places: dict[float, float]) -> None:
+    for (name, points), style in zip(groups.items(), cycle(STYLES), strict=False):
+        mean, low, high = (100 * np.array([getattr(p, k) for p in points.values()]) for k in ("mean", "low", "high"))
+        reach = np.where(np.isfinite([mean - low, high - mean]), [mean - low, high - mean], 0)
+        ax.errorbar([places[s] for s in points], mean, reach, label=name, capsize=3, markersize=6, **style)
 
 
 def gains(intervals: dict[str, Interval], title: str = "", unit: str = "gain over weight 0 (points of test accuracy)") -> Figure:
@@ -146,31 +219,52 @@ def gains(intervals: dict[str, Interval], title: str = "", unit: str = "gain ove
 
 def training_curves(results: Sequence[Result], title: str = "") -> Figure:
     """Loss, dependence and target accuracy during pre-training: a line a strength, the mean over its seeds."""
-    return history_curves([(r.experiment.strength, r.history) for r in results], title)
+    return history_curves([(r.experiment.strength, r.history) for r in results], title).figure()
 
 
-def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], title: str = "") -> Figure:
-    """As `training_curves`, from (strength, history) pairs that may still be growing."""
-    # Fixed margins in place of a layout engine: drawn every second while training, that halves the time.
-    margins = {"left": 0.05, "right": 0.99, "bottom": 0.16, "top": 0.8 if title else 0.9, "wspace": 0.2}
-    figure, axes = new_figure(10, 3, 3, layout="none", gridspec_kw=margins)
+def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], title: str = "", steps: int = 0) -> Sketch:
+    """As `training_curves`, from (strength, history) pairs that may still be growing, up to `steps`."""
     by_strength: dict[float, list[dict[str, list[float]]]] = defaultdict(list)
     for strength, history in histories:
         by_strength[strength].append(history)
-    labels = ("source cross-entropy (nats)", "dependence of features and inputs (nats)", "target validation accuracy (%)")
-    for ax, key, label in zip(axes, ("loss", "dependence", "target_accuracy"), labels, strict=True):
-        for (strength, group), style in zip(sorted(by_strength.items()), cycle(STYLES), strict=False):
+    curves: list[list[tuple[str, list[float], Any]]] = []
+    for key in ("loss", "dependence", "target_accuracy"):
+        lines = []
+        for strength, group in sorted(by_strength.items()):
             n = min(len(h[key]) for h in group)
             y = np.mean([h[key][:n] for h in group], 0) * (100 if key == "target_accuracy" else 1)
-            ax.plot(group[0]["step"][:n], y, label=f"weight {strength:g}", markersize=3, **style)
+            lines.append((f"weight {strength:g}", group[0]["step"][:n], y))
+        curves.append(lines)
+
+    def draw(axes: list[Axes]) -> None:
+        for ax, lines in zip(axes, curves, strict=True):
+            for (label, x, y), style in zip(lines, cycle(STYLES), strict=False):
+                ax.plot(x, y, label=label, markersize=3, **style)
+        if curves[0]:
+            axes[0].legend(frameon=False, fontsize=8)
+
+    high = [max((float(value) for _, _, y in lines for value in y), default=1.0) for lines in curves]
+    low = min((float(value) for _, _, y in curves[2] for value in y), default=0.0)
+    last = max([steps or 1, *(x[-1] for _, x, _ in curves[0] if x)])
+    scale = 10.0 ** math.floor(math.log10(max(high[1], 1e-9)))
+    limits = last, _limits([0.0, high[0]], 0.5), _limits([0.0, high[1]], scale), _limits([low, high[2]], 20)
+    return Sketch(_history_frame, (title, *limits), draw)
+
+
+def _history_frame(title: str, steps: float, *limits: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    # Fixed margins in place of a layout engine: drawn every second while training, that halves the time.
+    margins = {"left": 0.05, "right": 0.99, "bottom": 0.16, "top": 0.8 if title else 0.9, "wspace": 0.2}
+    figure, axes = new_figure(10, 3, 3, layout="none", gridspec_kw=margins)
+    labels = ("source cross-entropy (nats)", "dependence of features and inputs (nats)", "target validation accuracy (%)")
+    for ax, label, limit in zip(axes, labels, limits, strict=True):
         ax.set_xlabel("pre-training step")
         ax.set_title(label, fontsize=10, y=1.0)
-        ax.set_xlim(left=0)
+        ax.set_xlim(0, steps * 1.03)
+        ax.set_ylim(limit)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(4))
-    axes[0].legend(frameon=False, fontsize=8)
     figure.suptitle(title)
-    return figure
+    return figure, axes
 
 
 def strength_places(strengths: Sequence[float]) -> dict[float, float]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -478,9 +479,9 @@ def fit_probe(
     """
     scale = StandardScaler().fit(labelled[0])
     x, x_validation, x_test = (scale.transform(part[0]) for part in (labelled, validation, test))
-    probe = LogisticRegression(tol=1e-3, max_iter=200, warm_start=True)
+    probe = LogisticRegression(solver="newton-cg", tol=1e-3, max_iter=200, warm_start=True)
     best = (-1.0, 0.0, 0.0)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
         warnings.simplefilter("ignore", ConvergenceWarning)
         for penalty in PROBE_PENALTIES:  # from the strongest on, each from where the last one ended
             probe.set_params(C=1 / penalty).fit(x, labelled[1])

@@ -1,5 +1,6 @@
 """Figures: Figure objects without pyplot, percent on their axes, and a sentence that does not claim too much."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 from lautum_utils import plots
 from lautum_utils.domains import load
@@ -27,9 +29,9 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "new_figure": lambda: plots.new_figure(columns=2)[0],
     "show_domains": lambda: plots.show_domains({"digits": load("digits", 4), "letters": load("letters", 4)}, n=3),
     "accuracy_against_strength": lambda: plots.accuracy_against_strength({"probe": CURVE, "one": results(0.0, 0.5)}),
-    "explored": lambda: plots.explored(CURVE + results(1e-3, 0.7, severity=0.5), 1e-3, 0.0),
+    "explored": lambda: plots.explored(CURVE + results(1e-3, 0.7, severity=0.5), 1e-3, 0.0).figure(),
     "training_curves": lambda: plots.training_curves(CURVE),
-    "history_curves": lambda: plots.history_curves([(0.0, HISTORY), (1e-3, {name: [] for name in HISTORY})]),
+    "history_curves": lambda: plots.history_curves([(0.0, HISTORY), (1e-3, {name: [] for name in HISTORY})]).figure(),
 }
 
 
@@ -44,7 +46,7 @@ def test_every_figure_is_a_figure_that_becomes_a_png(name: str) -> None:
 
 def test_plots_never_import_pyplot() -> None:
     code = (
-        "import sys; from lautum_utils import plots; plots.png_bytes(plots.history_curves([])); "
+        "import sys; from lautum_utils import plots; plots.png_bytes(plots.history_curves([]).figure()); "
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
@@ -75,7 +77,7 @@ def test_every_group_is_drawn_with_a_look_of_its_own() -> None:
 def test_explored_shows_the_gain_over_strength_0_at_each_severity_that_has_both() -> None:
     mild = results(0.0, 0.3, severity=0.5) + results(1e-3, 0.35, severity=0.5) + results(1e-3, 0.9, severity=1.0)
     strong = results(0.0, 0.3, 0.4, severity=0.8) + results(1e-3, 0.35, 0.47, severity=0.8)
-    left, right = plots.explored(CURVE + mild + strong, 1e-3, 0.0).axes
+    left, right = plots.explored(CURVE + mild + strong, 1e-3, 0.0).figure().axes
     assert np.allclose(left.containers[0][0].get_ydata(), [42, 62, 50])
     ((line, _, bars),) = right.containers
     assert np.allclose(line.get_xydata(), [(0, 20), (0.5, 5), (0.8, 6)]), "severity 1 has no control"
@@ -85,9 +87,30 @@ def test_explored_shows_the_gain_over_strength_0_at_each_severity_that_has_both(
     assert left.get_legend() is None
 
 
+@pytest.mark.parametrize("name", ["explored", "history_curves"])
+def test_a_sketch_is_the_picture_of_its_figure_whatever_was_drawn_in_its_frame_before(name: str) -> None:
+    def sketch(accuracy: float, strength: float) -> plots.Sketch:
+        curve = results(0.0, 0.41, 0.44) + results(1e-3, accuracy, accuracy + 0.02)
+        if name == "explored":
+            return plots.explored(curve, strength, 0.0)
+        return plots.history_curves([(strength, HISTORY | {"loss": [2.3, accuracy]}), (1e-4, HISTORY)])
+
+    first, second = sketch(0.55, 1e-3), sketch(0.5, 0.0)
+    assert first.key == second.key, "the same frame"
+    images = {sketch: pixels(sketch.png()) for sketch in (first, second, first)}
+    assert np.abs(images[first] - images[second]).max() > 100
+    for sketched, image in images.items():
+        difference = np.abs(image - pixels(plots.png_bytes(sketched.figure())))
+        assert (difference > 20).mean() < 0.005, "grid lines may lie over or under the data"
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(float)
+
+
 def test_training_curves_show_the_mean_over_seeds_of_each_strength() -> None:
     higher = {name: [2 * v for v in values] for name, values in HISTORY.items()} | {"step": HISTORY["step"]}
-    loss, dependence, accuracy = plots.history_curves([(1e-3, HISTORY), (1e-3, higher), (0.0, HISTORY)]).axes
+    loss, dependence, accuracy = plots.history_curves([(1e-3, HISTORY), (1e-3, higher), (0.0, HISTORY)]).figure().axes
     assert [line.get_label() for line in loss.lines] == ["weight 0", "weight 0.001"]
     assert np.allclose(loss.lines[1].get_ydata(), [3.45, 1.5])
     assert np.allclose(dependence.lines[1].get_ydata(), [0.15, 4.5])
