@@ -103,7 +103,7 @@ def _drawn(frame: Callable[..., tuple[Figure, list[Axes]]], key: tuple[Any, ...]
     figure.set_dpi(96)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return canvas, axes, canvas.copy_from_bbox(figure.bbox)  # type: ignore[no-untyped-call]
+    return canvas, axes, canvas.copy_from_bbox(figure.bbox)
 
 
 def _limits(values: Sequence[float], step: float) -> tuple[float, float]:
@@ -165,13 +165,11 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Ske
         right.axvline(severity, color="0.8", linewidth=6, zorder=0)
 
     ends = [100 * end for point in points.values() for end in (point.mean, point.low, point.high) if math.isfinite(end)]
-    gains = [0.0, *np.subtract(means, reach), *np.add(means, reach)]
-    return Sketch(_explored_frame, (tuple(places), _limits(ends, 20), _limits(gains, 20)), draw)
+    reached = [0.0, *np.subtract(means, reach), *np.add(means, reach)]
+    return Sketch(_explored_frame, (tuple(places), _limits(ends, 20), _limits(reached, 20)), draw)
 
 
-def _explored_frame(
-    strengths: Sequence[float], accuracies: tuple[float, float], gains: tuple[float, float]
-) -> tuple[Figure, list[Axes]]:
+def _explored_frame(strengths: Sequence[float], *limits: tuple[float, float]) -> tuple[Figure, list[Axes]]:
     margins = {"left": 0.06, "right": 0.99, "bottom": 0.15, "top": 0.97, "wspace": 0.2, "width_ratios": (3, 2)}
     figure, (left, right) = new_figure(10, 3.4, 2, layout="none", gridspec_kw=margins)
     places = _strength_axis(left, strengths).values()
@@ -181,8 +179,8 @@ def _explored_frame(
     right.set_xticks([0, 0.5, 1])
     right.set_xlabel("severity of the shift")
     right.set_ylabel("gain of the chosen weight (points)")
-    for ax, limits in ((left, accuracies), (right, gains)):
-        ax.set_ylim(limits)
+    for ax, limit in zip((left, right), limits, strict=True):
+        ax.set_ylim(limit)
         ax.yaxis.set_major_locator(MaxNLocator(4))
     return figure, [left, right]
 
@@ -225,29 +223,26 @@ def training_curves(results: Sequence[Result], title: str = "") -> Figure:
 def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], title: str = "", steps: int = 0) -> Sketch:
     """As `training_curves`, from (strength, history) pairs that may still be growing, up to `steps`."""
     by_strength: dict[float, list[dict[str, list[float]]]] = defaultdict(list)
-    for strength, history in histories:
+    for strength, history in sorted(histories, key=lambda pair: pair[0]):
         by_strength[strength].append(history)
-    curves: list[list[tuple[str, list[float], Any]]] = []
-    for key in ("loss", "dependence", "target_accuracy"):
-        lines = []
-        for strength, group in sorted(by_strength.items()):
-            n = min(len(h[key]) for h in group)
-            y = np.mean([h[key][:n] for h in group], 0) * (100 if key == "target_accuracy" else 1)
-            lines.append((f"weight {strength:g}", group[0]["step"][:n], y))
-        curves.append(lines)
+
+    def mean(group: list[dict[str, list[float]]], key: str) -> tuple[list[float], Any]:
+        n = min(len(h[key]) for h in group)
+        return group[0]["step"][:n], np.mean([h[key][:n] for h in group], 0) * (100 if key == "target_accuracy" else 1)
+
+    curves = [[mean(group, key) for group in by_strength.values()] for key in ("loss", "dependence", "target_accuracy")]
 
     def draw(axes: list[Axes]) -> None:
         for ax, lines in zip(axes, curves, strict=True):
-            for (label, x, y), style in zip(lines, cycle(STYLES), strict=False):
-                ax.plot(x, y, label=label, markersize=3, **style)
-        if curves[0]:
+            for strength, (x, y), style in zip(by_strength, lines, cycle(STYLES), strict=False):
+                ax.plot(x, y, label=f"weight {strength:g}", markersize=3, **style)
+        if by_strength:
             axes[0].legend(frameon=False, fontsize=8)
 
-    high = [max((float(value) for _, _, y in lines for value in y), default=1.0) for lines in curves]
-    low = min((float(value) for _, _, y in curves[2] for value in y), default=0.0)
-    last = max([steps or 1, *(x[-1] for _, x, _ in curves[0] if x)])
-    scale = 10.0 ** math.floor(math.log10(max(high[1], 1e-9)))
-    limits = last, _limits([0.0, high[0]], 0.5), _limits([0.0, high[1]], scale), _limits([low, high[2]], 20)
+    loss, dependence, accuracy = ([float(value) for _, y in lines for value in y] for lines in curves)
+    last = max([steps or 1, *(x[-1] for x, _ in curves[0] if x)])
+    scale = 10.0 ** math.floor(math.log10(max([1e-9, *dependence])))
+    limits = last, _limits([0.0, *loss], 0.5), _limits([0.0, *dependence], scale), _limits(accuracy, 20)
     return Sketch(_history_frame, (title, *limits), draw)
 
 

@@ -37,15 +37,9 @@ _OUTCOMES = ("test_accuracy", "validation_accuracy", "source_accuracy", "penalty
 
 
 def sweep(
-    experiments: Iterable[Experiment],
-    store: str | Path,
-    executor: Executor | None = None,
-    *,
-    device: str | torch.device = "auto",
-    task_size: int | None = None,
-    threads: int = 1,
-    progress: bool = True,
-) -> pd.DataFrame:
+    experiments: Iterable[Experiment], store: str | Path, executor: Executor | None = None, *,
+    device: str | torch.device = "auto", task_size: int | None = None, threads: int = 1, progress: bool = True,
+) -> pd.DataFrame:  # fmt: skip
     """Run what the store does not hold yet, store each result the moment it is there, return a row for each experiment.
 
     executor: any concurrent.futures.Executor whose workers can import lautum_utils, such as a ProcessPoolExecutor (with the

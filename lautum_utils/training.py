@@ -148,13 +148,9 @@ def _keep_freed_memory() -> None:
 
 
 def run(
-    experiments: Experiment | Iterable[Experiment],
-    device: str | torch.device = "auto",
-    *,
-    progress: bool = True,
-    callback: Callable[[Progress], object] | None = None,
-    on_result: Callable[[Result], object] | None = None,
-) -> list[Result]:
+    experiments: Experiment | Iterable[Experiment], device: str | torch.device = "auto", *, progress: bool = True,
+    callback: Callable[[Progress], object] | None = None, on_result: Callable[[Result], object] | None = None,
+) -> list[Result]:  # fmt: skip
     """Run experiments and return their results in the order given. The same experiment gives the same result, whatever is run
     beside it: to the bit if its batch sizes are multiples of 16; else, or with other machines or more threads, up to rounding.
 
@@ -406,6 +402,7 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
     return network, histories
 
 
+_Arrays = tuple[np.ndarray, np.ndarray]
 _Part = tuple[Tensor, Tensor]
 _Outcome = tuple[float, float, float | None]
 
@@ -469,9 +466,7 @@ def _probe(network: StackedNetwork, parts: Sequence[_Part], step_done: _Done) ->
     return outcomes
 
 
-def fit_probe(
-    labelled: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
-) -> tuple[float, float, float]:
+def fit_probe(labelled: _Arrays, validation: _Arrays, test: _Arrays) -> tuple[float, float, float]:
     """Logistic regression on standardised features: (validation accuracy, test accuracy, penalty).
 
     Each argument: features (n, k) and labels (n,). The L2 penalty is the one of `PROBE_PENALTIES` with the best

@@ -19,6 +19,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
+from lautum_utils.playground import BASE
+
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SMALL = {"device": "cpu", "seeds": 2, "steps": 5, "strengths": [0.0, 1e-3], "severities": [1.0]}
 THEORY = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
@@ -218,6 +220,16 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
     expect(seen.status, "Stop ends the training").to_contain_text("stopped after")
     expect(seen.stop, "Stop is off when it has stopped").to_be_disabled()
     shot("4_stopped")
+
+    change_steps_and_run_again(page, LONG, BASE.steps)
+    seen = Seen(page)
+    expect(seen.status, "what is recorded is there before anything trains").to_contain_text("recorded")
+    before = seen.curve.get_attribute("src")
+    seen.box.locator(".widget-slider").filter(has_text="severity").locator(".noUi-handle").press("ArrowLeft")
+    expect(seen.curve, "the record answers with another picture").not_to_have_attribute("src", str(before))
+    expect(seen.status, "and says where it is from").to_contain_text("Recorded grid: torch")
+    expect(seen.stop, "nothing trains").to_be_disabled()
+    shot("5_recorded")
 
 
 @pytest.mark.parametrize("name", THEORY)

@@ -124,6 +124,24 @@ def test_networks_run_forward_and_backward_on_another_device(name: str) -> None:
     assert all(p.grad is not None and p.grad.is_meta for p in network.parameters())
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_in_bfloat16_as_autocast_does_on_cuda(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def precision() -> torch.autocast:
+        seen.append(name)
+        return torch.autocast("cpu", torch.bfloat16)
+
+    experiment = Experiment(network=name, steps=20, strength=1e-3, labels=20)
+    (whole,) = run(experiment, "cpu", progress=False)
+    monkeypatch.setattr(training, "nullcontext", precision)
+    (half,) = run(experiment, "cpu", progress=False)
+    assert seen, "the loop asks for its precision"
+    assert half.history["loss"] != whole.history["loss"], "it did train in another precision"
+    for key in ("loss", "dependence"):
+        assert half.history[key][-1] == pytest.approx(whole.history[key][-1], rel=0.2)
+
+
 def test_new_head_is_fixed_by_its_seeds_and_leaves_the_features_alone() -> None:
     network, other = (NETWORKS["mlp"]((1, 16, 16), 10, [seed, 5]) for seed in (0, 1))
     x = torch.rand(2, 3, 1, 16, 16)
