@@ -25,7 +25,7 @@ lint: $(VENV)/.test  ## ruff and mypy
 notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one)
 	@$(BIN)/python notebooks/build.py $(ONLY)
 
-record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (20 minutes; goes on where it was)
+record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (10 to 20 minutes; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python notebooks/record.py
 
 bench: $(VENV)/.test  ## measure speed ratios side by side

@@ -1,6 +1,6 @@
 """The recorded grid behind the playground's sliders: every shift, severity, weight, number of labels and protocol, four seeds.
 
-make record        (about 20 minutes on two cores; interrupted, it goes on where it was)
+make record        (10 to 20 minutes on two cores; interrupted, it goes on where it was)
 """
 
 import argparse
