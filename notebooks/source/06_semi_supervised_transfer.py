@@ -331,7 +331,7 @@ if results_path:
 #   fine-tune, do.
 # - **Why:** without the regularizer the target fades from the features *while the source is learnt*; with it, less does.
 # - **Severity:** where the source label already says everything about the target label, the regularizer costs accuracy. The gain grows with severity.
-# - **Ablations:** on digits to letters, being informative is what helps, and *minimising* mutual information hurts. Features do better than logits. *Target*
+# - **Ablations:** on digits to letters, being informative is what helps, and *minimising* mutual information hurts. Features do about as well as logits or better. *Target*
 #   inputs do somewhat better than source inputs (its interval above is close to 0, so more seeds would be welcome), and those gain something too: part of
 #   the gain is plain diversity of features. And Lautum has no monopoly: mutual
 #   information *maximised* does better here.
