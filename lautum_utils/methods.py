@@ -1,22 +1,73 @@
-"""The ways to use unlabelled inputs while the network trains on the source: one small class each.
+"""The ways to use unlabelled inputs while a network trains: one small class each, for stage 1 (pre-train), stage 2, or both.
 
-A method says only what it adds to the loss of one step: strength * term(batch), one value for each stacked model.
+A method says only what it adds to the loss of one step: strength * term(batch), one value for each stacked model. In stage 1 the
+labelled samples of a batch are the source's, in stage 2 the few of the target; the unlabelled ones are the target's in both.
+A method of stage 1 and one of stage 2 combine by addition: each acts where it belongs. Formulas and defaults are the sources';
+what is ours is said. Softmax probabilities are p, features z; C classes, n unlabelled samples.
 """
 
+import copy
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from jaxtyping import Float
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
 
 
 @dataclass(frozen=True, eq=False)
-class UnlabelledBatch:
-    """What a method sees of a step: the outputs of the network on unlabelled inputs, and those inputs, projected."""
+class Batch:
+    """What a method sees of a step: the first m samples of each model are labelled, the n others are not."""
 
-    representations: Float[Tensor, "models n k"]
-    projected: Float[Tensor, "models n r"]  # as `prepare` gives them
+    network: Any  # a StackedNetwork: features(inputs), head(features)
+    inputs: Float[Tensor, "models all c h w"]
+    labels: Int[Tensor, "models m"]
+    features: Float[Tensor, "models all k"]
+    projected: Float[Tensor, "models n r"]  # the unlabelled inputs, as `prepare` gives them
+    layer: str = "features"  # whose outputs are `representations`
+    index: Int[Tensor, "models n"] | None = None  # which of all unlabelled samples these are
+    samples: int = 0  # how many unlabelled samples there are in all
+    few: int = 0  # how many labelled samples there are in all
+    step: int = 0
+    steps: int = 1
+    seeds: Sequence[int] = ()  # of the models
+
+    @property
+    def labelled(self) -> Float[Tensor, "models m k"]:
+        return self.features[:, : self.labels.shape[1]]
+
+    @property
+    def unlabelled(self) -> Float[Tensor, "models n k"]:
+        return self.features[:, self.labels.shape[1] :]
+
+    @property
+    def representations(self) -> Float[Tensor, "models n k"]:
+        """What stands in for the weights in L and I: features, or logits, of the unlabelled samples."""
+        return self.network.head(self.unlabelled) if self.layer == "logits" else self.unlabelled
+
+    def view(self, strength: float, stream: int = 0) -> Float[Tensor, "models n c h w"]:
+        """The unlabelled inputs moved by up to 2 pixels and with Gaussian noise of 0.1, both times strength (ours).
+
+        Random numbers of a model depend on its seed, the step and `stream` alone.
+        """
+        x = self.inputs[:, self.labels.shape[1] :]
+        models, n, height, width = len(x), x.shape[1], *x.shape[-2:]
+        drawn = []
+        for seed in self.seeds:
+            generator = torch.Generator().manual_seed((seed * 2**20 + self.step) * 4 + stream)
+            moved = 2 * torch.rand((n, 2), generator=generator, device="cpu") - 1
+            drawn.append((moved, torch.randn(x.shape[1:], generator=generator, device="cpu")))
+        moved, noise = (torch.stack(part).to(x) for part in zip(*drawn, strict=True))
+        flat = x.flatten(0, 1)
+        affine = torch.eye(2, 3, dtype=x.dtype, device="cpu").to(x.device).repeat(models * n, 1, 1)
+        affine[:, :, 2] = moved.flatten(0, 1) * 4 * strength / x.new_tensor([width, height])
+        grid = F.affine_grid(affine, list(flat.shape), align_corners=False)
+        return F.grid_sample(flat, grid, align_corners=False).view_as(x) + 0.1 * strength * noise
 
 
 class Method:
@@ -25,48 +76,294 @@ class Method:
     def __init__(self, regularizer: LautumRegularizer | MutualInformationRegularizer) -> None:
         self.regularizer = regularizer
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
-        """What `strength` multiplies in the loss, in nats; None adds nothing."""
+    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
+        """Called before the first step with the network as it is then (in stage 2: with the source's head)."""
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        """What `strength` multiplies in the loss; None adds nothing."""
         return None
 
-    def dependence(self, batch: UnlabelledBatch) -> Float[Tensor, " models"]:
-        """Of representations and inputs, in nats, by the regularizer: what is watched, and for most methods the term."""
+    def dependence(self, batch: Batch) -> Float[Tensor, " models"]:
+        """Of representations and inputs, in nats, by the regularizer: what is watched during training."""
         return self.regularizer(batch.representations, batch.projected, prepared=True, validate_args=False)
+
+
+# ------------------------------------------------------------------------------------------------------- be informative
 
 
 class Lautum(Method):
     """Maximise Lautum information: term = -L(z; x). Source: arXiv 1904.01670."""
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         return -self.dependence(batch)
 
 
 class MutualInformation(Method):
     """Minimise mutual information: term = +I(z; x). Source: arXiv 2306.06731."""
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         return self.dependence(batch)
 
 
 class MaximisedMutualInformation(Method):
     """Maximise mutual information: term = -I(z; x). Ours, to compare: the other sign of arXiv 2306.06731."""
 
-    def term(self, batch: UnlabelledBatch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         return -self.dependence(batch)
 
 
-_REGULARIZERS: dict[str, tuple[type[Method], type[LautumRegularizer] | type[MutualInformationRegularizer]]] = {
-    "standard": (Method, LautumRegularizer),
-    "lautum": (Lautum, LautumRegularizer),
-    "mutual_information": (MutualInformation, MutualInformationRegularizer),
-    "mutual_information_maximised": (MaximisedMutualInformation, MutualInformationRegularizer),
+class InformationMaximisation(Method):
+    """Maximise the mutual information of input and predicted label: term = mean_i H(p_i) - H(mean_i p_i), in nats.
+
+    Each prediction is to be certain, and all classes are to be predicted. Sources: Krause et al. (RIM), NeurIPS 2010;
+    Liang et al. (SHOT), ICML 2020.
+    """
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        p = batch.network.head(batch.unlabelled).softmax(-1)
+        return _entropy(p).mean(-1) - _entropy(p.mean(-2))
+
+
+class LabelLautum(Method):
+    """Its Lautum twin: term = -L(label; input), L = sum_c pbar_c (log pbar_c - mean_i log p_ic), pbar = mean_i p_i. Ours.
+
+    L has no upper bound: one probability near 0 is enough to raise it without end.
+    """
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        log_p = batch.network.head(batch.unlabelled).log_softmax(-1)
+        mean = log_p.exp().mean(-2)
+        return (mean * (log_p.mean(-2) - mean.clamp_min(1e-12).log())).sum(-1)
+
+
+# -------------------------------------------------------------------------------------------------- match distributions
+
+
+class MkMMD(Method):
+    """Match source and target features: term = unbiased MMD^2 with the mean of five Gaussian kernels.
+
+    Kernels exp(-d^2 / (2 a m)), a = 2, 1, 1/2, 1/4, 1/8, m the mean squared distance of all pairs, without gradient. Each
+    kernel but the widest is the square of the one before. Sources: Long et al. (DAN), ICML 2015; Gretton et al., 2012.
+    """
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        return mk_mmd(batch.labelled, batch.unlabelled)
+
+
+def mk_mmd(x: Float[Tensor, "*models m k"], y: Float[Tensor, "*models n k"]) -> Float[Tensor, "*models"]:
+    """The unbiased MMD^2 of `MkMMD`: means over all pairs of different samples; it can be below 0. At least 2 of each."""
+    m, n = x.shape[-2], y.shape[-2]
+    d = _squared_distances(joint := torch.cat((x, y), -2), joint)
+    scale = d.detach().sum((-2, -1), keepdim=True) / ((m + n) * (m + n - 1))
+    total = kernel = (-d / (4 * scale.clamp_min(torch.finfo(d.dtype).tiny))).exp()
+    for _ in range(4):
+        kernel = kernel.square()
+        total = total + kernel
+    total = total / 5
+    of_x, of_y = (part.sum((-2, -1)) for part in (total[..., :m, :m], total[..., m:, m:]))
+    return (of_x - m) / (m * (m - 1)) + (of_y - n) / (n * (n - 1)) - 2 * total[..., :m, m:].mean((-2, -1))
+
+
+class DeepCORAL(Method):
+    """Match second moments: term = |C_s - C_t|^2 / (4 k^2), covariances (n - 1) of the features. Sun and Saenko, 2016."""
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        difference = _covariance(batch.labelled) - _covariance(batch.unlabelled)
+        return difference.square().sum((-2, -1)) / (4 * batch.features.shape[-1] ** 2)
+
+
+# -------------------------------------------------------------------------------------------------------- be consistent
+
+
+class TemporalEnsembling(Method):
+    """Agree with your own earlier predictions: term = w(t) mean |p - Z / (1 - a^seen)|^2 / C, Z <- a Z + (1 - a) p, a = 0.6.
+
+    Over all samples, labelled ones too, each augmented anew; a sample counts from the second time it is seen, so the first
+    epoch adds nothing, and Z is of earlier steps only. w(t) = (labelled samples / all) exp(-5 (1 - t / T)^2) up to T, ours to be
+    0.27 of the steps (80 of 300 epochs). strength is the paper's w_max, 30 there. Source: Laine and Aila, arXiv 1610.02242.
+    """
+
+    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
+        device = next(network.parameters()).device
+        self.ensemble = torch.zeros((models, samples, classes), device=device)
+        self.seen = torch.zeros((models, samples), device=device)
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        assert batch.index is not None
+        p = batch.network(batch.view(1.0)).softmax(-1)
+        row = torch.arange(len(p), device=p.device)[:, None]
+        before, seen = self.ensemble[row, batch.index], self.seen[row, batch.index]
+        target = before / (1 - 0.6**seen).clamp_min(0.4)[..., None]
+        self.ensemble[row, batch.index] = 0.6 * before + 0.4 * p.detach().float()
+        self.seen[row, batch.index] = seen + 1
+        ramp = math.exp(-5 * (1 - min(1.0, batch.step / max(1.0, 0.27 * batch.steps))) ** 2)
+        return batch.few / batch.samples * ramp * ((p - target).square().mean(-1) * (seen > 0)).mean(-1)
+
+
+class AdaptiveReinforcement(Method):
+    """Weak and strong views agree, the surer the more: term = mean_i c_i KL(p_i || q_i), c_i = 1 - H(p_i) / log C.
+
+    p from a weakly augmented view (0.5) without gradient, q from a strongly augmented one (2). The strengths of the views and
+    c are ours. Source of the idea: Mao et al., Sensors 22:4470, 2022.
+    """
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        with torch.no_grad():
+            p = batch.network(batch.view(0.5, 0)).softmax(-1)
+        sure = 1 - _entropy(p) / math.log(p.shape[-1])
+        log_q = batch.network(batch.view(2.0, 1)).log_softmax(-1)
+        return (sure * (-(p * log_q).sum(-1) - _entropy(p))).mean(-1)
+
+
+class AdaptiveKnowledgeConsistency(Method):
+    """Stay close to the source network where it is sure: term = mean over kept samples of |z - z_source|^2, both of length 1.
+
+    Kept: samples, labelled or not, on which the source network's prediction has an entropy of at most 0.7 log C.
+    Source: Abuduweili et al., CVPR 2021, arXiv 2103.02193 (AKC).
+    """
+
+    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
+        self.source = copy.deepcopy(network).requires_grad_(False)
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        with torch.no_grad():
+            z = self.source.features(batch.inputs)
+            kept = _is_sure(self.source.head(z).softmax(-1))
+        distance = (F.normalize(batch.features, dim=-1) - F.normalize(z, dim=-1)).square().sum(-1)
+        return (distance * kept).sum(-1) / kept.sum(-1).clamp_min(1)
+
+
+class AdaptiveRepresentationConsistency(Method):
+    """Features of labelled and unlabelled samples have one distribution: term = biased MMD^2, kernel exp(-mean_k (z - z')^2).
+
+    Of the samples on which this network's entropy is at most 0.7 log C; each side is filled up to 128 with the latest earlier
+    ones, which carry no gradient. The weight grows linearly over 100 steps. Source: arXiv 2103.02193 (ARC; strength 50 there).
+    """
+
+    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
+        self.earlier: list[tuple[Tensor, Tensor] | None] = [None, None]
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        sides = []
+        for side, z in enumerate((batch.labelled, batch.unlabelled)):
+            kept = _is_sure(batch.network.head(z).detach().softmax(-1))
+            before = self.earlier[side]
+            if before is not None:
+                z, kept = torch.cat((z, before[0]), 1), torch.cat((kept, before[1]), 1)
+            first = kept.argsort(dim=-1, descending=True, stable=True)[:, : max(128, batch.features.shape[1])]
+            latest = first[:, :128]
+            row = torch.arange(len(z), device=z.device)[:, None]
+            self.earlier[side] = z[row, latest].detach(), kept[row, latest]
+            sides.append((z[row, first], kept[row, first]))
+        (x, w), (y, v) = ((z, kept / kept.sum(-1, keepdim=True).clamp_min(1)) for z, kept in sides)
+        total = torch.zeros_like(w[:, 0])
+        for (a, of_a), (b, of_b), sign in (((x, w), (x, w), 1), ((y, v), (y, v), 1), ((x, w), (y, v), -2)):
+            kernel = (-_squared_distances(a, b) / a.shape[-1]).exp()
+            total = total + sign * (of_a[:, None] @ kernel @ of_b[..., None])[:, 0, 0]
+        both = (w.sum(-1) > 0) & (v.sum(-1) > 0)
+        return min(1.0, (batch.step + 1) / 100) * torch.where(both, total, torch.zeros_like(total))
+
+
+class ContrastiveRegularization(Method):
+    """Clusters of pseudo-labels attract and repel: a supervised contrastive loss, temperature 0.1, on features of length 1.
+
+    term = -mean_i mean_{j in P_i} log( exp(s_ij / 0.1) / sum_{l sure, l != i} exp(s_il / 0.1) ), P_i the sure samples (max p of
+    0.8 or more) with the pseudo-label of i; every sample, sure or not, is an i. Temperature and threshold are ours.
+    Source: Lee, Kim, Kim, Cheon, Cho, Han, CVPRW 2022, arXiv 2201.06247.
+    """
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        z = F.normalize(batch.unlabelled, dim=-1)
+        top, label = batch.network.head(batch.unlabelled).detach().softmax(-1).max(-1)
+        other = ~torch.eye(z.shape[1], dtype=torch.bool, device=z.device)
+        sure = (top >= 0.8)[:, None] & other
+        alike = (sure & (label[:, :, None] == label[:, None])).to(z)
+        similar = (z @ z.mT) / 0.1
+        highest = similar.detach().amax(-1, keepdim=True)
+        log_sum = ((similar - highest).exp() * sure).sum(-1, keepdim=True).clamp_min(1e-12).log() + highest
+        partners = alike.sum(-1)
+        loss = -((similar - log_sum) * alike).sum(-1) / partners.clamp_min(1)
+        return loss.sum(-1) / (partners > 0).sum(-1).clamp_min(1)
+
+
+# --------------------------------------------------------------------------------------------------- take the domain out
+
+
+class TaskNuisanceFiltration(Method):
+    """Inspired by Uliel and Giryes, 2025 (DOI 10.1109/OJSP.2025.3536850): small, independent, smooth target features.
+
+    term = mean z^2 / 2 (the rate of a Gaussian bottleneck with a noise of its own, up to a constant)
+         - mean_k (E log cosh s_k - 0.3746)^2 (negentropy of the whitened features s: independent components)
+         + |f(x + noise) - z|^2 / |z|^2 (consistency under small noise). The form and the equal weights are ours.
+    """
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        z = batch.unlabelled
+        centred = z - z.mean(-2, keepdim=True)
+        cov = _covariance(z)
+        diagonal = cov.diagonal(dim1=-2, dim2=-1)
+        noise = 1e-2 * diagonal.detach().mean(-1, keepdim=True) + 1e-6
+        chol, _ = torch.linalg.cholesky_ex(cov + torch.diag_embed(noise.expand_as(diagonal)))
+        s = torch.linalg.solve_triangular(chol, centred.mT, upper=False)
+        log_cosh = F.softplus(2 * s) - s - math.log(2)
+        negentropy = (log_cosh.mean(-1) - 0.37457).square().mean(-1)
+        moved = batch.network.features(batch.view(0.5))
+        smooth = (moved - z).square().sum((-2, -1)) / z.square().sum((-2, -1)).clamp_min(1e-6)
+        return z.square().mean((-2, -1)) / 2 - negentropy + smooth
+
+
+# ---------------------------------------------------------------------------------------------------------------- names
+
+_CLASSES: dict[str, tuple[type[Method], str]] = {  # the class, and the stages it is meant for
+    "standard": (Method, "12"),
+    "lautum": (Lautum, "12"),
+    "mutual_information": (MutualInformation, "12"),
+    "mutual_information_maximised": (MaximisedMutualInformation, "12"),
+    "information_maximisation": (InformationMaximisation, "12"),
+    "label_lautum": (LabelLautum, "12"),
+    "mk_mmd": (MkMMD, "1"),
+    "deep_coral": (DeepCORAL, "1"),
+    "task_nuisance_filtration": (TaskNuisanceFiltration, "1"),
+    "temporal_ensembling": (TemporalEnsembling, "2"),
+    "adaptive_reinforcement": (AdaptiveReinforcement, "2"),
+    "adaptive_knowledge_consistency": (AdaptiveKnowledgeConsistency, "2"),
+    "adaptive_representation_consistency": (AdaptiveRepresentationConsistency, "2"),
+    "contrastive_regularization": (ContrastiveRegularization, "2"),
 }
-METHODS = tuple(_REGULARIZERS)
+METHODS, STAGE_TWO_METHODS = (tuple(name for name, (_, stages) in _CLASSES.items() if stage in stages) for stage in "12")
 
 
-def make_method(name: str, inputs: Tensor, n_components: int, ridge: float) -> Method:
-    """The method called `name`, one of `METHODS`, for unlabelled `inputs` (n, ...)."""
-    if name not in _REGULARIZERS:
-        raise ValueError(f"method needs to be one of {', '.join(METHODS)}, got {name!r}.")
-    method, regularizer = _REGULARIZERS[name]
-    return method(regularizer(inputs, n_components, ridge))
+def make_regularizer(
+    name: str, inputs: Tensor, n_components: int, ridge: float
+) -> LautumRegularizer | MutualInformationRegularizer:
+    """What the method called `name` measures dependence with (Lautum information but for I), for unlabelled inputs (n, ...)."""
+    kind = MutualInformationRegularizer if name.startswith("mutual_information") else LautumRegularizer
+    return kind(inputs, n_components, ridge)
+
+
+def make_method(name: str, regularizer: LautumRegularizer | MutualInformationRegularizer) -> Method:
+    """A new method called `name`, with no memory of earlier steps."""
+    if name not in _CLASSES:
+        raise ValueError(f"method needs to be one of {', '.join(_CLASSES)}, got {name!r}.")
+    return _CLASSES[name][0](regularizer)
+
+
+def _entropy(p: Tensor) -> Tensor:
+    return torch.special.entr(p).sum(-1)
+
+
+def _is_sure(p: Tensor) -> Tensor:
+    """1 where the entropy is at most 0.7 log C, else 0."""
+    return (_entropy(p) <= 0.7 * math.log(p.shape[-1])).to(p)
+
+
+def _covariance(x: Tensor) -> Tensor:
+    centred = x - x.mean(-2, keepdim=True)
+    return centred.mT @ centred / (x.shape[-2] - 1)
+
+
+def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Of all pairs, without the rounding of a large common offset."""
+    offset = x.detach().mean(-2, keepdim=True)
+    x, y = x - offset, y - offset
+    return (x.square().sum(-1)[..., None] + y.square().sum(-1)[..., None, :] - 2 * x @ y.mT).clamp_min(0)

@@ -1,7 +1,8 @@
 """Experiments: pre-train on the source while staying informative about the target, then transfer with few labels.
 
 Stage 1, pre-train: cross-entropy of labelled source batches + strength * the term of a method on unlabelled batches.
-Stage 2, transfer with n labelled target samples: "probe" (features frozen, logistic regression) or "finetune".
+Stage 2, transfer with n labelled target samples: "probe" (features frozen, logistic regression) or "finetune", where a second
+method may use the unlabelled samples too.
 Experiments that differ only in strength, seed, data or labels are stacked: one run trains them side by side.
 """
 
@@ -18,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -27,8 +27,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from lautum_utils.domains import MAX_LABELS, SHIFTS, Domain, TransferTask, load_transfer_task
-from lautum_utils.methods import METHODS, Method, UnlabelledBatch, make_method
+from lautum_utils.methods import METHODS, STAGE_TWO_METHODS, Batch, Method, make_method, make_regularizer
 from lautum_utils.networks import NETWORKS, StackedNetwork
+from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
 
 History = dict[str, list[float]]
 
@@ -45,6 +46,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "layer": ("features", "logits"),
     "inputs": ("target", "source"),
     "protocol": ("probe", "finetune"),
+    "stage_two": STAGE_TWO_METHODS,
 }
 _WHOLE_NUMBERS = {
     "n_components": (1, math.inf), "labels": (10, MAX_LABELS), "seed": (0, 2**31 - 1), "steps": (1, math.inf),
@@ -59,7 +61,8 @@ class Experiment:
     shift and severity act on the target ("label_part_swap": on both, see `domains`). method: one of `METHODS`;
     strength multiplies its term, in nats of loss a nat of information; layer: which outputs stand in for the weights;
     inputs: which unlabelled inputs, so that "source" asks how much is plain diversity of features; n_components and
-    ridge: see `LautumRegularizer`; labels: labelled target samples, balanced; batch sizes in samples.
+    ridge: see `LautumRegularizer`; labels: labelled target samples, balanced; batch sizes in samples; stage_two and
+    stage_two_strength: a method, one of `STAGE_TWO_METHODS`, and its weight while fine-tuning, with batches of target_batch.
     """
 
     source: str = "digits"
@@ -81,6 +84,8 @@ class Experiment:
     target_batch: int = 256
     learning_rate: float = 3e-3
     finetune_steps: int = 200
+    stage_two: str = "standard"
+    stage_two_strength: float = 0.0
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -91,13 +96,15 @@ class Experiment:
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 span = f"of {least} or more" if most == math.inf else f"from {least} to {most}"
                 raise ValueError(f"{name} needs to be a whole number {span}, got {value!r}.")
-        for name in ("strength", "ridge", "learning_rate", "severity"):
+        for name in ("strength", "ridge", "learning_rate", "severity", "stage_two_strength"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
                 raise ValueError(f"{name} needs to be a finite number of 0 or more, got {value!r}.")
             object.__setattr__(self, name, float(value))
         if self.severity > 1:
             raise ValueError(f"severity needs to be from 0 to 1, got {self.severity}.")
+        if self.stage_two != "standard" and self.protocol == "probe":
+            raise ValueError(f"protocol needs to be finetune for a method in stage two ({self.stage_two}), got 'probe'.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +207,7 @@ def resolve_device(device: str | torch.device = "auto") -> torch.device:
 
 
 _PER_MODEL = ("strength", "seed", "shift", "severity")
-_STAGE_TWO = ("labels", "protocol", "finetune_steps")
+_STAGE_TWO = ("labels", "protocol", "finetune_steps", "stage_two", "stage_two_strength")
 
 
 def _pretraining(experiment: Experiment) -> Experiment:
@@ -258,8 +265,13 @@ def _bytes(models: Sequence[Experiment]) -> int:
 def _steps(chunk: Sequence[Experiment]) -> int:
     """How often the callback is called: once a data set prepared, once a step of training, once a fitted probe."""
     data = {(e.shift, e.severity, e.seed) for e in chunk}
-    finetuned = {(e.labels, e.finetune_steps) for e in chunk if e.protocol == "finetune"}
-    return len(data) + chunk[0].steps + sum(steps for _, steps in finetuned) + sum(e.protocol == "probe" for e in chunk)
+    finetuned = {_second_stage(e) for e in chunk if e.protocol == "finetune"}
+    return len(data) + chunk[0].steps + sum(steps for _, _, steps, _ in finetuned) + sum(e.protocol == "probe" for e in chunk)
+
+
+def _second_stage(e: Experiment) -> tuple[int, str, int, str]:
+    """Equal for experiments of a stack that can share a second stage."""
+    return e.labels, e.protocol, e.finetune_steps, e.stage_two if e.stage_two_strength else "standard"
 
 
 _Done = Callable[[], None]
@@ -275,13 +287,13 @@ def _task(source: str, target: str, shift: str, severity: float, seed: int, devi
 def _unlabelled(
     source: str, target: str, shift: str, severity: float, seed: int, device: torch.device,
     inputs: str, method: str, n_components: int, ridge: float,
-) -> tuple[Method, Tensor, Tensor]:  # fmt: skip
-    """The method of a task, the unlabelled inputs it looks at, and those inputs whitened."""
+) -> tuple[LautumRegularizer | MutualInformationRegularizer, Tensor, Tensor]:  # fmt: skip
+    """The regularizer of a task, the unlabelled inputs it looks at, and those inputs whitened."""
     task = _task(source, target, shift, severity, seed, device)
     pool = task.unlabelled if inputs == "target" else task.source.inputs
     with threadpool_limits(1):  # with more threads, a principal component analysis is rounded in another way
-        chosen = make_method(method, pool, n_components, ridge)
-    return chosen, pool, chosen.regularizer.project(pool)
+        regularizer = make_regularizer(method, pool, n_components, ridge)
+    return regularizer, pool, regularizer.project(pool)
 
 
 class _Data:
@@ -315,8 +327,9 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
     with torch.no_grad():
         source_inputs, source_labels = data.part("source_test")
         source_accuracy = _accuracy(network(source_inputs), source_labels).tolist()
-    for labels, protocol, steps in dict.fromkeys((e.labels, e.protocol, e.finetune_steps) for e in chunk):
-        stage = [e for e in chunk if (e.labels, e.protocol, e.finetune_steps) == (labels, protocol, steps)]
+    for second in dict.fromkeys(map(_second_stage, chunk)):
+        labels, protocol = second[:2]
+        stage = [e for e in chunk if _second_stage(e) == second]
         rows = torch.tensor([models.index(_pretraining(e)) for e in stage], device=device)
         network = _network([models[row] for row in rows.tolist()], data)
         network.load_state_dict({name: value[rows] for name, value in state.items()})
@@ -326,7 +339,10 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
             x, y = data.part(name)
             parts.append((x[rows], y[rows]))
         step_done = partial(advance, protocol, stage, [histories[row] for row in rows.tolist()])
-        outcomes = _probe(network, parts, step_done) if protocol == "probe" else _finetune(network, stage, parts, step_done)
+        if protocol == "probe":
+            outcomes = _probe(network, parts, step_done)
+        else:
+            outcomes = _finetune(network, stage, parts, data, data.which[rows], step_done)
         for experiment, row, outcome in zip(stage, rows.tolist(), outcomes, strict=True):
             validation, test, penalty = outcome
             yield Result(experiment, test, validation, source_accuracy[row], penalty, histories[row])
@@ -341,7 +357,8 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
     first, device = models[0], data.device
     network = _network(models, data)
     pools = [_unlabelled(*key, first.inputs, first.method, first.n_components, first.ridge) for key in data.keys]
-    method = pools[0][0]
+    method = make_method(first.method, pools[0][0])
+    method.start(network, len(models), len(pools[0][1]), data.classes[0])
     inputs = torch.cat([torch.cat((task.source.inputs, pool)) for task, (_, pool, _) in zip(data.tasks, pools, strict=True)])
     projected = torch.cat([projected for _, _, projected in pools])
     source_labels = torch.cat([task.source.labels for task in data.tasks])
@@ -364,19 +381,17 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
         """The projected inputs of several steps at once, whitened by their batch: (tasks, steps, batch, r)."""
         return method.regularizer.prepare(take(projected, projected_rows[:, part * block : (part + 1) * block]))
 
-    def dependence_of(features: Tensor, step: int) -> UnlabelledBatch:
-        outputs = network.head(features) if first.layer == "logits" else features
-        return UnlabelledBatch(outputs, prepared(step // block)[data.which, step % block])
+    def batch_at(step: int) -> Batch:
+        x, u = take(inputs, rows[data.which, step]), prepared(step // block)[data.which, step % block]
+        labels, index, seeds = source_labels[label_rows[data.which, step]], t[data.which, step], [e.seed for e in models]
+        features = network.features(x)
+        return Batch(network, x, labels, features, u, first.layer, index, n_pool, n_source, step, first.steps, seeds)
 
     def loss_at(step: int) -> Tensor:
-        y = source_labels[label_rows[data.which, step]]
-        chosen = rows[data.which, step]
         if plain:
-            return _cross_entropy(network(take(inputs, chosen[:, : first.source_batch])), y)
-        features = network.features(take(inputs, chosen))
-        loss = _cross_entropy(network.head(features[:, : first.source_batch]), y)
-        term = method.term(dependence_of(features[:, first.source_batch :], step))
-        return loss if term is None else loss + strength * term
+            x = take(inputs, rows[data.which, step, : first.source_batch])
+            return _cross_entropy(network(x), source_labels[label_rows[data.which, step]])
+        return _loss(method, strength, batch_at(step))
 
     histories: list[History] = [{"step": [], "loss": [], "dependence": [], "target_accuracy": []} for _ in models]
     labelled, validation = data.part("labelled"), data.part("validation")
@@ -384,10 +399,8 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
 
     @torch.no_grad()
     def record(step: int) -> None:
-        features = network.features(take(inputs, rows[data.which, step]))
-        y = source_labels[label_rows[data.which, step]]
-        loss = _cross_entropy(network.head(features[:, : first.source_batch]), y)
-        dependence = method.dependence(dependence_of(features[:, first.source_batch :], step))
+        batch = batch_at(step)
+        loss, dependence = _cross_entropy(network.head(batch.labelled), batch.labels), method.dependence(batch)
         accuracy = _read_out_accuracy(network.features(labelled[0]), labelled[1], network.features(validation[0]), validation[1])
         for history, *values in zip(histories, loss.tolist(), dependence.tolist(), accuracy.tolist(), strict=True):
             for name, value in zip(history, (float(step + 1), *values), strict=True):
@@ -407,15 +420,55 @@ _Part = tuple[Tensor, Tensor]
 _Outcome = tuple[float, float, float | None]
 
 
-def _finetune(network: StackedNetwork, stage: Sequence[Experiment], parts: Sequence[_Part], step_done: _Done) -> list[_Outcome]:
-    first, (x, y) = stage[0], parts[0]
-    network.replace_head(int(y.max()) + 1, [e.seed + 1 for e in stage])
+def _loss(method: Method, strength: Tensor, batch: Batch) -> Tensor:
+    """Cross-entropy of the labelled samples + strength * the method's term."""
+    loss, term = _cross_entropy(batch.network.head(batch.labelled), batch.labels), method.term(batch)
+    return loss if term is None else loss + strength * term
+
+
+def _finetune(
+    network: StackedNetwork, stage: Sequence[Experiment], parts: Sequence[_Part], data: _Data, which: Tensor, step_done: _Done
+) -> list[_Outcome]:
+    """All weights go on learning, with a new head. A method's unlabelled samples are the unlabelled and the labelled ones."""
+    first, (x, y), name, seeds = stage[0], parts[0], _second_stage(stage[0])[3], [e.seed for e in stage]
+    plain, classes = name == "standard", int(y.max()) + 1
     size = min(first.source_batch, x.shape[1])
-    index = _batches([e.seed for e in stage], first.finetune_steps, x.shape[1], size, x.device, stream=3)
+    index = _batches(seeds, first.finetune_steps, x.shape[1], size, x.device, stream=3)
     model = torch.arange(len(stage), device=x.device)[:, None]
+    strength = torch.tensor([e.stage_two_strength for e in stage], device=x.device)
+    if not plain:
+        pools = [_unlabelled(*key, "target", name, first.n_components, first.ridge) for key in data.keys]
+        few = [task.labelled.inputs[: first.labels] for task in data.tasks]
+        inputs = torch.stack([torch.cat((pool, extra)) for (_, pool, _), extra in zip(pools, few, strict=True)])
+        whitened = [torch.cat((u, kind.project(extra))) for (kind, _, u), extra in zip(pools, few, strict=True)]
+        projected, count = torch.stack(whitened), inputs.shape[1]
+        drawn = _epochs([key[4] for key in data.keys], first.finetune_steps, count, first.target_batch, x.device)
+        method = make_method(name, pools[0][0])
+        method.start(network, len(stage), count, classes)
+    network.replace_head(classes, [e.seed + 1 for e in stage])
 
     def loss_at(step: int) -> Tensor:
-        return _cross_entropy(network(x[model, index[:, step]]), y[model, index[:, step]])
+        some, labels = x[model, index[:, step]], y[model, index[:, step]]
+        if plain:
+            return _cross_entropy(network(some), labels)
+        chosen = drawn[which, step]
+        both = torch.cat((some, inputs[which[:, None], chosen]), 1)
+        u = method.regularizer.prepare(projected[which[:, None], chosen])
+        batch = Batch(
+            network,
+            both,
+            labels,
+            network.features(both),
+            u,
+            first.layer,
+            chosen,
+            count,
+            first.labels,
+            step,
+            first.finetune_steps,
+            seeds,
+        )
+        return _loss(method, strength, batch)
 
     _optimise(network, loss_at, first.finetune_steps, first.learning_rate, lambda step: step_done())
     with torch.no_grad():
@@ -444,6 +497,17 @@ def _batches(seeds: Sequence[int], steps: int, n: int, size: int, device: torch.
     """(seeds, steps, size) indices below n, from each seed alone."""
     generators = [torch.Generator().manual_seed(4 * seed + stream) for seed in seeds]
     return torch.stack([torch.randint(n, (steps, size), generator=g, device="cpu") for g in generators]).to(device)
+
+
+def _epochs(seeds: Sequence[int], steps: int, n: int, size: int, device: torch.device) -> Tensor:
+    """(seeds, steps, size) indices below n, each at most once an epoch, from each seed alone."""
+    size = min(size, n)
+    each, drawn = n // size, []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(4 * seed + 4)
+        orders = [torch.randperm(n, generator=generator, device="cpu")[: each * size] for _ in range(-(-steps // each))]
+        drawn.append(torch.cat(orders).view(-1, size)[:steps])
+    return torch.stack(drawn).to(device)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -476,8 +540,9 @@ def fit_probe(labelled: _Arrays, validation: _Arrays, test: _Arrays) -> tuple[fl
     x, x_validation, x_test = (scale.transform(part[0]) for part in (labelled, validation, test))
     probe = LogisticRegression(solver="newton-cg", tol=1e-3, max_iter=200, warm_start=True)
     best = (-1.0, 0.0, 0.0)
-    with warnings.catch_warnings(), config_context(assume_finite=True, skip_parameter_validation=True):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The line search", RuntimeWarning)
         for penalty in PROBE_PENALTIES:  # from the strongest on, each from where the last one ended
             probe.set_params(C=1 / penalty).fit(x, labelled[1])
             score = float(probe.score(x_validation, validation[1]))

@@ -325,7 +325,8 @@ def test_every_method_uses_the_unlabelled_inputs_it_is_given(method: str) -> Non
         replace(settings, strength=0.0, inputs="source"),
     )
     final = [r.history["loss"][-1] for r in (on, source, logits, off)]
-    assert len(set(final)) == 4
+    measures = "mutual_information" in method or method == "lautum"
+    assert len(set(final)) == (4 if measures else 3), "the layer is where dependence is measured"
     assert off.history["loss"] == off_source.history["loss"]
     assert accuracies(off) == accuracies(off_source)
 
