@@ -8,7 +8,7 @@ what is ours is said. Softmax probabilities are p, features z; C classes, n unla
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Batch:
     inputs: Float[Tensor, "models all c h w"]
     labels: Int[Tensor, "models m"]
     features: Float[Tensor, "models all k"]
-    projected: Float[Tensor, "models n r"]  # the unlabelled inputs, as `prepare` gives them
+    prepared: Callable[[], Float[Tensor, "models n r"]]  # the unlabelled inputs as `prepare` gives them, when they are asked for
     layer: str = "features"  # whose outputs are `representations`
     index: Int[Tensor, "models n"] | None = None  # which of all unlabelled samples these are
     samples: int = 0  # how many unlabelled samples there are in all
@@ -85,7 +85,7 @@ class Method:
 
     def dependence(self, batch: Batch) -> Float[Tensor, " models"]:
         """Of representations and inputs, in nats, by the regularizer: what is watched during training."""
-        return self.regularizer(batch.representations, batch.projected, prepared=True, validate_args=False)
+        return self.regularizer(batch.representations, batch.prepared(), prepared=True, validate_args=False)
 
 
 # ------------------------------------------------------------------------------------------------------- be informative

@@ -90,7 +90,7 @@ class _GaussianDependence(nn.Module):
         wide = torch.promote_types(representations.dtype, projected.dtype)
         v = projected if prepared else self.prepare(projected.to(wide))
         value = _BatchDependence.apply(_stacked(representations), _stacked(v), self.ridge, self._lautum, self.group)
-        return value.view(representations.shape[:-2])
+        return value if representations.ndim == 3 else value.view(representations.shape[:-2])
 
     @torch.no_grad()
     def prepare(self, projected: Float[Tensor, "*models n r"]) -> Float[Tensor, "*models n r"]:

@@ -382,9 +382,13 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
         return method.regularizer.prepare(take(projected, projected_rows[:, part * block : (part + 1) * block]))
 
     def batch_at(step: int) -> Batch:
-        x, u = take(inputs, rows[data.which, step]), prepared(step // block)[data.which, step % block]
+        x = take(inputs, rows[data.which, step])
         labels, index, seeds = source_labels[label_rows[data.which, step]], t[data.which, step], [e.seed for e in models]
         features = network.features(x)
+
+        def u() -> Tensor:
+            return prepared(step // block)[data.which, step % block]
+
         return Batch(network, x, labels, features, u, first.layer, index, n_pool, n_source, step, first.steps, seeds)
 
     def loss_at(step: int) -> Tensor:
@@ -453,7 +457,7 @@ def _finetune(
             return _cross_entropy(network(some), labels)
         chosen = drawn[which, step]
         both = torch.cat((some, inputs[which[:, None], chosen]), 1)
-        u = method.regularizer.prepare(projected[which[:, None], chosen])
+        u = partial(method.regularizer.prepare, projected[which[:, None], chosen])
         batch = Batch(
             network,
             both,

@@ -24,14 +24,14 @@ from torch import Tensor
 
 from lautum_utils import training
 from lautum_utils.finite_world import FiniteWorld
-from lautum_utils.networks import CNN, MLP, StackedNetwork
+from lautum_utils.methods import Batch, Lautum, Method
 from lautum_utils.playground import STRENGTHS, Playground
 from lautum_utils.regularizers import LautumRegularizer
 from lautum_utils.sweeps import RECORD, open_store, read_store, store_result, sweep
 from lautum_utils.training import Experiment, Result, run
 
 BATCH, FEATURES, COMPONENTS = 256, 64, 32
-LABELLED, PREPARED_AT_ONCE = 64, 16
+PREPARED_AT_ONCE = 16
 TABLE: list[str] = []
 GROWTH: list[str] = []
 
@@ -202,49 +202,52 @@ def test_growth_of_the_regularizer(benchmark: Any) -> None:
 # ---------------------------------------------------------------------------------------------------------------- steps
 
 
-def _steps(kind: type[StackedNetwork], models: int = 1) -> Works:
-    """A step of training as `training` has it, the same with mean() as its term, and preparing the inputs of several steps."""
-    x = torch.rand(models, LABELLED + BATCH, 1, 16, 16)
-    y = torch.randint(10, (models * LABELLED,))
-    network = kind((1, 16, 16), 10, range(models))  # type: ignore[call-arg]
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3, fused=True)
-    regularizer = LautumRegularizer(torch.rand(1000, 1, 16, 16), Experiment().n_components)
-    projected = torch.stack([regularizer.project(one[LABELLED:]) for one in x])
-    prepared, several = regularizer.prepare(projected), projected[:, None].repeat(1, PREPARED_AT_ONCE, 1, 1)
+class _Mean(Method):
+    """As trivial a term as there is, of the same batches."""
 
-    def step(term: Callable[[Tensor], Tensor]) -> None:
-        optimizer.zero_grad()
-        features = network.features(x)
-        logits = network.head(features[:, :LABELLED]).flatten(0, 1)
-        loss = torch.nn.functional.cross_entropy(logits, y, reduction="none").view(models, -1).mean(-1)
-        (loss - 3e-4 * term(features[:, LABELLED:])).sum().backward()
-        optimizer.step()
+    def term(self, batch: Batch) -> Tensor:
+        return -batch.unlabelled.mean((-2, -1))
 
-    return {
-        "lautum": lambda: step(lambda z: regularizer(z, prepared, prepared=True, validate_args=False)),
-        "mean": lambda: step(lambda z: z.mean((-2, -1))),
-        "preparing": lambda: regularizer.prepare(several),
-    }
+
+def _step_seconds(network: str, models: int, method: type[Method], steps: int = 50) -> float:
+    """Mean seconds of a step of the training loop itself, all that it does but for what is recorded for the history."""
+    wanted = [
+        replace(Experiment(), network=network, seed=i % 4, strength=1e-4 * (1 + i // 4), steps=steps) for i in range(models)
+    ]
+    times = []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "RECORDS", 1)  # at the first and the last step only
+        patch.setattr(training, "make_method", lambda name, regularizer: method(regularizer))
+        data = training._Data(wanted, torch.device("cpu"), lambda: None)
+        training._pretrain(wanted, data, lambda *_: times.append(time.perf_counter()))
+    return (times[-2] - times[0]) / (len(times) - 2)
 
 
 @pytest.mark.parametrize(
-    ("kind", "models", "promise"),
-    [(CNN, 1, "<= 1.10"), (MLP, 1, "<= 1.5"), (MLP, 16, "")],
+    ("network", "models", "promise"),
+    [("cnn", 1, "<= 1.10"), ("mlp", 1, "<= 1.5"), ("mlp", 16, "")],
     ids=["cnn", "mlp", "16 mlps"],
 )
-def test_step_with_and_without(benchmark: Any, kind: type[StackedNetwork], models: int, promise: str) -> None:
-    medians = _interleaved(benchmark, _steps(kind, models), 30 if models == 1 else 10)
-    name = f"{kind.__name__} step" if models == 1 else f"{models} stacked {kind.__name__}s, a step"
+def test_step_with_and_without(benchmark: Any, network: str, models: int, promise: str) -> None:
+    times: dict[str, list[float]] = {"lautum": [], "mean": []}
+
+    def turn() -> None:
+        times["lautum"].append(_step_seconds(network, models, Lautum))
+        times["mean"].append(_step_seconds(network, models, _Mean))
+
+    benchmark.pedantic(turn, rounds=20 if models == 1 else 6, warmup_rounds=1)
+    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    name = f"{network.upper()} step" if models == 1 else f"{models} stacked {network.upper()}s, a step"
     _ratio(f"{name} with the regularizer / same batches, mean()", medians, "lautum", "mean", promise)
-    medians["whole"] = medians["lautum"] + medians["preparing"] / PREPARED_AT_ONCE
-    _ratio(f"    the same with what preparing costs a step, {PREPARED_AT_ONCE} at once", medians, "whole", "mean")
 
 
 def test_growth_of_a_stacked_step(benchmark: Any) -> None:
     models = (1, 2, 4, 8, 16, 32, 64)
-    medians = _interleaved(benchmark, {str(n): _steps(MLP, n)["lautum"] for n in models}, 6, block=5)
-    cells = "  ".join(f"{n}: {1e3 * medians[str(n)] / n:.2f}" for n in models)
-    GROWTH.append(f"step of stacked MLPs, ms a network     {cells}")
+    times: dict[int, list[float]] = {n: [] for n in models}
+    benchmark.pedantic(lambda: [times[n].append(_step_seconds("mlp", n, Lautum, 20)) for n in models], rounds=5, warmup_rounds=1)
+    seconds = {n: statistics.median(values[1:]) for n, values in times.items()}
+    GROWTH.append("step of stacked MLPs, ms a network     " + "  ".join(f"{n}: {1e3 * seconds[n] / n:.2f}" for n in models))
 
 
 # ------------------------------------------------------------------------------------------------------------- whole runs

@@ -63,7 +63,7 @@ def batch_of(network: MLP, x: Tensor, y: Tensor, regularizer: Any, features: Ten
         "step": 5, "steps": 10,
     }  # fmt: skip
     features = network.features(x) if features is None else features
-    return Batch(network, x, y, features, regularizer.prepare(projected), **settings | more)
+    return Batch(network, x, y, features, lambda: regularizer.prepare(projected), **settings | more)
 
 
 def started(name: str, network: MLP, regularizer: Any, n: int) -> Method:

@@ -54,6 +54,25 @@ PARAMETERS = {
         "batch": 100,
         "device": "cpu",
     },
+    "11_transformer_faults": {
+        "device": "cpu",
+        "seeds": 2,
+        "steps": 6,
+        "shift": "noise",
+        "labels": [5, 15],
+        "strengths": [1e-5, 1e-3],
+        "consistencies": [0.2, 2.0],
+        "learning_rates": [1e-3],
+    },
+    "12_speck_segmentation": {
+        "device": "cpu",
+        "seeds": 2,
+        "steps": 6,
+        "batch": 2,
+        "images": 8,
+        "learning_rates": [3e-3],
+        "shift": "negative",
+    },
 }
 
 

@@ -180,6 +180,8 @@ if results_path:
 # | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
 # | 09 | [sweeps at scale](09_sweeps_at_scale.ipynb) | many experiments: a store that survives crashes, papermill, Dask, several devices with exact statistics |
+# | 11 | [transformer faults](11_transformer_faults.ipynb) | case study: grounding faults of power transformers, and methods that do not beat tuned fine-tuning |
+# | 12 | [speck segmentation](12_speck_segmentation.ipynb) | case study: specks from several scanners, one layer normalization for all or one each |
 #
 # (05, 07, 08 and 10 are still to be written.) Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
 # like. The [solutions](solutions) are notebooks too.

@@ -784,4 +784,5 @@ if results_path:
 # - S. Li et al., *PyTorch Distributed: Experiences on Accelerating Data Parallel Training*, VLDB 2020.
 # - T. Chan, G. Golub, R. LeVeque, *Algorithms for Computing the Sample Variance*, The American Statistician 37(3), 1983.
 #
-# **Back to** [00](00_start_here.ipynb).
+# **Next:** two case studies, [11 · Transformer faults](11_transformer_faults.ipynb) and [12 · Speck segmentation](12_speck_segmentation.ipynb);
+# or back to [00](00_start_here.ipynb).
