@@ -7,7 +7,7 @@ BROWSERS := chromium chromium-browser google-chrome
 # One thread a process: the tests run two processes side by side.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help lab test lint notebooks record bench constraints clean
+.PHONY: help lab test lint notebooks record methods bench constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -27,6 +27,9 @@ notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/sour
 
 record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (10 to 20 minutes; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python notebooks/record.py
+
+methods: $(VENV)/.test  ## compare all methods on the same runs (under an hour; goes on where it was)
+	@$(ONE_THREAD) $(BIN)/python notebooks/compare_methods.py
 
 bench: $(VENV)/.test  ## measure speed ratios side by side
 	@$(BIN)/pytest -q -o addopts= tests/bench.py --benchmark-disable-gc --benchmark-columns=min,median,rounds -s

@@ -1,0 +1,46 @@
+"""The comparison of methods: the same number of weights for each, and a small part of it run as its command runs it."""
+
+import sys
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import compare_methods
+import pytest
+
+from lautum_utils.methods import METHODS, STAGE_TWO_METHODS
+from lautum_utils.sweeps import read_record
+from lautum_utils.training import run
+
+
+def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_once() -> None:
+    grid = compare_methods.grid()
+    assert len(set(grid)) == len(grid)
+    weights = defaultdict(set)
+    for e in grid:
+        weights[e.method, e.stage_two, e.protocol].add(e.strength + e.stage_two_strength)
+    assert {method for method, _, _ in weights} == set(METHODS)
+    assert {two for _, two, _ in weights} == set(STAGE_TWO_METHODS) - {"mutual_information_maximised"}
+    for (method, two, protocol), strengths in weights.items():
+        assert len(strengths) == (1 if method == two == "standard" else 4), (method, two, protocol)
+    places = {(e.target, e.severity, e.seed, e.labels) for e in grid}
+    assert len(places) == 2 * 3 * 10 * 4
+    assert len(grid) == len(places) * sum(len(strengths) for strengths in weights.values())
+
+
+def test_the_comparison_runs_and_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def grid(seeds: range) -> list[compare_methods.Experiment]:
+        quick = replace(compare_methods.BASE, steps=3, finetune_steps=3, labels=20, severity=0.3, protocol="finetune")
+        two = {"stage_two": "temporal_ensembling", "stage_two_strength": 30.0}
+        return [replace(quick, method="standard", strength=0.0, seed=i, **more) for i in seeds for more in ({}, two)]
+
+    monkeypatch.setattr(compare_methods, "grid", grid)
+    output = tmp_path / "compared.json.gz"
+    arguments = ["--store", str(tmp_path / "store"), "--output", str(output), "--workers", "1", "--seeds", "2"]
+    monkeypatch.setattr(sys, "argv", ["compare_methods.py", *arguments])
+    compare_methods.main()
+    results, versions = read_record(output)
+    assert set(results) == set(grid(range(2)))
+    assert versions["torch"]
+    again = run(list(results), "cpu", progress=False)
+    assert [r.test_accuracy for r in again] == pytest.approx([r.test_accuracy for r in results.values()], abs=1e-5)
