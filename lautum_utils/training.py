@@ -549,9 +549,9 @@ def fit_probe(labelled: _Arrays, validation: _Arrays, test: _Arrays) -> tuple[fl
         warnings.filterwarnings("ignore", "The line search", RuntimeWarning)
         for penalty in PROBE_PENALTIES:  # from the strongest on, each from where the last one ended
             probe.set_params(C=1 / penalty).fit(x, labelled[1])
-            score = float(probe.score(x_validation, validation[1]))
+            score = float((probe.predict(x_validation) == validation[1]).mean())
             if score > best[0]:
-                best = (score, float(probe.score(x_test, test[1])), penalty)
+                best = (score, float((probe.predict(x_test) == test[1]).mean()), penalty)
     return best
 
 
