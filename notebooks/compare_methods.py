@@ -1,4 +1,4 @@
-"""Every method on the same runs: the recorded comparison that notebook 07 shows.
+"""Every method on the same runs: the recorded comparison, for a notebook that is still to be written.
 
 make methods       (under an hour on two cores; interrupted, it goes on where it was)
 
@@ -6,16 +6,13 @@ Two kinds of transfer, each with three severities of one shift: digits to shifte
 as many weights to choose from as any other; validation data chooses, for each number of labels and protocol.
 """
 
-import argparse
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+import record
+
 from lautum_utils.methods import METHODS, STAGE_TWO_METHODS
-from lautum_utils.sweeps import read_store, record, sweep
 from lautum_utils.training import Experiment
 
 COMPARED = Path(__file__).with_name("methods.json.gz")
@@ -46,11 +43,11 @@ STAGE_TWO = {
 }
 
 
-def grid(targets=TARGETS, severities=SEVERITIES, seeds=SEEDS, labels=LABELS) -> list[Experiment]:  # type: ignore[no-untyped-def]
+def grid() -> list[Experiment]:
     """The control and every method with each of its weights; probe and fine-tuning for stage 1, fine-tuning for stage 2."""
     assert set(STAGE_ONE) == set(METHODS) - {"standard"}
     assert set(STAGE_TWO) | {"mutual_information_maximised"} == set(STAGE_TWO_METHODS) - {"standard"}
-    places = [replace(BASE, target=t, severity=v, seed=i, labels=n) for t, v, i, n in product(targets, severities, seeds, labels)]
+    places = [replace(BASE, target=t, severity=v, seed=i, labels=n) for t, v, i, n in product(TARGETS, SEVERITIES, SEEDS, LABELS)]
     one = [("standard", 0.0), *((name, s) for name, weights in STAGE_ONE.items() for s in weights)]
     two = [(name, s) for name, weights in STAGE_TWO.items() for s in weights]
     return [
@@ -62,23 +59,5 @@ def grid(targets=TARGETS, severities=SEVERITIES, seeds=SEEDS, labels=LABELS) -> 
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Run the comparison of methods that notebook 07 shows.")
-    parser.add_argument("--store", type=Path, default=Path("methods.store"), help="folder of single results, to go on from")
-    parser.add_argument("--output", type=Path, default=COMPARED, help="the file to write (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
-    parser.add_argument("--seeds", type=int, default=len(SEEDS), help="networks of each setting (default: %(default)s)")
-    arguments = parser.parse_args()
-    experiments = grid(seeds=range(arguments.seeds))
-    with ProcessPoolExecutor(arguments.workers, multiprocessing.get_context("spawn")) as pool:
-        rows = sweep(experiments, arguments.store, pool, task_size=20)
-    failed = rows[rows.error != ""]
-    if len(failed):
-        raise SystemExit(f"{len(failed)} of {len(rows)} experiments failed, the first with: {failed.error.iloc[0]}")
-    wanted = set(experiments)
-    record([result for result in read_store(arguments.store) if result.experiment in wanted], arguments.output)
-    print(f"{len(rows)} results, {arguments.output.stat().st_size / 1e6:.2f} MB in {arguments.output}")
-
-
 if __name__ == "__main__":
-    main()
+    record.main("Run the comparison of methods.", grid, "methods.store", COMPARED)

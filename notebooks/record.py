@@ -6,6 +6,7 @@ make record        (10 to 20 minutes on two cores; interrupted, it goes on where
 import argparse
 import multiprocessing
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import product
@@ -28,20 +29,24 @@ def grid() -> list[Experiment]:
     ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the recorded grid behind the playground's sliders.")
-    parser.add_argument("--store", type=Path, default=Path("record.store"), help="folder of single results, to go on from")
-    parser.add_argument("--output", type=Path, default=RECORD, help="the file to write (default: %(default)s)")
+def main(
+    title: str = "Make the recorded grid behind the playground's sliders.",
+    experiments: Callable[[], list[Experiment]] = grid, store: str = "record.store", output: Path = RECORD,
+) -> None:  # fmt: skip
+    """The command: run a grid on all cores, into a store, and write it as one record."""
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--store", type=Path, default=Path(store), help="folder of single results, to go on from")
+    parser.add_argument("--output", type=Path, default=output, help="the file to write (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     arguments = parser.parse_args()
-    experiments = grid()
+    wanted = experiments()
     with ProcessPoolExecutor(arguments.workers, multiprocessing.get_context("spawn")) as pool:
-        rows = sweep(experiments, arguments.store, pool, task_size=18)
+        rows = sweep(wanted, arguments.store, pool, task_size=18)
     failed = rows[rows.error != ""]
     if len(failed):
         raise SystemExit(f"{len(failed)} of {len(rows)} experiments failed, the first with: {failed.error.iloc[0]}")
-    wanted = set(experiments)
-    record([result for result in read_store(arguments.store) if result.experiment in wanted], arguments.output)
+    asked = set(wanted)
+    record([result for result in read_store(arguments.store) if result.experiment in asked], arguments.output)
     print(f"{len(rows)} results, {arguments.output.stat().st_size / 1e6:.2f} MB in {arguments.output}")
 
 
