@@ -37,7 +37,7 @@ SEVERITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
 MAX_SEEDS = 8
 BASE = Experiment(shift="label_part_swap", severity=1.0, strength=1e-3, steps=100)
-REDRAW_SECONDS = 1.5  # at least, and so rarely that drawing takes a tenth of the time
+REDRAW_SECONDS = 1.5  # at least, and so rarely that drawing takes about a tenth of the time
 
 
 def _wide() -> dict[str, Any]:
@@ -263,21 +263,21 @@ class Playground:
             earlier.join()
         if stop.is_set():
             return
-        started, drawn = time.monotonic(), 0.0
+        started, next_drawing = time.monotonic(), 0.0
         missing = [e for e in experiments if e not in self.results]
         self.stop_button.disabled = False
         self.bar.value = 0
         self._say(f"preparing {len(missing)} networks" if missing else "already trained")
 
         def watch(progress: Progress) -> bool:
-            nonlocal drawn
+            nonlocal next_drawing
             now = time.monotonic()
             self.bar.value = progress.step / progress.total
-            if not stop.is_set() and now - drawn > REDRAW_SECONDS and progress.histories[0].get("step"):
+            if not stop.is_set() and now > next_drawing and progress.histories[0].get("step"):
                 self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
                 pairs = [(e.strength, h) for e, h in zip(progress.experiments, progress.histories, strict=True)]
                 self._show(self.live, history_curves(pairs, steps=self._base.steps).png())
-                drawn = time.monotonic() + 9 * (time.monotonic() - now)
+                next_drawing = time.monotonic() + REDRAW_SECONDS * max(1.0, 6 * (time.monotonic() - now))
             return stop.is_set()
 
         try:
