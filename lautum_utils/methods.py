@@ -24,7 +24,7 @@ from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegula
 class Batch:
     """What a method sees of a step: the first m samples of each model are labelled, the n others are not."""
 
-    network: Any  # a StackedNetwork: features(inputs), head(features)
+    network: Any  # a StackedNetwork: features(inputs, source), head(features)
     inputs: Float[Tensor, "models all c h w"]
     labels: Int[Tensor, "models m"]
     features: Float[Tensor, "models all k"]
@@ -36,6 +36,11 @@ class Batch:
     step: int = 0
     steps: int = 1
     seeds: Sequence[int] = ()  # of the models
+
+    def __post_init__(self) -> None:
+        m, n = self.labels.shape[1], self.inputs.shape[1] - self.labels.shape[1]
+        if m < 2 or n < 2:
+            raise ValueError(f"a batch needs 2 or more labelled and 2 or more unlabelled samples, got {m} and {n}.")
 
     @property
     def labelled(self) -> Float[Tensor, "models m k"]:
@@ -76,8 +81,15 @@ class Method:
     def __init__(self, regularizer: LautumRegularizer | MutualInformationRegularizer) -> None:
         self.regularizer = regularizer
 
-    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
-        """Called before the first step with the network as it is then (in stage 2: with the source's head)."""
+    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+        """Called before the first step with the network as it is then (in stage 2: with the source's head).
+
+        strength: the weight of each model; samples: how many unlabelled ones there are in all. ValueError: too few for a method.
+        """
+        if samples < 2 or classes < 2:
+            raise ValueError(
+                f"a method needs 2 or more unlabelled samples and 2 or more classes, got {samples} samples and {classes} classes."
+            )
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         """What `strength` multiplies in the loss; None adds nothing."""
@@ -153,6 +165,8 @@ class MkMMD(Method):
 def mk_mmd(x: Float[Tensor, "*models m k"], y: Float[Tensor, "*models n k"]) -> Float[Tensor, "*models"]:
     """The unbiased MMD^2 of `MkMMD`: means over all pairs of different samples; it can be below 0. At least 2 of each."""
     m, n = x.shape[-2], y.shape[-2]
+    if m < 2 or n < 2:
+        raise ValueError(f"mk_mmd needs 2 or more samples of each, got {m} and {n}.")
     d = _squared_distances(joint := torch.cat((x, y), -2), joint)
     scale = d.detach().sum((-2, -1), keepdim=True) / ((m + n) * (m + n - 1))
     total = kernel = (-d / (4 * scale.clamp_min(torch.finfo(d.dtype).tiny))).exp()
@@ -183,10 +197,10 @@ class TemporalEnsembling(Method):
     0.27 of the steps (80 of 300 epochs). strength is the paper's w_max, 30 there. Source: Laine and Aila, arXiv 1610.02242.
     """
 
-    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
-        device = next(network.parameters()).device
-        self.ensemble = torch.zeros((models, samples, classes), device=device)
-        self.seen = torch.zeros((models, samples), device=device)
+    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+        super().start(network, strength, samples, classes)
+        self.ensemble = torch.zeros((len(strength), samples, classes), device=strength.device)
+        self.seen = torch.zeros((len(strength), samples), device=strength.device)
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         assert batch.index is not None
@@ -222,7 +236,8 @@ class AdaptiveKnowledgeConsistency(Method):
     Source: Abuduweili et al., CVPR 2021, arXiv 2103.02193 (AKC).
     """
 
-    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
+    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+        super().start(network, strength, samples, classes)
         self.source = copy.deepcopy(network).requires_grad_(False)
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
@@ -240,7 +255,8 @@ class AdaptiveRepresentationConsistency(Method):
     ones, which carry no gradient. The weight grows linearly over 100 steps. Source: arXiv 2103.02193 (ARC; strength 50 there).
     """
 
-    def start(self, network: Any, models: int, samples: int, classes: int) -> None:
+    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+        super().start(network, strength, samples, classes)
         self.earlier: list[tuple[Tensor, Tensor] | None] = [None, None]
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
@@ -312,6 +328,22 @@ class TaskNuisanceFiltration(Method):
         return z.square().mean((-2, -1)) / 2 - negentropy + smooth
 
 
+class MultipleLayerNormalization(Method):
+    """A layer normalization for each domain, all else shared; h <- h + w (gain_d N(h) + offset_d - h), w = min(1, strength).
+
+    The source's is learnt with its labels, the target's with term = 0.1 (mean_i H(p_i) - H(mean_i p_i)) and in stage 2, where
+    all samples are the target's. The idea: MLN-net (Wang et al., 2023), for labelled domains; w and the term are ours.
+    """
+
+    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+        super().start(network, strength, samples, classes)
+        network.normalize(strength.clamp(max=1))
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+        p = batch.network.head(batch.unlabelled).softmax(-1)
+        return 0.1 * (_entropy(p).mean(-1) - _entropy(p.mean(-2)))
+
+
 # ---------------------------------------------------------------------------------------------------------------- names
 
 _CLASSES: dict[str, tuple[type[Method], str]] = {  # the class, and the stages it is meant for
@@ -324,6 +356,7 @@ _CLASSES: dict[str, tuple[type[Method], str]] = {  # the class, and the stages i
     "mk_mmd": (MkMMD, "1"),
     "deep_coral": (DeepCORAL, "1"),
     "task_nuisance_filtration": (TaskNuisanceFiltration, "1"),
+    "multiple_layer_normalization": (MultipleLayerNormalization, "1"),
     "temporal_ensembling": (TemporalEnsembling, "2"),
     "adaptive_reinforcement": (AdaptiveReinforcement, "2"),
     "adaptive_knowledge_consistency": (AdaptiveKnowledgeConsistency, "2"),

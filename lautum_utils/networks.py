@@ -4,12 +4,13 @@ Every network has `features(x)` (models, n, k) and `head(features)` (models, n, 
 seeds[g] alone and never sees another model, so a run gives the same result alone and stacked.
 """
 
+import copy
 import math
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 WIDTH = 64
@@ -43,19 +44,59 @@ class StackedConv(nn.Module):
         return F.conv2d(x, self.weight.flatten(0, 1), self.bias.flatten(), stride=2, padding=1, groups=len(self.weight))
 
 
+class DomainNorm(nn.Module):
+    """A layer normalization for each of two domains, mixed with what it normalizes: h + share (gain_d N(h) + offset_d - h).
+
+    h: (models, n, channels, cells); N: mean 0 and variance 1 over channels and cells; domain d is 0 for the first `source`
+    samples, 1 for the others. share: (models,), from 0 (nothing is normalized) to 1.
+    """
+
+    def __init__(self, channels: int, share: Tensor) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(share.new_ones((len(share), 2, 1, channels, 1)))
+        self.offset = nn.Parameter(share.new_zeros((len(share), 2, 1, channels, 1)))
+        self.register_buffer("share", share[:, None, None, None].clone())
+
+    def forward(self, h: Float[Tensor, "models n channels cells"], source: int) -> Float[Tensor, "models n channels cells"]:
+        parts = F.layer_norm(h, h.shape[-2:]).split((source, h.shape[1] - source), 1)
+        branches = zip(parts, self.gain.unbind(1), self.offset.unbind(1), strict=True)
+        both = [part * gain + offset for part, gain, offset in branches]
+        return torch.lerp(h, torch.cat(both, 1), self.get_buffer("share"))
+
+
 class StackedNetwork(nn.Module):
-    """What the loop trains: `features`, `head`, and a fresh head for the target task."""
+    """What the loop trains: `features`, `head`, and a fresh head for the target task.
+
+    The first `source` samples go through the source's normalizations, the others through the target's, if there are any.
+    """
 
     classifier: StackedLinear
+    widths: tuple[int, ...]  # channels of the hidden layers
+    norms: nn.ModuleList
 
-    def features(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+    def features(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n k"]:
         raise NotImplementedError
 
     def head(self, features: Float[Tensor, "models n k"]) -> Float[Tensor, "models n classes"]:
         return self.classifier(features)
 
-    def forward(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n classes"]:
-        return self.head(self.features(x))
+    def forward(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n classes"]:
+        return self.head(self.features(x, source))
+
+    def normalize(self, share: Float[Tensor, " models"]) -> None:
+        """From now on a `DomainNorm` comes after each hidden layer, before its ReLU."""
+        self.norms = nn.ModuleList(DomainNorm(width, share) for width in self.widths)
+
+    def activate(self, layer: int, h: Float[Tensor, "models n channels cells"], source: int) -> Tensor:
+        """ReLU of a hidden layer, normalized if there is something to normalize it."""
+        return F.relu(self.norms[layer](h, source) if len(self.norms) else h)
+
+    def take(self, models: Int[Tensor, " some"]) -> "StackedNetwork":
+        """A copy that holds these of the models, in this order; one can be there twice."""
+        taken = copy.deepcopy(self)
+        for value in (*taken.parameters(), *taken.buffers()):
+            value.data = value.data.index_select(0, models)
+        return taken
 
     def replace_head(self, classes: int, seeds: Sequence[int]) -> None:
         """A new random head with `classes` outputs, on the device of the old one."""
@@ -66,22 +107,31 @@ class StackedNetwork(nn.Module):
 class MLP(StackedNetwork):
     """Flattened image -> 128 -> 64 features -> classes, ReLU after both hidden layers."""
 
+    widths = (2 * WIDTH, WIDTH)
+
     def __init__(self, image_shape: tuple[int, int, int], classes: int, seeds: Sequence[int]) -> None:
         super().__init__()
+        self.norms = nn.ModuleList()
         generators = _generators(seeds)
         self.first = StackedLinear(math.prod(image_shape), 2 * WIDTH, generators)
         self.second = StackedLinear(2 * WIDTH, WIDTH, generators)
         self.classifier = StackedLinear(WIDTH, classes, generators)
 
-    def features(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
-        return F.relu(self.second(F.relu(self.first(x.flatten(2)))))
+    def features(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n k"]:
+        h = x.flatten(2)
+        for layer, linear in enumerate((self.first, self.second)):
+            h = self.activate(layer, linear(h)[..., None], source)[..., 0]
+        return h
 
 
 class CNN(StackedNetwork):
     """Two 3 x 3 convolutions of stride 2 (16, 32 channels) with ReLU -> 64 features, ReLU -> classes."""
 
+    widths = (16, 32, WIDTH)
+
     def __init__(self, image_shape: tuple[int, int, int], classes: int, seeds: Sequence[int]) -> None:
         super().__init__()
+        self.norms = nn.ModuleList()
         generators = _generators(seeds)
         channels, height, width = image_shape
         cells = math.ceil(height / 4) * math.ceil(width / 4)
@@ -90,12 +140,15 @@ class CNN(StackedNetwork):
         self.third = StackedLinear(32 * cells, WIDTH, generators)
         self.classifier = StackedLinear(WIDTH, classes, generators)
 
-    def features(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+    def features(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n k"]:
         models, n = x.shape[:2]
         maps = x.transpose(0, 1).flatten(1, 2)
-        for convolution in (self.first, self.second):
-            maps = F.relu(convolution(maps))
-        return F.relu(self.third(maps.reshape(n, models, -1).transpose(0, 1)))
+        for layer, convolution in enumerate((self.first, self.second)):
+            maps = convolution(maps)
+            apart = maps.view(n, models, self.widths[layer], -1).transpose(0, 1)
+            maps = self.activate(layer, apart, source).transpose(0, 1).reshape(maps.shape)
+        h = self.third(maps.reshape(n, models, -1).transpose(0, 1))
+        return self.activate(2, h[..., None], source)[..., 0]
 
 
 NETWORKS: dict[str, type[MLP] | type[CNN]] = {"mlp": MLP, "cnn": CNN}

@@ -322,17 +322,14 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
     data = _Data(models, device, partial(advance, "prepare", models, [{} for _ in models]))
     for labels in dict.fromkeys(e.labels for e in chunk):
         _require_every_class(data.part("labelled")[1][:, :labels], data.classes[1])
-    network, histories = _pretrain(models, data, advance)
-    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+    pretrained, histories = _pretrain(models, data, advance)
     with torch.no_grad():
         source_inputs, source_labels = data.part("source_test")
-        source_accuracy = _accuracy(network(source_inputs), source_labels).tolist()
+        source_accuracy = _accuracy(pretrained(source_inputs, source_inputs.shape[1]), source_labels).tolist()
     for second in dict.fromkeys(map(_second_stage, chunk)):
         labels, protocol = second[:2]
         stage = [e for e in chunk if _second_stage(e) == second]
         rows = torch.tensor([models.index(_pretraining(e)) for e in stage], device=device)
-        network = _network([models[row] for row in rows.tolist()], data)
-        network.load_state_dict({name: value[rows] for name, value in state.items()})
         inputs, targets = (x[rows, :labels] for x in data.part("labelled"))
         parts = [(inputs, targets)]
         for name in ("validation", "test"):
@@ -340,31 +337,28 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
             parts.append((x[rows], y[rows]))
         step_done = partial(advance, protocol, stage, [histories[row] for row in rows.tolist()])
         if protocol == "probe":
-            outcomes = _probe(network, parts, step_done)
+            outcomes = _probe(pretrained.take(rows), parts, step_done)
         else:
-            outcomes = _finetune(network, stage, parts, data, data.which[rows], step_done)
+            outcomes = _finetune(pretrained.take(rows), stage, parts, data, data.which[rows], step_done)
         for experiment, row, outcome in zip(stage, rows.tolist(), outcomes, strict=True):
             validation, test, penalty = outcome
             yield Result(experiment, test, validation, source_accuracy[row], penalty, histories[row])
 
 
-def _network(models: Sequence[Experiment], data: _Data) -> StackedNetwork:
-    shape = tuple(data.tasks[0].source.inputs.shape[1:])
-    return NETWORKS[models[0].network](shape, data.classes[0], [e.seed for e in models]).to(data.device)  # type: ignore[arg-type]
-
-
 def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> tuple[StackedNetwork, list[History]]:
-    first, device = models[0], data.device
-    network = _network(models, data)
+    first, device, classes = models[0], data.device, data.classes[0]
+    shape = tuple(data.tasks[0].source.inputs.shape[1:])
+    network = NETWORKS[first.network](shape, classes, [e.seed for e in models]).to(device)  # type: ignore[arg-type]
     pools = [_unlabelled(*key, first.inputs, first.method, first.n_components, first.ridge) for key in data.keys]
     method = make_method(first.method, pools[0][0])
-    method.start(network, len(models), len(pools[0][1]), data.classes[0])
     inputs = torch.cat([torch.cat((task.source.inputs, pool)) for task, (_, pool, _) in zip(data.tasks, pools, strict=True)])
     projected = torch.cat([projected for _, _, projected in pools])
     source_labels = torch.cat([task.source.labels for task in data.tasks])
     n_source, n_pool = len(data.tasks[0].source), len(pools[0][1])
     strength = torch.tensor([e.strength for e in models], device=device)
     plain = _is_control(first)
+    if not plain:
+        method.start(network, strength, n_pool, classes)
     # Rows of `inputs` (each task's source, then its pool), of `source_labels` and of `projected`: (tasks, steps, batch).
     seeds, task = [key[4] for key in data.keys], torch.arange(len(data.keys), device=device)[:, None, None]
     s = _batches(seeds, first.steps, n_source, first.source_batch, device, stream=1)
@@ -384,7 +378,7 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
     def batch_at(step: int) -> Batch:
         x = take(inputs, rows[data.which, step])
         labels, index, seeds = source_labels[label_rows[data.which, step]], t[data.which, step], [e.seed for e in models]
-        features = network.features(x)
+        features = network.features(x, first.source_batch)
 
         def u() -> Tensor:
             return prepared(step // block)[data.which, step % block]
@@ -448,7 +442,7 @@ def _finetune(
         projected, count = torch.stack(whitened), inputs.shape[1]
         drawn = _epochs([key[4] for key in data.keys], first.finetune_steps, count, first.target_batch, x.device)
         method = make_method(name, pools[0][0])
-        method.start(network, len(stage), count, classes)
+        method.start(network, strength, count, classes)
     network.replace_head(classes, [e.seed + 1 for e in stage])
 
     def loss_at(step: int) -> Tensor:

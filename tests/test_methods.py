@@ -21,7 +21,7 @@ from lautum_utils.methods import (
     make_regularizer,
     mk_mmd,
 )
-from lautum_utils.networks import MLP
+from lautum_utils.networks import CNN, MLP, DomainNorm
 from lautum_utils.training import Experiment, Result, run
 
 NAMES = tuple(dict.fromkeys(METHODS + STAGE_TWO_METHODS))
@@ -62,14 +62,14 @@ def batch_of(network: MLP, x: Tensor, y: Tensor, regularizer: Any, features: Ten
         "index": torch.arange(n).expand(len(x), n), "samples": n, "few": y.shape[1], "seeds": range(len(x)),
         "step": 5, "steps": 10,
     }  # fmt: skip
-    features = network.features(x) if features is None else features
+    features = network.features(x, y.shape[1]) if features is None else features
     return Batch(network, x, y, features, lambda: regularizer.prepare(projected), **settings | more)
 
 
 def started(name: str, network: MLP, regularizer: Any, n: int) -> Method:
     kind = make_regularizer(name, torch.randn(100, 16), 3, 1e-2).to(next(network.parameters()).dtype)
     method = make_method(name, kind if name.startswith("mutual") else regularizer)
-    method.start(network, len(network.classifier.weight), n, CLASSES)
+    method.start(network, torch.ones(len(x := network.classifier.weight)).to(x), n, CLASSES)
     return method
 
 
@@ -202,6 +202,25 @@ def test_a_method_of_stage_two_needs_finetuning_and_a_known_name() -> None:
         Experiment(protocol="finetune", stage_two="mk_mmd")
     with pytest.raises(ValueError, match="stage_two_strength needs to be a finite number of 0 or more, got -1"):
         Experiment(protocol="finetune", stage_two_strength=-1)
+
+
+def test_data_that_no_method_can_use_gets_one_sentence() -> None:
+    network, x, y, regularizer = example(models=1)
+    for name in NAMES:
+        with pytest.raises(ValueError, match="2 or more unlabelled samples and 2 or more classes, got 0 samples and 10 classes"):
+            make_method(name, regularizer).start(network, torch.ones(1), 0, CLASSES)
+        with pytest.raises(ValueError, match="2 or more unlabelled samples and 2 or more classes, got 40 samples and 1 classes"):
+            make_method(name, regularizer).start(network, torch.ones(1), 40, 1)
+    for m, n in ((1, 40), (12, 1), (12, 0), (0, 40)):
+        with pytest.raises(ValueError, match=f"2 or more labelled and 2 or more unlabelled samples, got {m} and {n}"):
+            batch_of(network, x[:, 12 - m : 12 + n], y[:, :m], regularizer)
+    with pytest.raises(ValueError, match="mk_mmd needs 2 or more samples of each, got 1 and 5"):
+        mk_mmd(torch.zeros(1, 3), torch.zeros(5, 3))
+    with pytest.raises(ValueError, match=r"target_inputs needs \(n, ...\) with 2 samples or more, got \(0, 3\)"):
+        make_regularizer("lautum", torch.zeros(0, 3), 2, 1e-2)
+    for size in ("source_batch", "target_batch"):
+        with pytest.raises(ValueError, match=f"{size} needs to be a whole number of 2 or more, got 1"):
+            Experiment(**{size: 1})
 
 
 # --------------------------------------------------------------------------------------------------------------- oracles
@@ -386,6 +405,48 @@ def test_task_nuisance_filtration_prefers_independent_features_to_mixed_ones() -
         network.features = lambda x, z=features: z[:, 12:]  # type: ignore[method-assign]
         terms.append(value(method, batch_of(network, x, y, regularizer, features)))
     assert (terms[0] < terms[1]).all()
+
+
+def test_a_domain_norm_follows_the_formula_for_each_sample_by_itself() -> None:
+    share = torch.tensor([0.0, 0.4, 1.0], dtype=torch.float64)
+    norm = DomainNorm(3, share)
+    h = torch.randn(3, 7, 3, 4, dtype=torch.float64) + 1
+    with torch.no_grad():
+        for parameter in norm.parameters():
+            parameter += torch.rand_like(parameter)
+    got = norm(h, 5)
+    for g, weight in enumerate(share):
+        for i in range(7):
+            normal = (h[g, i] - h[g, i].mean()) / (h[g, i].var(unbiased=False) + 1e-5).sqrt()
+            domain = int(i >= 5)
+            branch = norm.gain[g, domain, 0] * normal + norm.offset[g, domain, 0]
+            torch.testing.assert_close(got[g, i], (1 - weight) * h[g, i] + weight * branch, rtol=1e-12, atol=1e-12)
+    assert torch.equal(got[0], h[0])
+
+
+@pytest.mark.parametrize("kind", [MLP, CNN])
+def test_multiple_layer_normalization_has_a_branch_for_the_source_and_one_for_the_target(kind: type[MLP]) -> None:
+    network = kind((1, 8, 8), CLASSES, range(2)).double()
+    x = torch.rand(2, 6, 1, 8, 8, dtype=torch.float64)
+    plain = network.features(x)
+    make_method("multiple_layer_normalization", make_regularizer("lautum", torch.randn(9, 4), 2, 1e-2)).start(
+        network, torch.tensor([0.0, 3.0], dtype=torch.float64), 40, CLASSES
+    )
+    assert torch.equal(network.features(x)[0], plain[0]), "weight 0"
+    assert not torch.equal(network.features(x)[1], plain[1])
+    torch.testing.assert_close(network.features(x, 6), network.features(x), rtol=0, atol=0)
+    with torch.no_grad():
+        for norm in network.norms:
+            norm.gain[:, 1] *= 1.5
+    features = network.features(x, 4)
+    torch.testing.assert_close(features[:, :4], network.features(x, 6)[:, :4])
+    torch.testing.assert_close(features[:, 4:], network.features(x)[:, 4:])
+    assert not torch.allclose(network.features(x, 6)[1], network.features(x)[1])
+    some = network.take(torch.tensor([1, 1]))
+    torch.testing.assert_close(some.features(x[[1, 1]], 4), features[[1, 1]])
+    with torch.no_grad():
+        some.norms[0].gain += 1
+    torch.testing.assert_close(network.features(x, 4), features)
 
 
 def test_a_view_is_the_same_for_a_model_whatever_stands_beside_it_and_differs_between_steps() -> None:
