@@ -1,4 +1,4 @@
-"""Every method on the same runs: the recorded comparison, for a notebook that is still to be written.
+"""Every method on the same runs: the recorded comparison that notebook 07 shows.
 
 make methods       (under an hour on two cores; interrupted, it goes on where it was)
 
@@ -9,6 +9,7 @@ as many weights to choose from as any other; validation data chooses, for each n
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import record
 
@@ -29,6 +30,7 @@ STAGE_ONE = {
     "mk_mmd": (0.1, 0.3, 1.0, 3.0),
     "deep_coral": (1.0, 10.0, 100.0, 1000.0),
     "task_nuisance_filtration": (1e-4, 1e-3, 1e-2, 1e-1),
+    "multiple_layer_normalization": (0.1, 0.3, 1.0, 3.0),
 }
 STAGE_TWO = {
     "lautum": (1e-7, 1e-6, 1e-5, 1e-4),
@@ -41,13 +43,28 @@ STAGE_TWO = {
     "adaptive_representation_consistency": (0.3, 1.0, 3.0, 10.0),
     "contrastive_regularization": (0.1, 0.3, 1.0, 3.0),
 }
+# Lautum in stage 1 with the best of stage 2 (by the validation accuracy of the runs above), everywhere.
+TOGETHER = {"temporal_ensembling": (30.0, 100.0)}
+# At one severity and number of labels: what Lautum is made of, and Lautum in both stages.
+ABLATED = {"severity": 0.6, "labels": 200}
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "logits": {"layer": "logits"},
+    "source inputs": {"inputs": "source"},
+    "8 components": {"n_components": 8},
+    "128 components": {"n_components": 128},
+    "ridge 0.001": {"ridge": 1e-3},
+    "ridge 0.1": {"ridge": 1e-1},
+}
+BOTH_STAGES = {"lautum": (1e-6, 1e-5)}
 
 
 def grid() -> list[Experiment]:
-    """The control and every method with each of its weights; probe and fine-tuning for stage 1, fine-tuning for stage 2."""
+    """The control and every method with each of its weights, probe and fine-tuning for stage 1, fine-tuning for stage 2; then
+    Lautum with a method of stage 2, and the ablations of Lautum."""
     assert set(STAGE_ONE) == set(METHODS) - {"standard"}
     assert set(STAGE_TWO) | {"mutual_information_maximised"} == set(STAGE_TWO_METHODS) - {"standard"}
     places = [replace(BASE, target=t, severity=v, seed=i, labels=n) for t, v, i, n in product(TARGETS, SEVERITIES, SEEDS, LABELS)]
+    ablated = [e for e in places if all(getattr(e, name) == value for name, value in ABLATED.items())]
     one = [("standard", 0.0), *((name, s) for name, weights in STAGE_ONE.items() for s in weights)]
     two = [(name, s) for name, weights in STAGE_TWO.items() for s in weights]
     return [
@@ -56,7 +73,14 @@ def grid() -> list[Experiment]:
             replace(e, method="standard", strength=0.0, protocol="finetune", stage_two=m, stage_two_strength=s)
             for e, (m, s) in product(places, two)
         ),
-    ]
+        *(
+            replace(e, strength=one, protocol="finetune", stage_two=m, stage_two_strength=s)
+            for chosen, methods in ((places, TOGETHER), (ablated, BOTH_STAGES))
+            for e, one in product(chosen, STAGE_ONE["lautum"])
+            for m, weights in methods.items() for s in weights
+        ),
+        *(replace(e, strength=s, **o) for e, s, o in product(ablated, STAGE_ONE["lautum"], ABLATIONS.values())),
+    ]  # fmt: skip
 
 
 if __name__ == "__main__":
