@@ -179,6 +179,7 @@ if results_path:
 # | 03 | [Gaussian Lautum](03_gaussian_lautum.ipynb) | the closed form, canonical correlations, gradients, small samples, the ridge as noise |
 # | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
+# | 07 | [methods compared](07_methods_compared.ipynb) | fourteen other methods on the same runs: an equation and a knob each, leaderboard with ties, cost, ablations |
 # | 09 | [sweeps at scale](09_sweeps_at_scale.ipynb) | many experiments: a store that survives crashes, papermill, Dask, several devices with exact statistics |
 # | 11 | [transformer faults](11_transformer_faults.ipynb) | case study: grounding faults of power transformers, and methods that do not beat tuned fine-tuning |
 # | 12 | [speck segmentation](12_speck_segmentation.ipynb) | case study: specks from several scanners, one layer normalization for all or one each |

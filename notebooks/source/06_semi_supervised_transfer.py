@@ -347,4 +347,4 @@ if results_path:
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019, arXiv 1904.01670.
 # - D. Jakubovitz, D. Uliel, M. Rodrigues, R. Giryes, *An Information-theoretic Approach to Semi-supervised Transfer Learning*, arXiv 2306.06731.
 #
-# **Next:** [09 · Sweeps at scale](09_sweeps_at_scale.ipynb)
+# **Next:** [07 · The other methods](07_methods_compared.ipynb)

@@ -82,8 +82,11 @@ runs = pd.DataFrame(r.as_row() for r in recorded.values())
 in_two = runs.stage_two != "standard"
 runs["name"] = runs.method.map(NAMES).where(~in_two, runs.stage_two.map(NAMES) + " (2)")
 runs["weight"] = runs.strength.where(~in_two, runs.stage_two_strength)
-usual = (runs.layer == base.layer) & (runs.inputs == base.inputs) & (runs.ridge == base.ridge)
-alone = usual & (runs.n_components == base.n_components) & ~(in_two & (runs.method != "standard"))
+ordinary = (
+    runs[["layer", "inputs", "ridge", "n_components"]]
+    == [base.layer, base.inputs, base.ridge, base.n_components]
+).all(axis=1)
+alone = ordinary & ~(in_two & (runs.method != "standard"))
 
 
 def by_seed(rows, names, column="test_accuracy"):
@@ -102,8 +105,15 @@ weights = {
     name: sorted(set(gain.loc[name].index.get_level_values("weight")))
     for name in gain.index.unique("name")
 }
+print(
+    f"{'method, (2): in stage 2':36}{'weights':28}places where the smallest, the largest is chosen"
+)
 for name in sorted(weights, key=lambda name: (name.endswith("(2)"), name)):
-    print(f"{name:36} weights {', '.join(f'{w:g}' for w in weights[name])}")
+    picked = [key[-1] for key in best[name]]
+    ends = f"{picked.count(weights[name][0])}, {picked.count(weights[name][-1])} of {len(picked)}"
+    print(
+        f"{name:36}{', '.join(f'{w:g}' for w in weights[name]):28}{ends if name != NAMES['standard'] else ''}"
+    )
 print(f"{len(control.columns)} seeds, {len(control)} places")
 
 # %% jupyter={"source_hidden": true}
@@ -121,7 +131,7 @@ def draw_knob(members, weight=2, target=target, severity=severity, labels=labels
     """Gain over standard transfer: left against the four weights, right the chosen one against the number of labels."""
     figure, (left, right) = new_figure(10, 3.9, 2, layout="none", sharey=True, gridspec_kw=MARGINS)
     where = (target, severity, slice(None), protocol.split(",")[0])
-    for member, style in zip(members, STYLES):
+    for number, (member, style) in enumerate(zip(members, STYLES)):
         name = NAMES[member] + PROTOCOLS[protocol]
         here = gain.loc[(name, *where), :].droplevel([0, 1, 2, 4])
         for ax, level, key in (
@@ -130,8 +140,9 @@ def draw_knob(members, weight=2, target=target, severity=severity, labels=labels
         ):
             rows = here.xs(key, level=level)
             shown = f"{NAMES[member]} ({', '.join(f'{w:g}' for w in weights[name])})"
-            ax.errorbar(range(1, len(rows) + 1), *points(rows), capsize=3, label=shown, **style)
-    left.axvspan(weight - 0.15, weight + 0.15, color="0.9", zorder=0)
+            x = np.arange(1, len(rows) + 1) + 0.06 * (number - (len(members) - 1) / 2)
+            ax.errorbar(x, *points(rows), capsize=2, label=shown, **style)
+    left.axvspan(weight - 0.2, weight + 0.2, color="0.9", zorder=0)
     left.set_xticks(range(1, 5), ["smallest", "2nd", "3rd", "largest"])
     left.set(xlabel=f"weight, {labels} labels", ylabel="gain (points of test accuracy)")
     right.set_xticks(range(1, 5), LABELS)
@@ -314,30 +325,43 @@ for protocol, board in boards.items():
 
 
 # %% jupyter={"source_hidden": true}
-def draw_leaderboard(protocol="probe"):
-    board = boards[protocol]
-    order = [name for name in board.method if name != NAMES["standard"]]
-    margins = {"left": 0.31, "right": 0.99, "bottom": 0.09, "top": 0.88, "wspace": 0.06}
+def inches(figure_height, left, right=0.99):
+    """Margins of half an inch for labels below and titles above, whatever the height."""
+    return {
+        "left": left, "right": right, "bottom": 0.5 / figure_height, "top": 1 - 0.55 / figure_height, "wspace": 0.06,
+    }  # fmt: skip
+
+
+def draw_gains(groups, title, left=0.36):
+    """A row for each name, a panel for each target: paired gains by seed, as means with intervals."""
+    height = 0.26 * len(groups) + 1.2
     figure, axes = new_figure(
-        10, 0.26 * len(order) + 1.2, 2, layout="none", sharey=True, gridspec_kw=margins
+        10, height, 2, layout="none", sharey=True, gridspec_kw=inches(height, left)
     )
     for ax, kind, style in zip(axes, TARGETS, STYLES):
-        rows = means(protocol, [kind]).loc[order]
-        mean, reach = points(rows)
-        ax.errorbar(mean, range(len(order)), xerr=reach, capsize=3, **style | {"linestyle": "none"})
+        mean, reach = points(pd.DataFrame([group[kind] for group in groups.values()]))
+        ax.errorbar(mean, range(len(mean)), xerr=reach, capsize=3, **style | {"linestyle": "none"})
         ax.axvline(0, color="0.3", linewidth=1)
         ax.set_title(f"target {kind}", fontsize=10)
         ax.set_xlabel("gain (points of test accuracy)")
-    ranks = board.set_index("method")["rank"]
-    axes[0].set_yticks(
-        range(len(order)), [f"{name}  (rank {ranks[name]})" for name in order], fontsize=8
-    )
+    axes[0].set_yticks(range(len(groups)), groups, fontsize=8)
     axes[0].invert_yaxis()
-    figure.suptitle(
-        f"{protocol}: gain over standard transfer, {confidence:.0%} intervals; best is {order[0]}",
-        fontsize=11,
-    )
+    figure.suptitle(title, fontsize=11)
     return figure
+
+
+def draw_leaderboard(protocol="probe"):
+    board = boards[protocol][boards[protocol].method != NAMES["standard"]]
+    gains = {kind: means(protocol, [kind]) for kind in TARGETS}
+    rows = {
+        f"{name}  (rank {rank})": {kind: gains[kind].loc[name] for kind in TARGETS}
+        for name, rank in zip(board.method, board["rank"])
+    }
+    return draw_gains(
+        rows,
+        f"{protocol}: gain over standard transfer, {confidence:.0%} intervals; best is {board.method.iloc[0]}",
+        0.3,
+    )
 
 
 draw_leaderboard("probe")
@@ -358,9 +382,19 @@ def draw_critical_difference(protocol="probe"):
     ranks = blocks.rank(axis=1, ascending=False).mean()
     p_values = scikit_posthocs.posthoc_nemenyi_friedman(blocks.reset_index(drop=True))
     p_values.index = p_values.columns = blocks.columns
-    figure, (ax,) = new_figure(10, 0.11 * len(ranks) + 1.7)
+    height = 0.11 * len(ranks) + 1.7
+    figure, (ax,) = new_figure(
+        10, height, layout="none", gridspec_kw=inches(height, 0.22, 0.76) | {"bottom": 0.02}
+    )
+    marked = {NAMES["lautum"]: STYLES[0], NAMES["standard"]: STYLES[1]}
+    colours = {name: marked[name]["color"] if name in marked else "0.35" for name in ranks.index}
     scikit_posthocs.critical_difference_diagram(
-        ranks, p_values, alpha=1 - confidence, ax=ax, label_props={"fontsize": 8}
+        ranks,
+        p_values,
+        alpha=1 - confidence,
+        ax=ax,
+        label_props={"fontsize": 8},
+        color_palette=colours,
     )
     ax.grid(False)
     figure.suptitle(
@@ -397,8 +431,9 @@ def draw_places(protocol="probe", weight="chosen"):
         [interval(shown.loc[(name, *place)], confidence) for place in columns] for name in order
     ]
     values = np.array([[100 * d.mean for d in row] for row in intervals])
-    margins = {"left": 0.25, "right": 0.94, "bottom": 0.16, "top": 0.88}
-    figure, (ax,) = new_figure(10, 0.24 * len(order) + 1.3, layout="none", gridspec_kw=margins)
+    height = 0.24 * len(order) + 1
+    margins = inches(height, 0.22, 0.98) | {"top": 1 - 0.35 / height}
+    figure, (ax,) = new_figure(10, height, layout="none", gridspec_kw=margins)
     image = ax.imshow(values, cmap="RdBu", vmin=-10, vmax=10, aspect="auto")
     clear = [
         (x, y)
@@ -406,11 +441,11 @@ def draw_places(protocol="probe", weight="chosen"):
         for x, d in enumerate(row)
         if d.low > 0 or d.high < 0
     ]
-    ax.scatter(*zip(*clear), s=5, color="black")
+    ax.scatter(*np.reshape(clear, (-1, 2)).T, s=5, color="black")
     ax.set_yticks(range(len(order)), order, fontsize=8)
     ax.set_xticks(range(len(columns)), [f"{n}" for *_, n in columns], fontsize=7)
     for k, (kind, v) in enumerate(product(TARGETS, SEVERITIES)):
-        ax.text(4 * k + 1.5, len(order) + 0.9, f"{kind} {v:g}", ha="center", va="top", fontsize=8)
+        ax.text(4 * k + 1.5, len(order) + 0.3, f"{kind} {v:g}", ha="center", va="top", fontsize=8)
         ax.axvline(4 * k - 0.5, color="white", linewidth=3 if k == len(SEVERITIES) else 1)
     ax.grid(False)
     figure.colorbar(image, ax=ax, pad=0.01, label="gain (points)")
@@ -432,3 +467,247 @@ draw_places()
 
 # %%
 draw_places("finetune")
+
+# %% [markdown]
+# ## Lautum, taken apart
+#
+# At one severity and number of labels: another layer, the *source's* unlabelled inputs, more or fewer principal components, more or less ridge, and another stage. Each
+# variant has four weights (both stages: eight), and validation data picks.
+#
+# **Predict:** which change costs most?
+
+# %% jupyter={"source_hidden": true}
+at = compare_methods.ABLATED
+fixed = (runs.severity == at["severity"]) & (runs.labels == at["labels"])
+lautum = runs[fixed & (runs.method == "lautum") & ~in_two]
+variants = {
+    "as above (32 components, ridge 0.01, features)": lautum[
+        (lautum.protocol == "probe") & ordinary[lautum.index]
+    ]
+}
+for name, change in compare_methods.ABLATIONS.items():
+    field, value = next(iter(change.items()))
+    variants[name] = lautum[lautum[field] == value]
+
+
+def picked_gain(rows, protocol, kind, by=("strength", "stage_two_strength")):
+    """The paired gains, one a seed, of the setting that validation data picks, and its weights."""
+    rows = rows[(rows.target == kind) & (rows.protocol == protocol)]
+    best = by_seed(rows, by, "validation_accuracy").mean(axis=1).idxmax()
+    return by_seed(rows, by).loc[best] - control.loc[
+        (kind, at["severity"], at["labels"], protocol)
+    ], best
+
+
+stages = {
+    "stage 1": lautum[ordinary[lautum.index]],
+    "stage 2": runs[fixed & (runs.stage_two == "lautum") & (runs.method == "standard")],
+    "both stages": runs[fixed & (runs.stage_two == "lautum") & (runs.method == "lautum")],
+}
+pieces = {f"probe: {name}": (rows, "probe") for name, rows in variants.items()}
+pieces |= {f"finetune: {name}": (rows, "finetune") for name, rows in stages.items()}
+ablated = {
+    name: {kind: picked_gain(*piece, kind) for kind in TARGETS} for name, piece in pieces.items()
+}
+for name, found in ablated.items():
+    print(
+        f"{name:55}",
+        "   ".join(
+            f"{kind} {interval(d, confidence)} at {' + '.join(f'{w:g}' for w in best if w)}"
+            for kind, (d, best) in found.items()
+        ),
+    )
+reference = ablated[next(iter(ablated))]
+for name in list(ablated)[1 : len(variants)]:
+    print(
+        f"{name} against as above: "
+        + ", ".join(
+            f"{kind} {interval(ablated[name][kind][0] - reference[kind][0], confidence)}"
+            for kind in TARGETS
+        )
+    )
+
+
+# %% jupyter={"source_hidden": true}
+draw_gains(
+    {name: {kind: d for kind, (d, _) in found.items()} for name, found in ablated.items()},
+    f"Lautum, taken apart: severity {at['severity']:g}, {at['labels']} labels",
+)
+
+# %% [markdown]
+# ## Two stages, two methods
+#
+# Lautum acts while the source is learnt, Temporal Ensembling (the best of stage 2, by validation) while the few labels are. Do they add up? **Predict:** where would you
+# expect the sum to beat *both* parts?
+
+# %% jupyter={"source_hidden": true}
+partner = next(iter(compare_methods.TOGETHER))
+both = runs[(runs.method == "lautum") & (runs.stage_two == partner)]
+SETTING = ["strength", "stage_two_strength"]
+PLACE = ["target", "severity", "labels"]
+tried = by_seed(both, [*PLACE, *SETTING], "validation_accuracy").mean(axis=1)
+sums = by_seed(both, [*PLACE, *SETTING]).loc[tried.groupby(level=PLACE).idxmax()].droplevel(SETTING)
+sums = sums - control.xs("finetune", level="protocol").loc[sums.index].to_numpy()
+parts = {
+    name: chosen.loc[name].xs("finetune", level="protocol").loc[sums.index]
+    for name in (NAMES["lautum"], f"{NAMES[partner]} (2)")
+}
+together = {**parts, "both": sums}
+parts_validation = {
+    name: validation.loc[name]
+    .xs("finetune", level="protocol")
+    .mean(axis=1)
+    .groupby(level=PLACE)
+    .max()
+    for name in parts
+}
+print("places of", len(sums), "where both together are distinguishably better (worse) than")
+for name, rows in parts.items():
+    d = [interval(row, confidence) for row in (sums - rows).to_numpy()]
+    print(f"  {name}: {sum(x.low > 0 for x in d)} ({sum(x.high < 0 for x in d)})")
+over_either = {
+    place: [interval(sums.loc[place] - rows.loc[place], confidence) for rows in parts.values()]
+    for place in sums.index
+}
+better = {place: d for place, d in over_either.items() if all(x.low > 0 for x in d)}
+print(f"  either part: {len(better)}")
+for place, d in better.items():
+    print(
+        f"    {place[0]}, severity {place[1]:g}, {place[2]} labels: "
+        + ", ".join(f"{x} against {name}" for x, name in zip(d, parts))
+    )
+for kind in TARGETS:
+    rows = {name: rows.xs(kind, level="target").mean() for name, rows in together.items()}
+    print(
+        f"{kind}, mean of all places: "
+        + ", ".join(f"{name} {interval(d, confidence)}" for name, d in rows.items())
+    )
+
+# %% jupyter={"source_hidden": true}
+figure, axes = new_figure(10, 3.6, 2, sharey=True)
+for ax, kind in zip(axes, TARGETS):
+    for shift_of, (name, rows), style in zip((-0.1, 0, 0.1), together.items(), STYLES):
+        by_labels = rows.xs(kind, level="target").groupby("labels").mean()
+        ax.errorbar(
+            np.arange(len(LABELS)) + shift_of, *points(by_labels), capsize=3, label=name, **style
+        )
+    ax.axhline(0, color="0.3", linewidth=1)
+    ax.set_xticks(range(len(LABELS)), LABELS)
+    ax.set_xlabel("labelled samples (mean of three severities)")
+    ax.set_title(f"target {kind}", fontsize=10)
+axes[0].set_ylabel("gain (points of test accuracy)")
+axes[0].legend(frameon=False, fontsize=8)
+figure.suptitle(f"Fine-tuning: Lautum, {NAMES[partner]}, and both", fontsize=11)
+figure
+
+# %% [markdown]
+# ## Is the record true? Train a part of it here
+#
+# Nothing above was trained on this page. Here the methods of `checked` and standard transfer are, each at the second of its weights, by the same `run` that made the
+# record. Where the settings are the record's, accuracies have to be equal (up to one or two test images on another machine).
+
+# %%
+place = replace(
+    base,
+    target=target,
+    shift=shift,
+    severity=severity,
+    labels=labels,
+    steps=steps,
+    finetune_steps=steps,
+)
+second = {m: compare_methods.STAGE_ONE[m][1] for m in checked} | {"standard": 0.0}
+wanted = [
+    replace(place, method=m, strength=s, seed=i + 1, protocol=p)
+    for p in ("probe", "finetune")
+    for m, s in second.items()
+    for i in range(seeds)
+]
+trained = run(wanted, device)
+differences = [
+    abs(r.test_accuracy - recorded[r.experiment].test_accuracy)
+    for r in trained
+    if r.experiment in recorded
+]
+print(f"{len(trained)} networks trained here, {len(differences)} of them are in the record", end="")
+print(
+    f"; largest difference of test accuracy: {max(differences):.5f}"
+    if differences
+    else ": these settings are yours alone"
+)
+for p, m in product(("probe", "finetune"), checked):
+    ours, theirs = (
+        {
+            r.experiment.seed: r.test_accuracy
+            for r in trained
+            if r.experiment.protocol == p and r.experiment.method == name
+        }
+        for name in (m, "standard")
+    )
+    print(
+        f"{p}, {NAMES[m]} at {second[m]:g}: {interval([ours[i] - theirs[i] for i in ours], confidence)} against standard transfer, {seeds} seeds"
+    )
+
+# %% [markdown]
+# ## What does a step cost?
+#
+# The median time of a training step on this machine, one network, against standard transfer's: the batch of unlabelled images is part of the price.
+
+
+# %%
+def seconds_a_step(experiment):
+    """Median time between two callbacks of the stage in which the method acts."""
+    stage, times = ("pre-train" if experiment.stage_two == "standard" else "finetune"), []
+    if experiment.method == "standard" and experiment.protocol == "finetune":
+        stage = "finetune"
+    run(
+        experiment,
+        device,
+        progress=False,
+        callback=lambda now: times.append(time.perf_counter()) if now.stage == stage else None,
+    )
+    return float(np.median(np.diff(times)))
+
+
+quick = replace(
+    place,
+    seed=1,
+    steps=max(6, steps // 2),
+    finetune_steps=max(6, steps // 2),
+    method="standard",
+    strength=0.0,
+)
+of_standard = [seconds_a_step(quick), seconds_a_step(replace(quick, protocol="finetune"))]
+cost = {
+    NAMES[m]: seconds_a_step(replace(quick, method=m, strength=s[1])) / of_standard[0]
+    for m, s in compare_methods.STAGE_ONE.items()
+}
+second_stage = replace(quick, protocol="finetune", steps=1)
+cost |= {
+    f"{NAMES[m]} (2)": seconds_a_step(replace(second_stage, stage_two=m, stage_two_strength=s[1]))
+    / of_standard[1]
+    for m, s in compare_methods.STAGE_TWO.items()
+}
+figure, (ax,) = new_figure(10, 0.24 * len(cost) + 1)
+order = sorted(cost, key=cost.get)
+ax.barh(
+    order,
+    [cost[name] for name in order],
+    color=[STYLES[name.endswith("(2)")]["color"] for name in order],
+    hatch=None,
+)
+ax.bar_label(ax.containers[0], fmt="%.1f", padding=3, fontsize=8)
+ax.axvline(1, color="0.3", linewidth=1)
+ax.tick_params(axis="y", labelsize=8)
+ax.set_xlabel(
+    f"time of a step, standard transfer = 1 ({1000 * of_standard[0]:.1f} ms in stage 1, {1000 * of_standard[1]:.1f} ms in stage 2)"
+)
+figure.suptitle(f"What a step costs, from {order[0]} to {order[-1]}; (2): in stage 2", fontsize=11)
+figure
+
+# %%
+if results_path:
+    save_results(trained, results_path)
+
+# %% [markdown]
+# TODO
