@@ -20,16 +20,17 @@ COMPARED = Path(__file__).with_name("methods.json.gz")
 BASE = Experiment(shift="background", steps=100, finetune_steps=100, n_components=32)
 TARGETS, SEVERITIES, SEEDS = ("digits", "letters"), (0.3, 0.6, 0.9), range(1, 11)
 LABELS = (50, 100, 200, 400)
-# Around the best of a first look at a seed that is not used here (0); validation data chooses among the four.
+# Around the best of a first look at a seed that is not used here (0); validation data chooses among the four. Where it chose an
+# end of the four at most places, they were moved one step that way, once.
 STAGE_ONE = {
     "lautum": (3e-5, 1e-4, 3e-4, 1e-3),
-    "mutual_information": (1e-5, 1e-4, 1e-3, 1e-2),
+    "mutual_information": (1e-6, 1e-5, 1e-4, 1e-3),
     "mutual_information_maximised": (1e-3, 3e-3, 1e-2, 3e-2),
     "information_maximisation": (0.01, 0.03, 0.1, 0.3),
-    "label_lautum": (1e-5, 1e-4, 1e-3, 1e-2),
+    "label_lautum": (1e-6, 1e-5, 1e-4, 1e-3),
     "mk_mmd": (0.1, 0.3, 1.0, 3.0),
-    "deep_coral": (1.0, 10.0, 100.0, 1000.0),
-    "task_nuisance_filtration": (1e-4, 1e-3, 1e-2, 1e-1),
+    "deep_coral": (10.0, 100.0, 1e3, 1e4),
+    "task_nuisance_filtration": (1e-5, 1e-4, 1e-3, 1e-2),
     "multiple_layer_normalization": (0.1, 0.3, 1.0, 3.0),
 }
 STAGE_TWO = {
@@ -39,12 +40,12 @@ STAGE_TWO = {
     "label_lautum": (1e-5, 1e-4, 1e-3, 1e-2),
     "temporal_ensembling": (10.0, 30.0, 100.0, 300.0),
     "adaptive_reinforcement": (0.1, 0.3, 1.0, 3.0),
-    "adaptive_knowledge_consistency": (0.1, 0.3, 1.0, 3.0),
-    "adaptive_representation_consistency": (0.3, 1.0, 3.0, 10.0),
+    "adaptive_knowledge_consistency": (0.03, 0.1, 0.3, 1.0),
+    "adaptive_representation_consistency": (1.0, 3.0, 10.0, 30.0),
     "contrastive_regularization": (0.1, 0.3, 1.0, 3.0),
 }
 # Lautum in stage 1 with the best of stage 2 (by the validation accuracy of the runs above), everywhere.
-TOGETHER = {"temporal_ensembling": (30.0, 100.0)}
+TOGETHER = {"contrastive_regularization": (0.3, 1.0)}
 # At one severity and number of labels: what Lautum is made of, and Lautum in both stages.
 ABLATED = {"severity": 0.6, "labels": 200}
 ABLATIONS: dict[str, dict[str, Any]] = {

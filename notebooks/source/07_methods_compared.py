@@ -73,7 +73,8 @@ print(f"{len(recorded):,} recorded runs (make methods), torch {made_by['torch']}
 # (*same task*, another domain) and to letters (*new task*). Some methods act in stage 1, while the source is learnt; others in stage 2, while the network is
 # fine-tuned on the few labels, and these start from plain pre-training. For each place (target, severity, number of labels, protocol) the mean *validation*
 # accuracy over the seeds picks one of four weights; *test* accuracy is what we look at. Learning rates and numbers of steps are the same for all and were
-# tuned for none; the four weights stand around the best of a first look at a seed that is left out here.
+# tuned for none. The four weights stand around the best of a first look at a seed that is left out here; of six methods they were moved one step, once, because
+# validation picked an end of them at most places.
 
 # %%
 base = compare_methods.BASE
@@ -537,8 +538,8 @@ draw_gains(
 # %% [markdown]
 # ## Two stages, two methods
 #
-# Lautum acts while the source is learnt, Temporal Ensembling (the best of stage 2, by validation) while the few labels are. Do they add up? **Predict:** where would you
-# expect the sum to beat *both* parts?
+# Lautum acts while the source is learnt, contrastive regularization (the best of stage 2 by validation) while the few labels are. Do they add up? Together they have eight
+# pairs of weights, and validation data picks one. **Predict:** where would you expect the sum to beat *both* parts?
 
 # %% jupyter={"source_hidden": true}
 partner = next(iter(compare_methods.TOGETHER))
