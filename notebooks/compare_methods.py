@@ -57,11 +57,12 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "ridge 0.1": {"ridge": 1e-1},
 }
 BOTH_STAGES = {"lautum": (1e-6, 1e-5)}
+ON_SOURCE = ("mutual_information_maximised", "multiple_layer_normalization")  # the winners, with unlabelled *source* inputs
 
 
 def grid() -> list[Experiment]:
     """The control and every method with each of its weights, probe and fine-tuning for stage 1, fine-tuning for stage 2; then
-    Lautum with a method of stage 2, and the ablations of Lautum."""
+    Lautum with a method of stage 2, and the ablations."""
     assert set(STAGE_ONE) == set(METHODS) - {"standard"}
     assert set(STAGE_TWO) | {"mutual_information_maximised"} == set(STAGE_TWO_METHODS) - {"standard"}
     places = [replace(BASE, target=t, severity=v, seed=i, labels=n) for t, v, i, n in product(TARGETS, SEVERITIES, SEEDS, LABELS)]
@@ -79,6 +80,10 @@ def grid() -> list[Experiment]:
             for chosen, methods in ((places, TOGETHER), (ablated, BOTH_STAGES))
             for e, one in product(chosen, STAGE_ONE["lautum"])
             for m, weights in methods.items() for s in weights
+        ),
+        *(
+            replace(e, method=m, strength=s, inputs="source", protocol=p)
+            for e, m, p in product(ablated, ON_SOURCE, ("probe", "finetune")) for s in STAGE_ONE[m]
         ),
         *(replace(e, strength=s, **o) for e, s, o in product(ablated, STAGE_ONE["lautum"], ABLATIONS.values())),
     ]  # fmt: skip

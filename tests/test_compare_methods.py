@@ -31,7 +31,9 @@ def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_
     places = {(e.target, e.severity, e.seed, e.labels) for e in grid}
     assert len(places) == 2 * 3 * 10 * 4
     assert len(grid) == len(places) * sum(len(strengths) for strengths in weights.values())
-    assert len(everything) - len(grid) == len(places) * 4 * 2 + 2 * 10 * 4 * (2 + len(compare_methods.ABLATIONS))
+    assert len(everything) - len(grid) == len(places) * 4 * 2 + 2 * 10 * 4 * (
+        2 + len(compare_methods.ABLATIONS) + 2 * len(compare_methods.ON_SOURCE)
+    )
 
 
 def test_a_part_of_the_record_comes_out_the_same_when_it_is_run_again() -> None:

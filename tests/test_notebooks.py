@@ -32,6 +32,14 @@ PARAMETERS = {
     "02_the_loss_bound": {"seed": 3, "worlds": 5, "n": 2, "gamma": 3.0, "label_noise": 0.2, "confidence": 0.7},
     "03_gaussian_lautum": {"seed": 3, "covariances": 50, "dims": [3, 2], "draws": 60, "grid": 120},
     "04_the_regularizer": {"seed": 3, "batch": 300, "n_features": 5, "n_components": 12, "ridge": 0.1, "device": "cpu"},
+    "05_domain_shift": {
+        "device": "cpu",
+        "seeds": 2,
+        "steps": 6,
+        "shift": "noise",
+        "severities": [0.0, 0.4],
+        "labels": 20,
+    },
     "06_semi_supervised_transfer": {
         "device": "cpu",
         "seeds": 2,

@@ -178,6 +178,7 @@ if results_path:
 # | 02 | [the loss bound](02_the_loss_bound.ipynb) | training and test loss, taken apart and enumerated; the two signs; Gibbs learners; transfer |
 # | 03 | [Gaussian Lautum](03_gaussian_lautum.ipynb) | the closed form, canonical correlations, gradients, small samples, the ridge as noise |
 # | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
+# | 05 | [domain shift](05_domain_shift.ipynb) | the domains and shifts; three measures of shift; what frozen features lose, and what is only quiet |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
 # | 07 | [methods compared](07_methods_compared.ipynb) | fourteen other methods on the same runs: an equation and a knob each, leaderboard with ties, cost, ablations |
 # | 09 | [sweeps at scale](09_sweeps_at_scale.ipynb) | many experiments: a store that survives crashes, papermill, Dask, several devices with exact statistics |

@@ -917,4 +917,4 @@ if results_path:
 # - D. Palomar, S. Verdu, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
 # - H. Hotelling, *Relations between Two Sets of Variates*, Biometrika 28, 1936.
 #
-# **Next:** [06 · Semi-supervised transfer](06_semi_supervised_transfer.ipynb) · **Back to** [00](00_start_here.ipynb).
+# **Next:** [05 · Domain shift](05_domain_shift.ipynb) · **Back to** [00](00_start_here.ipynb).
