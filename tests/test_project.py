@@ -23,6 +23,7 @@ LAYERS = (
     "finite_world",
     "regularizers",
     "methods",
+    "datasets",
     "domains",
     "networks",
     "training",
@@ -95,7 +96,8 @@ def test_the_helper_module_stays_small() -> None:
     assert lines["information"] + lines["regularizers"] < 400
     methods = lines.pop("methods")  # a screenful each, however many there are to compare
     assert methods < 500
-    assert sum(lines.values()) < 2600
+    assert lines.pop("datasets") < 400  # downloads and archives: nothing of the idea
+    assert sum(lines.values()) < 2800
 
 
 @pytest.mark.parametrize(
