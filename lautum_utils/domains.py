@@ -1,11 +1,12 @@
-"""Source and target domains that need no download, and the knob that moves them apart.
+"""Source and target domains, and the knob that moves them apart.
 
 digits   the 1,797 real handwritten digits of scikit-learn (UCI optical recognition), enlarged to 16 x 16
 letters  A to J in the text fonts that matplotlib ships, each drawn with its own rotation, shear, scale, offset and noise
 pairs    a digit beside a letter (16 x 32): the source label is the digit, the target label the letter
+others   the public sets of `datasets.DATASETS`, downloaded when wanted, and folder:PATH, a folder of images for each class
 
-Images are (n, 1, height, width) in [0, 1], bright on dark; labels are int64 from 0. Train and test share no handwritten
-image and no font (though most fonts of the test have relatives in train: a bold beside an oblique).
+Images are (n, channels, height, width) in [0, 1], bright on dark but for photographs; labels are int64 from 0. Train and test
+share no handwritten image and no font (though most fonts of the test have relatives in train: a bold beside an oblique).
 """
 
 import math
@@ -23,7 +24,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
+from lautum_utils.datasets import DATASETS, load_folder, load_images
+
 SIZE = 16
+EMBEDDED = ("digits", "letters")
+FOLDER = "folder:"
 DIGITS = tuple("0123456789")
 LETTERS = tuple("ABCDEFGHIJ")
 _TRAIN_FONTS = """
@@ -38,9 +43,9 @@ MAX_LABELS = 400  # labelled target samples of a transfer task
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """Labelled images: inputs (n, 1, height, width) in [0, 1], labels (n,) int64 from 0, one name a class."""
+    """Labelled images: inputs (n, channels, height, width) in [0, 1], labels (n,) int64 from 0, one name a class."""
 
-    inputs: Float[Tensor, "n 1 height width"]
+    inputs: Float[Tensor, "n channels height width"]
     labels: Int[Tensor, " n"]
     class_names: tuple[str, ...]
 
@@ -48,13 +53,18 @@ class Domain:
         return len(self.labels)
 
 
-def load(name: str, n: int | None = None, seed: int = 0, split: str = "train", device: torch.device | str = "cpu") -> Domain:
-    """A domain by name: "digits" or "letters", in a random order that `seed` fixes (the same on every device).
+def load(
+    name: str, n: int | None = None, seed: int = 0, split: str = "train", device: torch.device | str = "cpu",
+    shape: tuple[int, int, int] | None = None,
+) -> Domain:  # fmt: skip
+    """A domain by name, in a random order that `seed` fixes (the same on every device): "digits", "letters", one of
+    `datasets.DATASETS`, or "folder:PATH" (see `datasets.load_folder`).
 
-    n: how many; None takes all 1,437 + 360 digits of the split, or 10,000 letters. split: "train" or "test".
-    ValueError: an unknown name or split, n below 1, more digits than there are.
+    n: how many; None takes all of the split (1,437 + 360 digits), or 10,000 letters. split: "train" or "test".
+    shape: (channels, height, width) to bring the images to; None leaves them as they are.
+    ValueError: an unknown name or split, n below 1, more than there are. DatasetError: a set that is not there.
     """
-    _require_one_of(name, ("digits", "letters"), "name")
+    require_domain(name, "name")
     _require_one_of(split, tuple(FONTS), "split")
     if n is not None and n < 1:
         raise ValueError(f"n needs to be 1 or more, got {n}.")
@@ -62,12 +72,53 @@ def load(name: str, n: int | None = None, seed: int = 0, split: str = "train", d
     if name == "letters":
         n = DEFAULT_LETTERS if n is None else n
         labels = torch.randperm(n, generator=generator, device="cpu") % len(LETTERS)
-        return Domain(_draw_letters(labels, split, generator, device), labels.to(device), LETTERS)
-    images, labels = _handwritten_digits(split)
+        drawn = _draw_letters(labels, split, generator, device)
+        return Domain(drawn if shape is None else _fit(drawn, shape), labels.to(device), LETTERS)
+    pixels, labels, names = _fixed(name, split)
     if n is not None and n > len(labels):
-        raise ValueError(f"n needs to be at most {len(labels)} for the {split} split of digits, got {n}.")
+        raise ValueError(f"n needs to be at most {len(labels)} for the {split} split of {name}, got {n}.")
     order = torch.randperm(len(labels), generator=generator, device="cpu")[:n]
-    return Domain(images[order].to(device), labels[order].to(device), DIGITS)
+    inputs = torch.empty((len(order), *(shape or pixels.shape[1:])), device=device)
+    for part, rows in zip(inputs.split(2048), order.split(2048), strict=True):  # in parts, as a whole set takes much memory
+        some = pixels[rows].to(device)
+        part.copy_(_fit(some if some.is_floating_point() else some / 255, tuple(part.shape[1:])))
+    return Domain(inputs, labels[order].to(device), names)
+
+
+def require_domain(name: str, what: str) -> None:
+    """ValueError unless `load` knows the name."""
+    if not (isinstance(name, str) and name.startswith(FOLDER)):
+        _require_one_of(name, (*EMBEDDED, *DATASETS, f"{FOLDER}PATH"), what)
+
+
+def common_shape(source: str, target: str) -> tuple[int, int, int]:
+    """(channels, height, width) that images of both are brought to: colour if one is in colour, the size of the smaller."""
+    (c, h, w), (c_too, h_too, w_too) = (
+        (1, SIZE, SIZE) if name in EMBEDDED else _fixed(name, "train")[0].shape[1:] for name in (source, target)
+    )
+    return max(c, c_too), min(h, h_too), min(w, w_too)
+
+
+def memory_of(source: str, target: str, swap: bool = False) -> tuple[int, int]:
+    """About how many bytes the images of a task take, and how many more each network that is trained and tested on it."""
+    more = 0 if source in EMBEDDED else 2 * len(_fixed(source, "train")[1])
+    pixels = 2 * SIZE**2 if swap else math.prod(common_shape(source, target))
+    return 4 * pixels * (32_000 + more), 4 * pixels * 10_000
+
+
+def _fixed(name: str, split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Pixels, labels and class names of a domain with a fixed number of images; mapped from the cache where they are many."""
+    if name == "digits":
+        return *_handwritten_digits(split), DIGITS
+    images = load_folder(name.removeprefix(FOLDER), split, colour=True) if name.startswith(FOLDER) else load_images(name, split)
+    return images.pixels, images.labels, images.class_names
+
+
+def _fit(x: Float[Tensor, "n c h w"], shape: tuple[int, int, int]) -> Float[Tensor, "n k height width"]:
+    """Grey as colour or colour as grey, and stretched; what fits already is left alone."""
+    if x.shape[1] != shape[0]:
+        x = TF.rgb_to_grayscale(x) if shape[0] == 1 else x.expand(-1, shape[0], -1, -1)
+    return x if x.shape[2:] == shape[1:] else F.interpolate(x, shape[1:], mode="bilinear", antialias=True)
 
 
 def label_part_swap(
@@ -224,7 +275,7 @@ class TransferTask:
 
     source: Domain
     source_test: Domain
-    unlabelled: Float[Tensor, "n 1 height width"]
+    unlabelled: Float[Tensor, "n channels height width"]
     labelled: Domain
     validation: Domain
     test: Domain
@@ -256,14 +307,21 @@ def load_transfer_task(
         pool = label_part_swap(wanted, severity, "letter", seeds[2], "train", device)
         held_out = label_part_swap(test, severity, "letter", seeds[3], "test", device)
     else:
-        first = load(source, None, seeds[0], "train", device)
-        first_test = load(source, None if source == "digits" else test, seeds[1], "test", device)
-        if source == target == "digits":
+        shape = None if source in EMBEDDED and target in EMBEDDED else common_shape(source, target)
+
+        def some(name: str, n: int, number: int, split: str) -> Domain:
+            """n of a domain, or all that there are."""
+            n = n if name == "letters" else min(n, len(_fixed(name, split)[1]))
+            return load(name, n, seeds[number], split, device, shape)
+
+        first = load(source, None, seeds[0], "train", device, shape)
+        first_test = some(source, test, 1, "test")
+        if source == target != "letters":
             half = len(first) // 2
             first, pool = _take(first, slice(half)), _take(first, slice(half, None))
         else:
-            pool = load(target, None if target == "digits" else wanted, seeds[2], "train", device)
-        held_out = load(target, None if target == "digits" else test, seeds[3], "test", device)
+            pool = some(target, 10**9 if target == "digits" else wanted, 2, "train")
+        held_out = some(target, test, 3, "test")
         if shift_kind != "none":
             pool = _shifted(pool, shift_kind, severity, seeds[4])
             held_out = _shifted(held_out, shift_kind, severity, seeds[4] + 1)

@@ -61,18 +61,32 @@ class Batch:
         Random numbers of a model depend on its seed, the step and `stream` alone.
         """
         x = self.inputs[:, self.labels.shape[1] :]
-        models, n, height, width = len(x), x.shape[1], *x.shape[-2:]
-        drawn = []
-        for seed in self.seeds:
-            generator = torch.Generator().manual_seed((seed * 2**20 + self.step) * 4 + stream)
-            moved = 2 * torch.rand((n, 2), generator=generator, device="cpu") - 1
-            drawn.append((moved, torch.randn(x.shape[1:], generator=generator, device="cpu")))
-        moved, noise = (torch.stack(part).to(x) for part in zip(*drawn, strict=True))
-        flat = x.flatten(0, 1)
-        affine = torch.eye(2, 3, dtype=x.dtype, device="cpu").to(x.device).repeat(models * n, 1, 1)
-        affine[:, :, 2] = moved.flatten(0, 1) * 4 * strength / x.new_tensor([width, height])
-        grid = F.affine_grid(affine, list(flat.shape), align_corners=False)
-        return F.grid_sample(flat, grid, align_corners=False).view_as(x) + 0.1 * strength * noise
+        generators = [torch.Generator().manual_seed((seed * 2**20 + self.step) * 4 + stream) for seed in self.seeds]
+        moved = _moved(x, 2 * strength, generators)
+        noise = torch.stack([torch.randn(x.shape[1:], generator=g, device="cpu") for g in generators]).to(x)
+        return moved + 0.1 * strength * noise
+
+
+def augmented(
+    x: Float[Tensor, "models n c h w"], seeds: Sequence[int], step: int, stream: int, mirrored: bool
+) -> Float[Tensor, "models n c h w"]:
+    """Each image moved by up to 2 pixels and, if mirrored, half of them left to right; from seed, step and stream alone."""
+    generators = [torch.Generator().manual_seed((seed * 2**20 + step) * 4 + stream) for seed in seeds]
+    return _moved(x, 2.0, generators, mirrored)
+
+
+def _moved(x: Tensor, pixels: float, generators: Sequence[torch.Generator], mirrored: bool = False) -> Tensor:
+    """Images (models, n, c, h, w), each moved by up to so many pixels across and down, between pixels as well."""
+    n, height, width = x.shape[1], *x.shape[-2:]
+    flat = x.flatten(0, 1)
+    by = torch.stack([2 * torch.rand((n, 2), generator=g, device="cpu") - 1 for g in generators]).to(x)
+    affine = torch.eye(2, 3, dtype=x.dtype, device="cpu").to(x.device).repeat(len(flat), 1, 1)
+    affine[:, :, 2] = by.flatten(0, 1) * 2 * pixels / x.new_tensor([width, height])
+    if mirrored:
+        turned = torch.stack([torch.rand(n, generator=g, device="cpu") < 0.5 for g in generators]).to(x.device)
+        affine[:, 0, 0] -= 2 * turned.flatten().to(x)
+    grid = F.affine_grid(affine, list(flat.shape), align_corners=False)
+    return F.grid_sample(flat, grid, align_corners=False).view_as(x)
 
 
 class Method:

@@ -33,15 +33,17 @@ class StackedLinear(nn.Module):
 
 
 class StackedConv(nn.Module):
-    """A 3 x 3 convolution of G models with stride 2, as one grouped convolution: x (n, G c, h, w) -> (n, G k, h/2, w/2)."""
+    """A 3 x 3 convolution of G models, as one grouped convolution: x (n, G c, h, w) -> (n, G k, h/stride, w/stride)."""
 
-    def __init__(self, c: int, k: int, generators: Sequence[torch.Generator]) -> None:
+    def __init__(self, c: int, k: int, stride: int, generators: Sequence[torch.Generator]) -> None:
         super().__init__()
+        self.stride = stride
         self.weight = _uniform((k, c, 3, 3), 9 * c, generators)
         self.bias = _uniform((k,), 9 * c, generators)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight.flatten(0, 1), self.bias.flatten(), stride=2, padding=1, groups=len(self.weight))
+        models = len(self.weight)
+        return F.conv2d(x, self.weight.flatten(0, 1), self.bias.flatten(), stride=self.stride, padding=1, groups=models)
 
 
 class DomainNorm(nn.Module):
@@ -127,31 +129,62 @@ class MLP(StackedNetwork):
 class CNN(StackedNetwork):
     """Two 3 x 3 convolutions of stride 2 (16, 32 channels) with ReLU -> 64 features, ReLU -> classes."""
 
-    widths = (16, 32, WIDTH)
+    widths: tuple[int, ...] = (16, 32, WIDTH)
+    strides: tuple[int, ...] = (2, 2)
 
     def __init__(self, image_shape: tuple[int, int, int], classes: int, seeds: Sequence[int]) -> None:
         super().__init__()
         self.norms = nn.ModuleList()
         generators = _generators(seeds)
-        channels, height, width = image_shape
-        cells = math.ceil(height / 4) * math.ceil(width / 4)
-        self.first = StackedConv(channels, 16, generators)
-        self.second = StackedConv(16, 32, generators)
-        self.third = StackedLinear(32 * cells, WIDTH, generators)
-        self.classifier = StackedLinear(WIDTH, classes, generators)
+        channels, self.cells = (image_shape[0], *self.widths[:-1]), list(image_shape[1:])
+        self.convolutions = nn.ModuleList()
+        for c, k, stride in zip(channels, channels[1:], self.strides, strict=True):
+            self.convolutions.append(StackedConv(c, k, stride, generators))
+            self.cells = [math.ceil(side / stride) for side in self.cells]
+        self.last = StackedLinear(self.flat_width(), self.widths[-1], generators)
+        self.classifier = StackedLinear(self.widths[-1], classes, generators)
+
+    def flat_width(self) -> int:
+        return self.widths[-2] * math.prod(self.cells)
+
+    def flatten(self, maps: Float[Tensor, "n channels height width"], models: int) -> Float[Tensor, "models n d"]:
+        return maps.reshape(len(maps), models, -1).transpose(0, 1)
+
+    def normalized(self, maps: Float[Tensor, "n channels height width"], models: int) -> Tensor:
+        """What comes between a convolution and its ReLU: nothing."""
+        return maps
 
     def features(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n k"]:
         models, n = x.shape[:2]
         maps = x.transpose(0, 1).flatten(1, 2)
-        for layer, convolution in enumerate((self.first, self.second)):
-            maps = convolution(maps)
-            apart = maps.view(n, models, self.widths[layer], -1).transpose(0, 1)
+        if maps.is_cuda:
+            maps = maps.contiguous(memory_format=torch.channels_last)
+        for layer, convolution in enumerate(self.convolutions):
+            maps = self.normalized(convolution(maps), models)
+            apart = maps.reshape(n, models, self.widths[layer], -1).transpose(0, 1)
             maps = self.activate(layer, apart, source).transpose(0, 1).reshape(maps.shape)
-        h = self.third(maps.reshape(n, models, -1).transpose(0, 1))
-        return self.activate(2, h[..., None], source)[..., 0]
+        h = self.last(self.flatten(maps, models))
+        return self.activate(len(self.convolutions), h[..., None], source)[..., 0]
 
 
-NETWORKS: dict[str, type[MLP] | type[CNN]] = {"mlp": MLP, "cnn": CNN}
+class LargeCNN(CNN):
+    """For photographs: six 3 x 3 convolutions (64, 64, 128, 128, 256, 256 channels; every second one of stride 2), each with a
+    group normalization (8 groups a model, no parameters) and ReLU -> mean over the cells -> 128 features, ReLU -> classes."""
+
+    widths = (64, 64, 128, 128, 256, 256, 2 * WIDTH)
+    strides = (1, 2, 1, 2, 1, 2)
+
+    def flat_width(self) -> int:
+        return self.widths[-2]
+
+    def flatten(self, maps: Float[Tensor, "n channels height width"], models: int) -> Float[Tensor, "models n d"]:
+        return super().flatten(maps.mean((2, 3)), models)
+
+    def normalized(self, maps: Float[Tensor, "n channels height width"], models: int) -> Tensor:
+        return F.group_norm(maps, 8 * models)
+
+
+NETWORKS: dict[str, type[MLP] | type[CNN]] = {"mlp": MLP, "cnn": CNN, "large_cnn": LargeCNN}
 
 
 def _generators(seeds: Sequence[int]) -> list[torch.Generator]:

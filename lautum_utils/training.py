@@ -26,8 +26,8 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from lautum_utils.domains import MAX_LABELS, SHIFTS, Domain, TransferTask, load_transfer_task
-from lautum_utils.methods import METHODS, STAGE_TWO_METHODS, Batch, Method, make_method, make_regularizer
+from lautum_utils.domains import MAX_LABELS, SHIFTS, Domain, TransferTask, load_transfer_task, memory_of, require_domain
+from lautum_utils.methods import METHODS, STAGE_TWO_METHODS, Batch, Method, augmented, make_method, make_regularizer
 from lautum_utils.networks import NETWORKS, StackedNetwork
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
 
@@ -38,8 +38,6 @@ RECORDS = 16
 STACK, MEMORY = 36, 1 << 30  # networks, and bytes, that a stack may take
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "source": ("digits", "letters"),
-    "target": ("digits", "letters"),
     "shift": ("none", *SHIFTS, "label_part_swap"),
     "network": tuple(NETWORKS),
     "method": METHODS,
@@ -47,6 +45,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "inputs": ("target", "source"),
     "protocol": ("probe", "finetune"),
     "stage_two": STAGE_TWO_METHODS,
+    "augment": ("none", "moved", "mirrored"),
 }
 _WHOLE_NUMBERS = {
     "n_components": (1, math.inf), "labels": (10, MAX_LABELS), "seed": (0, 2**31 - 1), "steps": (1, math.inf),
@@ -62,7 +61,8 @@ class Experiment:
     strength multiplies its term, in nats of loss a nat of information; layer: which outputs stand in for the weights;
     inputs: which unlabelled inputs, so that "source" asks how much is plain diversity of features; n_components and
     ridge: see `LautumRegularizer`; labels: labelled target samples, balanced; batch sizes in samples; stage_two and
-    stage_two_strength: a method, one of `STAGE_TWO_METHODS`, and its weight while fine-tuning, with batches of target_batch.
+    stage_two_strength: a method, one of `STAGE_TWO_METHODS`, and its weight while fine-tuning, with batches of target_batch;
+    augment: training images are left as they are, moved by up to 2 pixels, or also mirrored left to right, half of them.
     """
 
     source: str = "digits"
@@ -86,8 +86,11 @@ class Experiment:
     finetune_steps: int = 200
     stage_two: str = "standard"
     stage_two_strength: float = 0.0
+    augment: str = "none"
 
     def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            require_domain(getattr(self, name), name)
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} needs to be one of {', '.join(allowed)}, got {getattr(self, name)!r}.")
@@ -238,7 +241,7 @@ def tasks(
     for models in groups.values():
         stack: list[Experiment] = []
         for model in sorted(models, key=lambda e: (e.shift, e.severity, e.seed)):  # those with the same data share a stack
-            one_by_one = where.type == "cpu" and model.network == "cnn"
+            one_by_one = where.type == "cpu" and model.network != "mlp"
             if stack and (one_by_one or len(stack) == (most or STACK) or _bytes([*stack, model]) > memory):
                 stacks.append(stack)
                 stack = []
@@ -258,8 +261,8 @@ def _alike(e: Experiment) -> object:
 
 def _bytes(models: Sequence[Experiment]) -> int:
     """About what a stack takes: the images of its distinct tasks, and for each network the images that it is tested on."""
-    pixels = 512 if models[0].shift == "label_part_swap" else 256
-    return 4 * pixels * (32_000 * len({(e.shift, e.severity, e.seed) for e in models}) + 10_000 * len(models))
+    task, model = memory_of(models[0].source, models[0].target, models[0].shift == "label_part_swap")
+    return task * len({(e.shift, e.severity, e.seed) for e in models}) + model * len(models)
 
 
 def _steps(chunk: Sequence[Experiment]) -> int:
@@ -359,6 +362,7 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
     plain = _is_control(first)
     if not plain:
         method.start(network, strength, n_pool, classes)
+    model_seeds = [e.seed for e in models]
     # Rows of `inputs` (each task's source, then its pool), of `source_labels` and of `projected`: (tasks, steps, batch).
     seeds, task = [key[4] for key in data.keys], torch.arange(len(data.keys), device=device)[:, None, None]
     s = _batches(seeds, first.steps, n_source, first.source_batch, device, stream=1)
@@ -370,24 +374,35 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
     def take(values: Tensor, chosen: Tensor) -> Tensor:
         return values.index_select(0, chosen.flatten()).view(*chosen.shape, *values.shape[1:])
 
+    def moved(x: Tensor, step: int) -> Tensor:
+        """Augmented, if wanted; the source's images do not depend on whether there are others."""
+        if first.augment == "none":
+            return x
+        parts = x.split((first.source_batch, x.shape[1] - first.source_batch), 1)
+        mirrored = first.augment == "mirrored"
+        return torch.cat([augmented(p, model_seeds, step, 2 + i, mirrored) for i, p in enumerate(parts) if p.shape[1]], 1)
+
     @lru_cache(maxsize=1)
     def prepared(part: int) -> Tensor:
         """The projected inputs of several steps at once, whitened by their batch: (tasks, steps, batch, r)."""
         return method.regularizer.prepare(take(projected, projected_rows[:, part * block : (part + 1) * block]))
 
     def batch_at(step: int) -> Batch:
-        x = take(inputs, rows[data.which, step])
-        labels, index, seeds = source_labels[label_rows[data.which, step]], t[data.which, step], [e.seed for e in models]
+        x = moved(take(inputs, rows[data.which, step]), step)
+        labels, index = source_labels[label_rows[data.which, step]], t[data.which, step]
         features = network.features(x, first.source_batch)
 
         def u() -> Tensor:
-            return prepared(step // block)[data.which, step % block]
+            if first.augment == "none":
+                return prepared(step // block)[data.which, step % block]
+            each = zip(data.which.tolist(), x[:, first.source_batch :], strict=True)
+            return method.regularizer.prepare(torch.stack([pools[task][0].project(images) for task, images in each]))
 
-        return Batch(network, x, labels, features, u, first.layer, index, n_pool, n_source, step, first.steps, seeds)
+        return Batch(network, x, labels, features, u, first.layer, index, n_pool, n_source, step, first.steps, model_seeds)
 
     def loss_at(step: int) -> Tensor:
         if plain:
-            x = take(inputs, rows[data.which, step, : first.source_batch])
+            x = moved(take(inputs, rows[data.which, step, : first.source_batch]), step)
             return _cross_entropy(network(x), source_labels[label_rows[data.which, step]])
         return _loss(method, strength, batch_at(step))
 
@@ -447,6 +462,8 @@ def _finetune(
 
     def loss_at(step: int) -> Tensor:
         some, labels = x[model, index[:, step]], y[model, index[:, step]]
+        if first.augment != "none":  # steps of stage 2 are counted on from 2^19
+            some = augmented(some, seeds, 2**19 + step, 2, first.augment == "mirrored")
         if plain:
             return _cross_entropy(network(some), labels)
         chosen = drawn[which, step]
