@@ -295,6 +295,8 @@ def load_transfer_task(
     """
     _require_one_of(shift_kind, ("none", *SHIFTS, "label_part_swap"), "shift")
     _require_severity(severity)
+    for name, what in ((source, "source"), (target, "target")):
+        require_domain(name, what)
     if min(unlabelled, labelled, validation, test) < 2:
         raise ValueError(f"sizes need to be 2 or more, got {unlabelled}, {labelled}, {validation} and {test}.")
     seeds = torch.randint(2**62, (5,), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()

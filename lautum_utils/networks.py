@@ -138,7 +138,7 @@ class CNN(StackedNetwork):
         generators = _generators(seeds)
         channels, self.cells = (image_shape[0], *self.widths[:-1]), list(image_shape[1:])
         self.convolutions = nn.ModuleList()
-        for c, k, stride in zip(channels, channels[1:], self.strides, strict=True):
+        for c, k, stride in zip(channels[:-1], channels[1:], self.strides, strict=True):
             self.convolutions.append(StackedConv(c, k, stride, generators))
             self.cells = [math.ceil(side / stride) for side in self.cells]
         self.last = StackedLinear(self.flat_width(), self.widths[-1], generators)
@@ -178,7 +178,7 @@ class LargeCNN(CNN):
         return self.widths[-2]
 
     def flatten(self, maps: Float[Tensor, "n channels height width"], models: int) -> Float[Tensor, "models n d"]:
-        return super().flatten(maps.mean((2, 3)), models)
+        return super().flatten(maps.mean((2, 3), keepdim=True), models)
 
     def normalized(self, maps: Float[Tensor, "n channels height width"], models: int) -> Tensor:
         return F.group_norm(maps, 8 * models)

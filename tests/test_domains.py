@@ -1,6 +1,7 @@
 """The domains: what they hold, what they share (nothing), and how far the knob moves them."""
 
 import math
+from pathlib import Path
 
 import jaxtyping
 import numpy as np
@@ -8,11 +9,24 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scipy.stats import chi2_contingency, chisquare
 from torch import Tensor
+from torchvision.transforms.v2 import functional as TF
 
 from lautum_utils import domains
-from lautum_utils.domains import FONTS, SHIFTS, TransferTask, label_part_swap, load, load_transfer_task, shift, swap_joint
+from lautum_utils.datasets import INSTALLED, Images
+from lautum_utils.domains import (
+    FONTS,
+    SHIFTS,
+    TransferTask,
+    common_shape,
+    label_part_swap,
+    load,
+    load_transfer_task,
+    shift,
+    swap_joint,
+)
 from lautum_utils.information import mutual_information
 
 KINDS = tuple(SHIFTS)
@@ -306,7 +320,7 @@ def test_shift_moves_every_part_of_the_target_and_nothing_of_the_source(kind: st
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: load("mnist"), "name needs to be one of digits, letters, got 'mnist'"),
+        (lambda: load("mnits"), "name needs to be one of digits, letters, mnist, .*, folder:PATH, got 'mnits'"),
         (lambda: load("digits", split="validation"), "split needs to be one of train, test, got 'validation'"),
         (lambda: load("digits", 0), "n needs to be 1 or more, got 0"),
         (lambda: load("letters", -3), "n needs to be 1 or more, got -3"),
@@ -323,8 +337,8 @@ def test_shift_moves_every_part_of_the_target_and_nothing_of_the_source(kind: st
         (lambda: label_part_swap(0, 0.5, "digit"), "n needs to be 1 or more, got 0"),
         (lambda: label_part_swap(10, 0.5, "colour"), "label needs to be one of digit, letter, got 'colour'"),
         (lambda: label_part_swap(10, 0.5, "digit", split="all"), "split needs to be one of train, test, got 'all'"),
-        (lambda: load_transfer_task("mnist"), "one of digits, letters, got 'mnist'"),
-        (lambda: load_transfer_task(target="mnist"), "one of digits, letters, got 'mnist'"),
+        (lambda: load_transfer_task("mnits"), "source needs to be one of digits, letters, mnist, .*, got 'mnits'"),
+        (lambda: load_transfer_task(target="mnits"), "target needs to be one of digits, letters, mnist, .*, got 'mnits'"),
         (lambda: load_transfer_task(shift_kind="fog"), "shift needs to be one of none, .*, label_part_swap, got 'fog'"),
         (lambda: load_transfer_task(shift_kind="none", severity=1.2), "severity needs to be from 0 to 1, got 1.2"),
         (
@@ -338,3 +352,90 @@ def test_bad_input_says_what_was_given_and_what_is_allowed(call: object, message
     assert callable(call)
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ------------------------------------------------------------------------------------------------------------ real images
+
+
+def images_of(n: int, *shape: int, seed: int = 0) -> Images:
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.randint(256, (n, *shape), generator=generator, dtype=torch.uint8)
+    return Images(pixels, torch.arange(n) % 10, tuple("abcdefghij"), 0)
+
+
+@pytest.fixture
+def sets(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Images]:
+    """Small stand-ins of the public sets, in place of downloads."""
+    found = {
+        ("mnist", "train"): images_of(5200, 1, 28, 28), ("mnist", "test"): images_of(300, 1, 28, 28, seed=1),
+        ("cifar10", "train"): images_of(2500, 3, 32, 32, seed=2), ("cifar10", "test"): images_of(2100, 3, 32, 32, seed=3),
+    }  # fmt: skip
+    monkeypatch.setattr(domains, "load_images", lambda name, split: found[name, split])
+    return found
+
+
+def test_a_real_set_comes_in_an_order_of_its_seed_as_floats(sets: dict[tuple[str, str], Images]) -> None:
+    original = sets["mnist", "train"]
+    some, again, other = (load("mnist", 2500, seed) for seed in (0, 0, 1))
+    assert torch.equal(some.inputs, again.inputs)
+    assert not torch.equal(some.inputs, other.inputs)
+    assert some.class_names == original.class_names
+    weights = torch.rand(784, dtype=torch.float64)
+    flat = original.pixels.flatten(1).double() @ weights
+    key = (some.inputs * 255).round().flatten(1).double() @ weights
+    row = torch.stack([(flat - k).abs().argmin() for k in key])
+    assert len(row.unique()) == 2500, "each once"
+    assert torch.equal((some.inputs * 255).round().byte(), original.pixels[row])
+    assert torch.equal(some.labels, original.labels[row])
+    assert len(load("mnist")) == 5200
+    with pytest.raises(ValueError, match="n needs to be at most 300 for the test split of mnist, got 301"):
+        load("mnist", 301, split="test")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "shape"),
+    [("mnist", "letters", (1, 16, 16)), ("digits", "mnist", (1, 16, 16)), ("cifar10", "mnist", (3, 28, 28)),
+     ("cifar10", "letters", (3, 16, 16)), ("mnist", "mnist", (1, 28, 28))],
+)  # fmt: skip
+def test_both_domains_of_a_task_are_brought_to_one_shape(
+    sets: dict[tuple[str, str], Images], source: str, target: str, shape: tuple[int, int, int]
+) -> None:
+    assert common_shape(source, target) == shape
+    task = load_transfer_task(source, target, "contrast", 0.3)
+    for part in (task.source, task.source_test, task.labelled, task.validation, task.test):
+        assert part.inputs.shape[1:] == shape
+        assert 0 <= part.inputs.min() < part.inputs.max() <= 1.0001
+    assert len(task.unlabelled) + len(task.labelled) + len(task.validation) <= 4900
+    assert task.labelled.labels[:10].unique().numel() == 10
+    if source == target:
+        assert len(task.source) == 2600, "half of the training images; the target has the other half"
+
+
+def test_grey_and_colour_and_size_are_fitted_as_torchvision_would() -> None:
+    x = torch.rand(3, 3, 8, 8)
+    assert domains._fit(x, (3, 8, 8)) is x
+    torch.testing.assert_close(domains._fit(x, (1, 8, 8)), TF.rgb_to_grayscale(x))
+    torch.testing.assert_close(domains._fit(x[:, :1], (3, 8, 8)), x[:, :1].expand(3, 3, 8, 8))
+    torch.testing.assert_close(domains._fit(x, (3, 4, 4)), TF.resize(x, [4, 4], antialias=True))
+
+
+def test_a_folder_of_images_is_a_domain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAUTUM_DATA", str(tmp_path / "cache"))
+    for split in ("train", "test"):
+        for value, name in enumerate(("cat", "dog")):
+            (tmp_path / "own" / split / name).mkdir(parents=True)
+            for k in range(3):
+                Image.new("RGB", (20, 30), (100 * value, k, 255)).save(tmp_path / "own" / split / name / f"{k}.png")
+    own = load(f"folder:{tmp_path / 'own'}", split="test")
+    assert (own.inputs.shape, own.class_names) == ((6, 3, 32, 32), ("cat", "dog"))
+    assert torch.equal((own.inputs[:, 0].mean((1, 2)) * 255).round().long(), 100 * own.labels)
+
+
+@pytest.mark.skipif(not INSTALLED["fashion_mnist"].exists(), reason="Debian's dataset-fashion-mnist is not installed")
+def test_fashion_mnist_as_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAUTUM_DATA", str(tmp_path))
+    task = load_transfer_task("fashion_mnist", "letters", "background", 0.5)
+    assert task.source.inputs.shape == (60_000, 1, 16, 16)
+    assert task.source.labels.bincount().tolist() == [6000] * 10
+    assert task.source.class_names[9] == "Ankle boot"
+    assert task.unlabelled.shape == (4000, 1, 16, 16)

@@ -367,8 +367,8 @@ def test_a_method_that_measures_has_its_sign_and_moves_its_measure_that_way(name
     kind = LautumRegularizer if name == "lautum" else MutualInformationRegularizer
     assert type(regularizer) is kind
     z, u = torch.stack((z, z.sin())).requires_grad_(), regularizer.project(x).expand(2, 40, 3)
-    nothing = torch.zeros((2, 0), dtype=torch.int64)
-    batch = Batch(None, x.view(1, 40, 1, 1, -1).expand(2, -1, -1, -1, -1), nothing, z, lambda: regularizer.prepare(u))
+    images, labels = torch.cat((x, x[:2])).view(1, 42, 1, 1, -1).expand(2, -1, -1, -1, -1), torch.zeros((2, 2), dtype=torch.int64)
+    batch = Batch(None, images, labels, torch.cat((torch.zeros_like(z[:, :2]), z), 1), lambda: regularizer.prepare(u))
     term = make_method(name, regularizer).term(batch)
     assert term is not None
     close(term, [sign * value_by_inverses(kind, one, u[0], 0.02) for one in z.detach()])

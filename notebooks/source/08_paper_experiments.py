@@ -53,13 +53,22 @@ from lautum_utils.training import Experiment, replace, resolve_device
 
 PROFILES = {
     "rehearsal": {
-        "Fashion-MNIST to letters": Experiment("fashion_mnist", "letters", network="cnn", steps=150),
+        "Fashion-MNIST to letters": Experiment(
+            "fashion_mnist", "letters", network="cnn", steps=150
+        ),
         "digits to letters": Experiment("digits", "letters", network="cnn", steps=150),
     },
     "full": {
-        "MNIST to notMNIST": Experiment("mnist", "notmnist_small", network="cnn", steps=4000, learning_rate=1e-3),
+        "MNIST to notMNIST": Experiment(
+            "mnist", "notmnist_small", network="cnn", steps=4000, learning_rate=1e-3
+        ),
         "CIFAR-10 to CIFAR-100": Experiment(
-            "cifar10", "cifar100", network="large_cnn", steps=20_000, augment="mirrored", learning_rate=1e-3
+            "cifar10",
+            "cifar100",
+            network="large_cnn",
+            steps=20_000,
+            augment="mirrored",
+            learning_rate=1e-3,
         ),
     },
 }
@@ -80,8 +89,33 @@ pd.set_option("display.width", 120)
 # | accuracies | not at hand; none is printed here | ours, means over seeds with intervals |
 
 # %%
-tasks = {name: replace(e, shift=shift, severity=severity, steps=steps or e.steps) for name, e in PROFILES[profile].items()}
-print(pd.DataFrame({name: {k: getattr(e, k) for k in ("source", "target", "network", "augment", "steps", "source_batch", "target_batch", "learning_rate", "n_components", "ridge", "finetune_steps")} for name, e in tasks.items()}).to_string())
+tasks = {
+    name: replace(e, shift=shift, severity=severity, steps=steps or e.steps)
+    for name, e in PROFILES[profile].items()
+}
+print(
+    pd.DataFrame(
+        {
+            name: {
+                k: getattr(e, k)
+                for k in (
+                    "source",
+                    "target",
+                    "network",
+                    "augment",
+                    "steps",
+                    "source_batch",
+                    "target_batch",
+                    "learning_rate",
+                    "n_components",
+                    "ridge",
+                    "finetune_steps",
+                )
+            }
+            for name, e in tasks.items()
+        }
+    ).to_string()
+)
 
 
 def is_there(name, e):
@@ -100,5 +134,14 @@ assert tasks, "no task has its data: see above what is missing"
 # %%
 name, e = next(iter(tasks.items()))
 task = load_transfer_task(e.source, e.target, e.shift, e.severity)
-print({part: tuple(getattr(task, part).inputs.shape) for part in ("source", "labelled", "validation", "test")}, "unlabelled:", tuple(task.unlabelled.shape))
-show_domains({"source": task.source, "target": task.validation, "target test": task.test}, title=name)
+print(
+    {
+        part: tuple(getattr(task, part).inputs.shape)
+        for part in ("source", "labelled", "validation", "test")
+    },
+    "unlabelled:",
+    tuple(task.unlabelled.shape),
+)
+show_domains(
+    {"source": task.source, "target": task.validation, "target test": task.test}, title=name
+)
