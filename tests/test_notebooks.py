@@ -63,6 +63,18 @@ PARAMETERS = {
         "checked": ["information_maximisation"],
         "confidence": 0.8,
     },
+    "08_paper_experiments": {
+        "profile": "rehearsal",
+        "device": "cpu",
+        "seeds": 2,
+        "steps": 6,
+        "labels": [20, 40],
+        "strengths": [0.0, 1e-2],
+        "shift": "noise",
+        "severity": 0.3,
+        "store": "store",
+        "gpu_teraflops": 5.0,
+    },
     "09_sweeps_at_scale": {
         "seeds": 2,
         "strengths": [0.0, 3e-4],
@@ -124,6 +136,8 @@ def test_runs_headlessly_with_other_parameters(name: str, tmp_path: Path) -> Non
     source, out, results = NOTEBOOKS / f"{name}.ipynb", tmp_path / "out.ipynb", tmp_path / "results.json"
     known = papermill.inspect_notebook(str(source))
     wanted = PARAMETERS[name] | {"results_path": str(results)}
+    if "store" in wanted:
+        wanted["store"] = str(tmp_path / wanted["store"])
     assert set(wanted) == set(known), "each parameter of the notebook, and no other, is changed here"
     papermill.execute_notebook(str(source), str(out), wanted, cwd=str(NOTEBOOKS), progress_bar=False, kernel_name="python3")
     executed = load_notebook_node(str(out))

@@ -181,6 +181,7 @@ if results_path:
 # | 05 | [domain shift](05_domain_shift.ipynb) | the domains and shifts; three measures of shift; what frozen features lose, and what is only quiet |
 # | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
 # | 07 | [methods compared](07_methods_compared.ipynb) | fourteen other methods on the same runs: an equation and a knob each, leaderboard with ties, cost, ablations |
+# | 08 | [paper experiments](08_paper_experiments.ipynb) | the published tasks, run by one parameter on a GPU; a rehearsal on real images on a CPU; what it will cost |
 # | 09 | [sweeps at scale](09_sweeps_at_scale.ipynb) | many experiments: a store that survives crashes, papermill, Dask, several devices with exact statistics |
 # | 11 | [transformer faults](11_transformer_faults.ipynb) | case study: grounding faults of power transformers, and methods that do not beat tuned fine-tuning |
 # | 12 | [speck segmentation](12_speck_segmentation.ipynb) | case study: specks from several scanners, one layer normalization for all or one each |

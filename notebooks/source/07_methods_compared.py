@@ -759,4 +759,4 @@ if results_path:
 # - Uliel, Giryes, IEEE OJSP 6, 2025 (task nuisance filtration). Wang et al., 2023 (MLN-net).
 # - J. Demšar, *Statistical Comparisons of Classifiers over Multiple Data Sets*, JMLR 7, 2006.
 #
-# **Next:** [09 · Sweeps at scale](09_sweeps_at_scale.ipynb)
+# **Next:** [08 · The published tasks](08_paper_experiments.ipynb)
