@@ -136,7 +136,7 @@ def accuracy_against_strength(groups: dict[str, Sequence[Result]], title: str = 
     points = {name: summarise(results, confidence) for name, results in groups.items()}
     _draw_accuracy(ax, points, _strength_axis(ax, [s for group in points.values() for s in group]))
     if any(groups):
-        ax.legend(frameon=False)
+        figure.legend(loc="outside lower center", ncols=4, frameon=False)
     ax.set_title(fill(title, 66))
     return figure
 

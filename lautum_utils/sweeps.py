@@ -1,7 +1,8 @@
 """Many experiments: run, store and resume, on one machine or many; record a grid of them; compare with a control.
 
 A store is a folder. store.json says {"format": 1}. Every result is one more file, NAME.json, NAME a hash of the experiment:
-an object with what `Result.as_row` holds, "history", and "versions" of what made it. To read one with pandas:
+an object with what `Result.as_row` holds, "history", and "versions" of what made it; checkpoints/ holds long pre-trainings
+on their way. To read one with pandas:
 
     pd.DataFrame(json.loads(path.read_text()) for path in Path(store).glob("[0-9a-f]*.json"))
 """
@@ -74,10 +75,10 @@ def sweep(
         try:
             if executor is None:
                 for task in tasks(missing, device, task_size):
-                    errors |= _run_task(task, device, keep, watch)
+                    errors |= _run_task(task, device, folder / "checkpoints", keep, watch)
             else:
                 stacks = tasks(missing, device, task_size or 8)
-                errors |= _spread(executor, stacks, str(device), threads, keep)
+                errors |= _spread(executor, stacks, (str(device), folder / "checkpoints", threads), keep)
         except (KeyboardInterrupt, BrokenExecutor, CancelledError) as end:
             stored = len({r.experiment for r in read_store(folder)} & set(wanted))
             kept = f"{stored} of {len(wanted)} results are in {folder}; the same sweep goes on from there"
@@ -95,7 +96,7 @@ class StoreError(RuntimeError):
 
 
 def _run_task(
-    task: Sequence[Experiment], device: str | torch.device, keep: Callable[[Result], object], watch: Any = None
+    task: Sequence[Experiment], device: str | torch.device, checkpoints: Path, keep: Callable[[Result], object], watch: Any = None
 ) -> dict[Experiment, str]:
     """Run a stack. If it fails, run its halves, down to the experiment that is at fault: what went wrong, by experiment."""
     finished = set()
@@ -105,7 +106,7 @@ def _run_task(
         keep(result)
 
     try:
-        run(task, device, progress=False, callback=watch, on_result=on_result)
+        run(task, device, progress=False, callback=watch, on_result=on_result, checkpoints=checkpoints)
         return {}
     except StoreError:
         raise
@@ -113,28 +114,32 @@ def _run_task(
         left = [e for e in task if e not in finished]
         if len(left) == 1:
             return {left[0]: f"{type(error).__name__}: {error}"}
-        half = len(left) // 2
-        return _run_task(left[:half], device, keep, watch) | _run_task(left[half:], device, keep, watch)
+        half, errors = len(left) // 2, dict[Experiment, str]()
+        for part in (left[:half], left[half:]):
+            errors |= _run_task(part, device, checkpoints, keep, watch)
+        return errors
 
 
-def _in_worker(task: Sequence[Experiment], device: str, threads: int) -> tuple[list[Result], dict[Experiment, str]]:
+def _in_worker(
+    task: Sequence[Experiment], device: str, checkpoints: Path, threads: int
+) -> tuple[list[Result], dict[Experiment, str]]:
     before, results = torch.get_num_threads(), list[Result]()
     torch.set_num_threads(threads)
     try:
-        errors = _run_task(task, device, results.append)
+        errors = _run_task(task, device, checkpoints, results.append)
     finally:
         torch.set_num_threads(before)
     return results, errors
 
 
 def _spread(
-    executor: Executor, stacks: Iterable[Sequence[Experiment]], device: str, threads: int, keep: Callable[[Result], object]
+    executor: Executor, stacks: Iterable[Sequence[Experiment]], settings: tuple[str, Path, int], keep: Callable[[Result], object]
 ) -> dict[Experiment, str]:
     pending: dict[Future[Any], Sequence[Experiment]] = {}
     errors: dict[Experiment, str] = {}
     try:
         for stack in stacks:
-            pending[executor.submit(_in_worker, stack, device, threads)] = stack
+            pending[executor.submit(_in_worker, stack, *settings)] = stack
         for future in as_completed(list(pending)):
             stack = pending.pop(future)
             try:

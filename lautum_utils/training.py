@@ -6,14 +6,20 @@ method may use the unlabelled samples too.
 Experiments that differ only in strength, seed, data or labels are stacked: one run trains them side by side.
 """
 
+import copy
 import ctypes
+import hashlib
 import math
+import os
+import pickle
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +41,7 @@ History = dict[str, list[float]]
 
 PROBE_PENALTIES = (10.0, 1.0, 0.1, 0.01)
 RECORDS = 16
+CHECKPOINT_SECONDS = 60.0
 STACK, MEMORY = 36, 1 << 30  # networks, and bytes, that a stack may take
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -160,6 +167,7 @@ def _keep_freed_memory() -> None:
 def run(
     experiments: Experiment | Iterable[Experiment], device: str | torch.device = "auto", *, progress: bool = True,
     callback: Callable[[Progress], object] | None = None, on_result: Callable[[Result], object] | None = None,
+    checkpoints: str | Path | None = None,
 ) -> list[Result]:  # fmt: skip
     """Run experiments and return their results in the order given. The same experiment gives the same result, whatever is run
     beside it: to the bit if its batch sizes are multiples of 16; else, or with other machines or more threads, up to rounding.
@@ -167,6 +175,7 @@ def run(
     device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on. callback: called
     with a `Progress` after each step; what it returns, if true, stops the run, and then only the experiments already
     finished are returned. on_result: called with each result as soon as it is there, which is not always the order asked for.
+    checkpoints: a folder in which a long pre-training is saved each minute; the same run, interrupted, goes on from there.
     ValueError: a device that is not there; a labelled set without one of the classes.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
@@ -187,7 +196,7 @@ def run(
 
         try:
             for chunk in plan:
-                for result in _run_stacked(chunk, where, advance):
+                for result in _run_stacked(chunk, where, advance, checkpoints):
                     done[result.experiment] = result
                     if on_result is not None:
                         on_result(result)
@@ -320,12 +329,14 @@ class _Data:
         return torch.stack([p.inputs for p in parts])[self.which], torch.stack([p.labels for p in parts])[self.which]
 
 
-def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Advance) -> Iterator[Result]:
+def _run_stacked(
+    chunk: Sequence[Experiment], device: torch.device, advance: _Advance, checkpoints: str | Path | None
+) -> Iterator[Result]:
     models = list(dict.fromkeys(map(_pretraining, chunk)))
     data = _Data(models, device, partial(advance, "prepare", models, [{} for _ in models]))
     for labels in dict.fromkeys(e.labels for e in chunk):
         _require_every_class(data.part("labelled")[1][:, :labels], data.classes[1])
-    pretrained, histories = _pretrain(models, data, advance)
+    pretrained, histories = _pretrain(models, data, advance, checkpoints)
     with torch.no_grad():
         source_inputs, source_labels = data.part("source_test")
         source_accuracy = _accuracy(pretrained(source_inputs, source_inputs.shape[1]), source_labels).tolist()
@@ -348,7 +359,9 @@ def _run_stacked(chunk: Sequence[Experiment], device: torch.device, advance: _Ad
             yield Result(experiment, test, validation, source_accuracy[row], penalty, histories[row])
 
 
-def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> tuple[StackedNetwork, list[History]]:
+def _pretrain(
+    models: Sequence[Experiment], data: _Data, advance: _Advance, checkpoints: str | Path | None
+) -> tuple[StackedNetwork, list[History]]:
     first, device, classes = models[0], data.device, data.classes[0]
     shape = tuple(data.tasks[0].source.inputs.shape[1:])
     network = NETWORKS[first.network](shape, classes, [e.seed for e in models]).to(device)  # type: ignore[arg-type]
@@ -424,8 +437,46 @@ def _pretrain(models: Sequence[Experiment], data: _Data, advance: _Advance) -> t
             record(step)
         advance("pre-train", models, histories)
 
-    _optimise(network, loss_at, first.steps, first.learning_rate, watch)
+    saved = None if checkpoints is None else _Checkpoint(Path(checkpoints), models, histories)
+    _optimise(network, loss_at, first.steps, first.learning_rate, watch, saved, partial(advance, "pre-train", models, histories))
     return network, histories
+
+
+class _Checkpoint:
+    """A pre-training on its way: step, weights, the optimizer's state and histories, in a file named after its experiments."""
+
+    def __init__(self, folder: Path, models: Sequence[Experiment], histories: list[History]) -> None:
+        self.path = folder / f"{hashlib.sha256(repr(models).encode()).hexdigest()[:32]}.pt"
+        self.histories, self.written = histories, time.monotonic()
+
+    def load(self, network: StackedNetwork, optimizer: torch.optim.Optimizer) -> int:
+        """The step to go on with; 0, and everything as it was, if nothing is there that fits."""
+        before = copy.deepcopy((network.state_dict(), optimizer.state_dict()))
+        try:
+            saved = torch.load(self.path, weights_only=True, map_location=next(network.parameters()).device)
+            network.load_state_dict(saved["network"])
+            optimizer.load_state_dict(saved["optimizer"])
+            for history, kept in zip(self.histories, saved["histories"], strict=True):
+                history.update(kept)
+            return int(saved["step"])
+        except (OSError, EOFError, RuntimeError, KeyError, ValueError, TypeError, pickle.UnpicklingError):
+            network.load_state_dict(before[0])
+            optimizer.load_state_dict(before[1])
+            return 0
+
+    def save(self, step: int, network: StackedNetwork, optimizer: torch.optim.Optimizer) -> None:
+        """Written whole, once in CHECKPOINT_SECONDS. What cannot be written is not worth ending a training for."""
+        if time.monotonic() - self.written < CHECKPOINT_SECONDS:
+            return
+        self.written = time.monotonic()
+        state = {"step": step, "network": network.state_dict(), "optimizer": optimizer.state_dict(), "histories": self.histories}
+        temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state, temporary)
+            temporary.replace(self.path)
+        except (OSError, RuntimeError) as error:
+            warnings.warn(f"no checkpoint could be written to {self.path.parent} ({error}).", stacklevel=2)
 
 
 _Arrays = tuple[np.ndarray, np.ndarray]
@@ -492,20 +543,29 @@ def _finetune(
 
 
 def _optimise(
-    network: StackedNetwork, loss_at: Callable[[int], Tensor], steps: int, learning_rate: float, watch: Callable[[int], None]
-) -> None:
+    network: StackedNetwork, loss_at: Callable[[int], Tensor], steps: int, learning_rate: float, watch: Callable[[int], None],
+    saved: _Checkpoint | None = None, skip: _Done = lambda: None,
+) -> None:  # fmt: skip
     """The one training loop. Losses of stacked models add up; Adam works element by element, so models stay apart."""
     fused = next(network.parameters()).device.type in ("cpu", "cuda", "mps")
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fused)
     on_cuda = next(network.parameters()).is_cuda
     precision = torch.autocast("cuda", torch.bfloat16) if on_cuda else nullcontext()
-    for step in range(steps):
+    begin = saved.load(network, optimizer) if saved else 0
+    for _ in range(begin):
+        skip()
+    for step in range(begin, steps):
         optimizer.zero_grad()
         with precision:
             loss = loss_at(step).sum()
         loss.backward()
         optimizer.step()
         watch(step)
+        if saved:
+            saved.save(step + 1, network, optimizer)
+    if saved:
+        with suppress(OSError):
+            saved.path.unlink()
 
 
 def _batches(seeds: Sequence[int], steps: int, n: int, size: int, device: torch.device, stream: int) -> Tensor:

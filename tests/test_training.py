@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jaxtyping
@@ -447,6 +448,72 @@ class Watch:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
+class Interrupt(Exception): ...
+
+
+@pytest.mark.parametrize("method", ["lautum", "standard", "multiple_layer_normalization"])
+def test_an_interrupted_pretraining_goes_on_from_its_checkpoint_to_the_same_result(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    strength = 0.0 if method == "standard" else 1e-2
+    grid = [replace(QUICK, steps=20, method=method, strength=strength, seed=i, protocol="finetune") for i in (0, 1)]
+    whole = run(grid, "cpu", progress=False)
+    steps: list[int] = []
+    counted: list[int] = []
+
+    def stop(now: Progress) -> None:
+        if now.stage == "pre-train":
+            steps.append(now.step)
+            if len(steps) == 13:
+                raise Interrupt
+
+    with pytest.raises(Interrupt):
+        run(grid, "cpu", progress=False, callback=stop, checkpoints=tmp_path)
+    (left,) = tmp_path.iterdir()
+    assert torch.load(left, weights_only=True)["step"] == 12
+    again = run(grid, "cpu", progress=False, callback=lambda now: counted.append(now.step), checkpoints=tmp_path)
+    for one, other in zip(again, whole, strict=True):
+        assert (one.test_accuracy, one.validation_accuracy, one.history) == (
+            other.test_accuracy,
+            other.validation_accuracy,
+            other.history,
+        )
+    assert counted == list(range(1, len(counted) + 1))
+    assert not list(tmp_path.iterdir()), "what is done leaves no checkpoint"
+
+
+def test_a_checkpoint_that_does_not_fit_is_left_aside_and_one_that_cannot_be_written_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    e = replace(QUICK, steps=6)
+    (whole,) = run(e, "cpu", progress=False)
+
+    def stop(now: Progress) -> None:
+        if now.step == 5:
+            raise Interrupt
+
+    with pytest.raises(Interrupt):
+        run(e, "cpu", progress=False, callback=stop, checkpoints=tmp_path)
+    (path,) = tmp_path.iterdir()
+    good = path.read_bytes()
+    saved = torch.load(path, weights_only=True)
+    for damage in (b"", good[:200], b"junk" * 100):
+        path.write_bytes(damage)
+        (again,) = run(e, "cpu", progress=False, checkpoints=tmp_path)
+        assert again.history == whole.history
+    del saved["network"]["classifier.bias"]
+    torch.save(saved, path)
+    (again,) = run(e, "cpu", progress=False, checkpoints=tmp_path)
+    assert again.history == whole.history
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.warns(UserWarning, match="no checkpoint could be written to"):
+        (again,) = run(e, "cpu", progress=False, checkpoints=blocked)
+    assert again.history == whole.history
+
+
 def test_pretraining_is_shared_and_the_callback_counts_to_the_total(network: str) -> None:
     base = replace(QUICK, network=network)
     stages = [base, replace(base, labels=30), replace(base, protocol="finetune"), replace(base, seed=1)]

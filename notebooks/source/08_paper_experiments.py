@@ -210,8 +210,8 @@ print("pre-training, which is most of it; memory: the images of a task and one n
 # %% [markdown]
 # ## Run it
 #
-# Every result goes into the store the moment it is there. Interrupt this cell and run it again, here or tomorrow: with `store` set it goes on where it was, and only a network that was
-# not finished starts again (minutes on a GPU). On a CPU there is one process a core.
+# Every result goes into the store the moment it is there, and a pre-training of more than a minute leaves a checkpoint each minute. Interrupt this cell and run it again, here or
+# tomorrow: with `store` set it goes on where it was. On a CPU there is one process a core.
 
 # %%
 grid = [
