@@ -80,8 +80,12 @@ def load(
     order = torch.randperm(len(labels), generator=generator, device="cpu")[:n]
     inputs = torch.empty((len(order), *(shape or pixels.shape[1:])), device=device)
     for part, rows in zip(inputs.split(2048), order.split(2048), strict=True):  # in parts, as a whole set takes much memory
-        some = pixels[rows].to(device)
-        part.copy_(_fit(some if some.is_floating_point() else some / 255, tuple(part.shape[1:])))
+        some = pixels.index_select(0, rows).to(device)
+        scale = 1 if some.is_floating_point() else 255
+        if some.shape == part.shape:
+            torch.div(some, scale, out=part)
+        else:
+            part.copy_(_fit(some / scale, tuple(part.shape[1:])))
     return Domain(inputs, labels[order].to(device), names)
 
 
