@@ -294,7 +294,7 @@ def load_transfer_task(
 
     The labelled part is ordered so that each stretch of as many samples as there are classes holds every class once:
     its first 50, 100, ... are balanced and nested. Where handwritten digits run out, the unlabelled and then the
-    validation part are smaller.
+    validation part are smaller; of a folder of your own, the labelled part is half of the images at most.
     ValueError: unknown names, a swap between anything but digits and letters, more labels than the target has.
     """
     _require_one_of(shift_kind, ("none", *SHIFTS, "label_part_swap"), "shift")
@@ -331,6 +331,8 @@ def load_transfer_task(
         if shift_kind != "none":
             pool = _shifted(pool, shift_kind, severity, seeds[4])
             held_out = _shifted(held_out, shift_kind, severity, seeds[4] + 1)
+    if target.startswith(FOLDER):
+        labelled = min(labelled, len(pool) // 2)
     validation = min(validation, (len(pool) - labelled) // 2)
     if validation < 2:
         raise ValueError(f"labelled needs to be at most {len(pool) - 4} for target {target}, got {labelled}.")

@@ -335,6 +335,8 @@ def _run_stacked(
     models = list(dict.fromkeys(map(_pretraining, chunk)))
     data = _Data(models, device, partial(advance, "prepare", models, [{} for _ in models]))
     for labels in dict.fromkeys(e.labels for e in chunk):
+        if labels > (most := len(data.tasks[0].labelled)):
+            raise ValueError(f"labels needs to be at most {most} for the target {models[0].target}, got {labels}.")
         _require_every_class(data.part("labelled")[1][:, :labels], data.classes[1])
     pretrained, histories = _pretrain(models, data, advance, checkpoints)
     with torch.no_grad():
@@ -520,20 +522,8 @@ def _finetune(
         chosen = drawn[which, step]
         both = torch.cat((some, inputs[which[:, None], chosen]), 1)
         u = partial(method.regularizer.prepare, projected[which[:, None], chosen])
-        batch = Batch(
-            network,
-            both,
-            labels,
-            network.features(both),
-            u,
-            first.layer,
-            chosen,
-            count,
-            first.labels,
-            step,
-            first.finetune_steps,
-            seeds,
-        )
+        z, m, last = network.features(both), first.labels, first.finetune_steps
+        batch = Batch(network, both, labels, z, u, first.layer, chosen, count, m, step, last, seeds)
         return _loss(method, strength, batch)
 
     _optimise(network, loss_at, first.finetune_steps, first.learning_rate, lambda step: step_done())

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -447,7 +448,19 @@ class Watch:
         return self.stop(progress)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+def test_a_folder_of_your_own_is_a_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAUTUM_DATA", str(tmp_path / "cache"))
+    for value, name in enumerate(("dark", "light", "lighter")):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for k in range(60):
+            Image.new("L", (20, 20), 80 * value + k % 20).save(tmp_path / "own" / name / f"{k}.png")
+    e = replace(QUICK, target=f"folder:{tmp_path / 'own'}", labels=20, steps=30, finetune_steps=60)
+    for result in run([e, replace(e, protocol="finetune")], "cpu", progress=False):
+        assert result.test_accuracy > 0.6
+    with pytest.raises(ValueError, match=r"labels needs to be at most \d\d for the target folder:.*, got 200"):
+        run(replace(e, labels=200), "cpu", progress=False)
+
+
 class Interrupt(Exception): ...
 
 
@@ -514,6 +527,7 @@ def test_a_checkpoint_that_does_not_fit_is_left_aside_and_one_that_cannot_be_wri
     assert again.history == whole.history
 
 
+@pytest.mark.parametrize("network", NETWORKS)
 def test_pretraining_is_shared_and_the_callback_counts_to_the_total(network: str) -> None:
     base = replace(QUICK, network=network)
     stages = [base, replace(base, labels=30), replace(base, protocol="finetune"), replace(base, seed=1)]
