@@ -68,10 +68,11 @@ def test_accuracy_curve_shows_the_mean_in_percent_over_the_logarithm_with_its_in
 
 def test_every_group_is_drawn_with_a_look_of_its_own() -> None:
     groups = {f"group {i}": results(1e-3, 0.1 * i) for i in range(9)}
-    (ax,) = plots.accuracy_against_strength(groups).axes
+    figure = plots.accuracy_against_strength(groups)
+    (ax,) = figure.axes
     looks = {(c[0].get_color(), c[0].get_marker(), c[0].get_linestyle()) for c in ax.containers[:7]}
     assert len(looks) == 7
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(groups)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(groups)
 
 
 def test_explored_shows_the_gain_over_strength_0_at_each_severity_that_has_both() -> None:
