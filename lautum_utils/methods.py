@@ -145,7 +145,7 @@ class InformationMaximisation(Method):
     Liang et al. (SHOT), ICML 2020.
     """
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         p = batch.network.head(batch.unlabelled).softmax(-1)
         return _entropy(p).mean(-1) - _entropy(p.mean(-2))
 
@@ -342,7 +342,7 @@ class TaskNuisanceFiltration(Method):
         return z.square().mean((-2, -1)) / 2 - negentropy + smooth
 
 
-class MultipleLayerNormalization(Method):
+class MultipleLayerNormalization(InformationMaximisation):
     """A layer normalization for each domain, all else shared; h <- h + w (gain_d N(h) + offset_d - h), w = min(1, strength).
 
     The source's is learnt with its labels, the target's with term = 0.1 (mean_i H(p_i) - H(mean_i p_i)) and in stage 2, where
@@ -353,9 +353,8 @@ class MultipleLayerNormalization(Method):
         super().start(network, strength, samples, classes)
         network.normalize(strength.clamp(max=1))
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
-        p = batch.network.head(batch.unlabelled).softmax(-1)
-        return 0.1 * (_entropy(p).mean(-1) - _entropy(p.mean(-2)))
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
+        return 0.1 * super().term(batch)
 
 
 # ---------------------------------------------------------------------------------------------------------------- names
