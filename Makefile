@@ -7,7 +7,7 @@ BROWSERS := chromium chromium-browser google-chrome
 # One thread a process: the tests run two processes side by side.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help lab test lint notebooks record methods bench constraints clean
+.PHONY: help lab app test lint notebooks site course record methods bench hooks constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -31,6 +31,12 @@ record: $(VENV)/.test  ## run the grid that the playground's sliders answer from
 methods: $(VENV)/.test  ## compare all methods on the same runs (under an hour; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python notebooks/compare_methods.py
 
+site: $(VENV)/.test  ## the notebooks as a website that needs no server and no network: build/site/index.html
+	@$(BIN)/python notebooks/build_site.py
+
+course: $(VENV)/.test  ## an nbgrader course from notebooks 01 to 04: build/course (see notebooks/teaching.md)
+	@$(BIN)/python notebooks/build_course.py
+
 bench: $(VENV)/.test  ## measure speed ratios side by side
 	@$(BIN)/pytest -q -o addopts= tests/bench.py --benchmark-disable-gc --benchmark-columns=min,median,rounds -s
 
@@ -47,6 +53,6 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.lab
-	$(BIN)/pip install -c constraints.txt -e '.[lab,test]'
+	$(BIN)/pip install -c constraints.txt -e '.[lab,teach,test]'
 	@for b in $(BROWSERS); do command -v $$b > /dev/null && exit 0; done; $(BIN)/playwright install chromium
 	@touch $@
