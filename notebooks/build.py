@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import jupytext
+import navigation
 import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
@@ -28,8 +29,11 @@ STUB = r"\g<indent># YOUR CODE HERE\n\g<indent>raise NotImplementedError()"
 def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
     """A source as a notebook that has not run: with stubs in place of the solutions, or with the solutions."""
     notebook = jupytext.read(source)
+    navigation.adorn(notebook, source.stem)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
+        if cell.cell_type == "markdown" and solutions:  # it goes to a folder of its own
+            cell.source = re.sub(r"\]\((?=\d\d_\w+\.ipynb)", "](../", cell.source)
         if cell.cell_type == "code":
             cell.source = (
                 re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", cell.source).rstrip()
@@ -56,7 +60,10 @@ def has_solutions(source: Path) -> bool:
 def build(source: Path) -> Path:
     """Execute one source and write the notebook beside this file, whole or not at all; its solutions too, if it has any."""
     notebook = read(source)
+    started = time.monotonic()
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}).execute()
+    navigation.measured(source.stem, time.monotonic() - started)
+    notebook.cells[0].source = read(source).cells[0].source  # which tells that time
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         outputs = cell.get("outputs", [])
@@ -98,6 +105,7 @@ def main() -> None:
         bar.set_description(source.stem)
         started = time.monotonic()
         bar.write(f"{build(source).relative_to(HERE.parent)}: {time.monotonic() - started:.0f} s")
+    _write(HERE.parent / "README.md", navigation.readme_with_map().encode())
 
 
 if __name__ == "__main__":

@@ -12,9 +12,6 @@
 # A network trained on a *source* task is to be used for a *target* task. We have many **unlabelled** target inputs now, and will get
 # only a few labels later. The idea of this suite: **while the network trains on the source, keep its features informative about
 # the target inputs**, and measure how informative they are by *Lautum information*.
-#
-# **You will be able to** say what the idea does and see it work and fail · **You need** to know what a neural network and a
-# probability are · **Takes** 10 minutes to read, under a minute to run.
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -171,22 +168,9 @@ if results_path:
 #
 # ## The map
 #
-# | | notebook | holds |
-# |---|---|---|
-# | 00 | start here | this page |
-# | 01 | [measuring dependence](01_measuring_dependence.ipynb) | entropy, divergence, mutual and Lautum information on finite alphabets; channels, holes, infinity |
-# | 02 | [the loss bound](02_the_loss_bound.ipynb) | training and test loss, taken apart and enumerated; the two signs; Gibbs learners; transfer |
-# | 03 | [Gaussian Lautum](03_gaussian_lautum.ipynb) | the closed form, canonical correlations, gradients, small samples, the ridge as noise |
-# | 04 | [the regularizer](04_the_regularizer.ipynb) | built from scratch, one change at a time; gradient check, cost, a failure lab |
-# | 05 | [domain shift](05_domain_shift.ipynb) | the domains and shifts; three measures of shift; what frozen features lose, and what is only quiet |
-# | 06 | [semi-supervised transfer](06_semi_supervised_transfer.ipynb) | the two stages; the playground with all controls; the curve of the weight; ablations |
-# | 07 | [methods compared](07_methods_compared.ipynb) | fourteen other methods on the same runs: an equation and a knob each, leaderboard with ties, cost, ablations |
-# | 08 | [paper experiments](08_paper_experiments.ipynb) | the published tasks, run by one parameter on a GPU; a rehearsal on real images on a CPU; what it will cost |
-# | 09 | [sweeps at scale](09_sweeps_at_scale.ipynb) | many experiments: a store that survives crashes, papermill, Dask, several devices with exact statistics |
-# | 11 | [transformer faults](11_transformer_faults.ipynb) | case study: grounding faults of power transformers, and methods that do not beat tuned fine-tuning |
-# | 12 | [speck segmentation](12_speck_segmentation.ipynb) | case study: specks from several scanners, one layer normalization for all or one each |
+# <!-- map -->
 #
-# (05, 07, 08 and 10 are still to be written.) Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
+# Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
 # like. The [solutions](solutions) are notebooks too.
 #
 # ## Notation
@@ -230,5 +214,3 @@ if results_path:
 #
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019.
 # - D. Palomar, S. Verdú, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
-#
-# **Next:** [01 · Measuring dependence](01_measuring_dependence.ipynb)

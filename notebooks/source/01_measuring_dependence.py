@@ -11,10 +11,6 @@
 #
 # How far is a joint distribution from independence? Mutual information answers with a divergence. Lautum information exchanges the two arguments
 # of that divergence and gives another answer. Here both are computed on finite alphabets, where every probability can be written down.
-#
-# **You will be able to** compute entropy, divergence, mutual and Lautum information; say which cells of a joint make each of the two large, and
-# when Lautum information is infinite; find a joint for which it is the smaller one. **You need** [00](00_start_here.ipynb), sums and logarithms
-# · **Takes** 30 minutes to read, 25 to do the exercises, runs in under 30 s.
 
 # %% tags=["parameters"]
 seed = 0  # of all random joints
@@ -750,5 +746,3 @@ if results_path:
 #
 # - D. Palomar, S. Verdú, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008, pp. 964-975.
 # - T. Cover, J. Thomas, *Elements of Information Theory*, Wiley: entropy, divergence, the log-sum inequality, data processing.
-#
-# **Next:** [02 · The loss bound](02_the_loss_bound.ipynb) · **Back to** [00](00_start_here.ipynb).

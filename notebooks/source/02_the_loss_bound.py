@@ -12,9 +12,6 @@
 # Why should a network be kept informative about target inputs, and why measure it by *Lautum* information? We take the cross-entropy of a learner apart, once on
 # the examples that it was trained on and once on fresh ones, and watch mutual information appear in the first and Lautum information in the second. Every
 # expectation is an exact sum, in a world so small that we can list all its datasets.
-#
-# **You will be able to** derive both decompositions, say where each sign comes from and what it does not promise, and compute the generalization gap of a Gibbs learner
-# exactly · **You need** [01](01_measuring_dependence.ipynb) · **Takes** 40 minutes to read, 30 to do the exercises, runs in under 30 s.
 
 # %% tags=["parameters"]
 seed = 0  # of everything that is drawn at random
@@ -660,5 +657,3 @@ if results_path:
 # - A. Achille, S. Soatto, *Emergence of Invariance and Disentanglement in Deep Representations*, JMLR 2018.
 # - G. Aminian, Y. Bu, L. Toni, M. Rodrigues, G. Wornell, *An Exact Characterization of the Generalization Error for the Gibbs Algorithm*, NeurIPS 2021.
 # - Y. Bu, G. Aminian, L. Toni, G. Wornell, M. Rodrigues, *Characterizing and Understanding the Generalization Error of Transfer Learning with Gibbs Algorithm*, AISTATS 2022.
-#
-# **Next:** [03 · Gaussian Lautum](03_gaussian_lautum.ipynb) · **Back to** [00](00_start_here.ipynb).

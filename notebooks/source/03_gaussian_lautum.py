@@ -12,9 +12,6 @@
 # Between Gaussian vectors, Lautum information has a closed form that needs nothing but a covariance matrix. That makes it cheap enough to be part of a training
 # loss. It also brings three dangers: it pulls hardest where the dependence is already strongest, it is badly overestimated from few samples, and it sees linear
 # dependence only.
-#
-# **You will be able to** derive $L$ of two Gaussian vectors, say what its gradient favours, predict how far a sampled value is off, and know what a ridge
-# does about it · **You need** [02](02_the_loss_bound.ipynb), determinants and traces · **Takes** 30 minutes to read, 25 to do the exercises, runs in under 30 s.
 
 # %% tags=["parameters"]
 seed = 0
@@ -925,5 +922,3 @@ if results_path:
 # - H. Hotelling, *Relations Between Two Sets of Variates*, Biometrika 28, 1936.
 # - T. Cover, J. Thomas, *Elements of Information Theory*, Wiley, 2006.
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019, arXiv 1904.01670.
-#
-# **Next:** [04](04_the_regularizer.ipynb) · **Back to** [00](00_start_here.ipynb).

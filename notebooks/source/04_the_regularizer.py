@@ -11,9 +11,6 @@
 #
 # Notebook [03](03_gaussian_lautum.ipynb) has the formula. Here it becomes something that a training step can afford: six versions, one change
 # at a time, each checked against an earlier one. The sixth equals `LautumRegularizer`, in value and in gradient. Then we break it on purpose.
-#
-# **You will be able to** build the penalty from scratch, say what each change buys and what it loses, and recognise its failures · **You need**
-# [03](03_gaussian_lautum.ipynb) and a little PyTorch · **Takes** 40 minutes to read, 35 to do the exercises, runs in under 30 s.
 
 # %% tags=["parameters"]
 seed = 0
@@ -916,5 +913,3 @@ if results_path:
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019, arXiv 1904.01670.
 # - D. Palomar, S. Verdu, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
 # - H. Hotelling, *Relations between Two Sets of Variates*, Biometrika 28, 1936.
-#
-# **Next:** [05 · Domain shift](05_domain_shift.ipynb) · **Back to** [00](00_start_here.ipynb).

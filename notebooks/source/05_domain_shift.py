@@ -11,10 +11,6 @@
 #
 # Source and target can differ in two ways: the *images* move, or the *question* about them changes. We measure the first in
 # three ways, ask which tells how much accuracy is lost, and look at what training on the source takes from the features.
-#
-# **You will be able to** measure a shift in three ways and say what each misses, read what features still hold of a target,
-# and tell where frozen features break · **You need** [03](03_gaussian_lautum.ipynb), [04](04_the_regularizer.ipynb) ·
-# **Takes** 20 minutes to read, 40 s to run.
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -732,5 +728,3 @@ if results_path:
 # - D. Dowson, B. Landau, *The Fréchet Distance between Multivariate Normal Distributions*, Journal of Multivariate Analysis 12, 1982.
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops
 #   2019, arXiv 1904.01670.
-#
-# **Next:** [06 · Semi-supervised transfer](06_semi_supervised_transfer.ipynb)

@@ -8,10 +8,6 @@
 
 # %% [markdown]
 # # 06 · Semi-supervised transfer: two stages and a knob
-#
-# **You will be able to** run the whole experiment: train on a source while staying informative about unlabelled target inputs, transfer with
-# few labels, choose the weight on validation data, and say when it helps, when not, and how you know.
-# **You need** [00](00_start_here.ipynb) · **Takes** 30 minutes to read, about a minute to run.
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -346,5 +342,3 @@ if results_path:
 #
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019, arXiv 1904.01670.
 # - D. Jakubovitz, D. Uliel, M. Rodrigues, R. Giryes, *An Information-theoretic Approach to Semi-supervised Transfer Learning*, arXiv 2306.06731.
-#
-# **Next:** [07 · The other methods](07_methods_compared.ipynb)

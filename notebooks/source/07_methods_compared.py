@@ -11,10 +11,6 @@
 #
 # Compared with what? Here every method has the same data, splits, first weights, batches and seeds, four values of its knob to choose from, and
 # validation data that chooses.
-#
-# **You will be able to** say in one equation what each family does with unlabelled target inputs, read a leaderboard with intervals and ties, and tell
-# where each method helps, where not, and what it costs. **You need** [06](06_semi_supervised_transfer.ipynb) · **Takes** 40 minutes to read, half
-# a minute to run.
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU; for what is trained here
@@ -758,5 +754,3 @@ if results_path:
 #   CVPRW 2022, arXiv 2201.06247 (contrastive regularization).
 # - Uliel, Giryes, IEEE OJSP 6, 2025 (task nuisance filtration). Wang et al., 2023 (MLN-net).
 # - J. Demšar, *Statistical Comparisons of Classifiers over Multiple Data Sets*, JMLR 7, 2006.
-#
-# **Next:** [08 · The published tasks](08_paper_experiments.ipynb)

@@ -11,10 +11,6 @@
 #
 # The papers transfer from MNIST to notMNIST, and from CIFAR-10 to ten classes of CIFAR-100. One parameter, `profile`, runs these here, on a GPU and with a network
 # connection. Without either, the *rehearsal* runs the same lines on real images that need neither.
-#
-# **You will be able to** state the protocol of such an experiment in full, estimate what it costs before you start it, interrupt it and go on, and report
-# what comes out with its interval. **You need** [06](06_semi_supervised_transfer.ipynb), [09](09_sweeps_at_scale.ipynb) for the store · **Takes** 15 minutes to read, a minute and
-# a half to run.
 
 # %% tags=["parameters"]
 profile = "rehearsal"  # "rehearsal": a CPU, minutes; "full": the published tasks, a GPU, downloads
@@ -367,5 +363,3 @@ if results_path:
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019, arXiv 1904.01670.
 # - D. Jakubovitz, D. Uliel, M. Rodrigues, R. Giryes, *An Information-theoretic Approach to Semi-supervised Transfer Learning*, arXiv 2306.06731.
 # - H. Xiao, K. Rasul, R. Vollgraf, *Fashion-MNIST*, 2017. A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009 (CIFAR). Y. LeCun et al. (MNIST). Y. Bulatov, *notMNIST*, 2011.
-#
-# **Next:** [09 · Sweeps at scale](09_sweeps_at_scale.ipynb)

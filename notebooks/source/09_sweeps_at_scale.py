@@ -11,9 +11,6 @@
 #
 # One network takes seconds; the questions of notebook [06](06_semi_supervised_transfer.ipynb) take hundreds of networks. Here they are run so that nothing is lost when
 # something breaks, in several processes and on a cluster; then one *batch* is spread over several devices, which is another matter.
-#
-# **You will be able to** run a sweep, stop it and go on, run a notebook over parameters, move the same sweep to a cluster, and train one network on several
-# devices with the right gradient · **You need** [06](06_semi_supervised_transfer.ipynb), and [03](03_gaussian_lautum.ipynb) for the bias · **Takes** 30 minutes to read, under a minute to run.
 
 # %% tags=["parameters"]
 seeds = 4  # networks for each strength
@@ -783,6 +780,3 @@ if results_path:
 # - M. Rocklin, *Dask: Parallel Computation with Blocked algorithms and Task Scheduling*, SciPy 2015.
 # - S. Li et al., *PyTorch Distributed: Experiences on Accelerating Data Parallel Training*, VLDB 2020.
 # - T. Chan, G. Golub, R. LeVeque, *Algorithms for Computing the Sample Variance*, The American Statistician 37(3), 1983.
-#
-# **Next:** two case studies, [11 · Transformer faults](11_transformer_faults.ipynb) and [12 · Speck segmentation](12_speck_segmentation.ipynb);
-# or back to [00](00_start_here.ipynb).

@@ -11,10 +11,6 @@
 #
 # A network learns to tell faults of a transformer at one load. Another transformer runs at another load, with worse sensors,
 # and only a few of its faults were ever labelled. Three ways to go on are compared, on equal terms.
-#
-# **You will be able to** set up a fair comparison on a new kind of data, use `LautumRegularizer` in a loop of your own, and
-# read a result with its interval · **You need** [06](06_semi_supervised_transfer.ipynb) · **Takes** 15 minutes to read, half
-# a minute to run.
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -455,5 +451,3 @@ if results_path:
 #   reinforcement. This page is *inspired by* it; the generator, the network, the augmentations and all numbers are ours.
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops
 #   2019, arXiv 1904.01670.
-#
-# **Next:** [12 · Specks from several scanners](12_speck_segmentation.ipynb)

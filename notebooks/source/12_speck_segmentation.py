@@ -11,10 +11,6 @@
 #
 # Small specks are to be outlined in images that come from several scanners, each with a look of its own. One network learns
 # from all of them. Should it normalize all scanners alike, or keep a normalization layer for each?
-#
-# **You will be able to** build multiple layer normalization, choose its branch for an image of unknown origin, and measure
-# whether that helps · **You need** a little PyTorch; [06](06_semi_supervised_transfer.ipynb) for paired intervals · **Takes**
-# 15 minutes to read, half a minute to run.
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -532,5 +528,3 @@ if results_path:
 #
 # - Wang et al., MLN-net, 2023: segmentation with multiple layer normalization. This page is *inspired by* it; the images, the
 #   network and all numbers are ours, and so is the choice of which statistics to store.
-#
-# **Back to** [00](00_start_here.ipynb).
