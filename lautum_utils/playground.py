@@ -1,9 +1,11 @@
-"""Widgets: `Explorer`, sliders over any figure, and `Playground`, where a real network trains when shift or weight move.
+"""Widgets: `Explorer`, sliders over any figure; `Prediction`, a guess before the answer; `Playground`, where networks train.
 
 The only module that imports ipywidgets. Training runs on a daemon thread that sets widget traits and nothing else;
-figures are drawn on private Figures and shown as PNG images, so that no thread shares state with pyplot.
+figures are drawn on private Figures and shown as PNG images, so that no thread shares state with pyplot. Where no widget
+can be shown (a notebook that is not trusted or does not run, a printed page), its picture stands in.
 """
 
+import base64
 import gc
 import html
 import inspect
@@ -15,6 +17,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlencode
 
 import ipywidgets as widgets
 import torch
@@ -23,7 +26,7 @@ from matplotlib.figure import Figure
 
 from lautum_utils.domains import SHIFTS
 from lautum_utils.networks import NETWORKS
-from lautum_utils.plots import explored, history_curves, png_bytes, verdict
+from lautum_utils.plots import Sketch, explored, history_curves, png_bytes, predicted, summarise, verdict, with_line
 from lautum_utils.sweeps import RECORD, read_record
 from lautum_utils.training import Experiment, Progress, Result, resolve_device, run
 
@@ -34,18 +37,51 @@ gc.freeze()
 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 SEVERITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-CONTROLS = ("shift", "severity", "strength", "labels", "protocol", "layer", "network", "seeds", "device")
 MAX_SEEDS = 8
+CONTROLS: dict[str, Sequence[Any]] = {  # what each can be
+    "shift": ("label_part_swap", "none", *SHIFTS),
+    "severity": SEVERITIES,
+    "strength": STRENGTHS,
+    "labels": (10, 20, 50, 100, 200, 400),
+    "protocol": ("probe", "finetune"),
+    "layer": ("features", "logits"),
+    "network": tuple(NETWORKS),
+    "seeds": range(1, MAX_SEEDS + 1),
+    "device": ("auto", "cuda", "mps", "cpu"),
+}
 BASE = Experiment(shift="label_part_swap", severity=1.0, strength=1e-3, steps=100)
 REDRAW_SECONDS = 1.5  # at least, and so rarely that drawing takes about a tenth of the time
+STILL = "A still picture: run this cell to move the controls."
+CURVE = (
+    "Left: target test accuracy for each weight that is known, mean over seeds with its 95 % interval; weight 0 is standard"
+    " transfer, the grey bar is the chosen weight. Right: by how many points the chosen weight beats weight 0, for each severity;"
+    " above 0 it helps."
+)
+LIVE = (
+    "Stage 1, step by step: loss on the source; dependence between features and unlabelled target inputs, which the regularizer"
+    " raises; how well the target can be read off the features, on validation data."
+)
 
 
 def _wide() -> dict[str, Any]:
     return {"style": {"description_width": "140px"}, "layout": widgets.Layout(width="330px")}
 
 
-def _image(**layout: str) -> widgets.Image:
-    return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%", **layout))
+def _image(about: str, **layout: str) -> widgets.Image:
+    return widgets.Image(format="png", tooltip=about, layout=widgets.Layout(align_self="flex-start", max_width="100%", **layout))
+
+
+def _caption(about: str, **layout: str) -> widgets.HTML:
+    text = f'<span style="line-height: 1.4; opacity: 0.8">{html.escape(about)}</span>' if about else ""
+    return widgets.HTML(text, layout=widgets.Layout(max_width="960px", margin="0 0 8px 0", **layout))
+
+
+def _display(box: widgets.Box, image: widgets.Image) -> None:
+    """Show widgets, and to whoever cannot show widgets their picture."""
+    bundle = box._repr_mimebundle_()
+    if image.value:
+        bundle["image/png"] = base64.b64encode(with_line(bytes(image.value), STILL)).decode()
+    display(bundle, metadata={"image/png": {"alt": image.tooltip}}, raw=True)
 
 
 def _grid(controls: list[widgets.Widget]) -> widgets.Box:
@@ -62,14 +98,14 @@ def _scale(description: str, values: Sequence[float], value: float) -> widgets.S
 class Explorer:
     """Sliders over a figure: moving one draws `draw(**values)` again; display it by ending a cell with it.
 
-    draw : a function with a default for each argument that returns a matplotlib Figure. Called without widgets, it is
-        the static twin of the picture.
+    draw : a function with a default for each argument that returns a matplotlib Figure, or a `Sketch`, which is faster.
+        Called without widgets, it is the static twin of the picture; the first lines of its docstring stand below it.
     **controls : what each argument of `draw` can be: (low, high, step) for a slider, a list of numbers for a slider over
         just these, a list of texts for a menu, True or False for a tick box. The argument's name becomes the label.
     ValueError: a control that `draw` does not take, an argument without a default, a default out of range.
     """
 
-    def __init__(self, draw: Callable[..., Figure], **controls: Any) -> None:
+    def __init__(self, draw: Callable[..., Figure | Sketch], **controls: Any) -> None:
         parameters = inspect.signature(draw).parameters
         self.controls: dict[str, Any] = {}
         for name, allowed in controls.items():
@@ -79,16 +115,23 @@ class Explorer:
             control.observe(self._redraw, names="value")
             self.controls[name] = control
         self.draw = draw
-        self.image = _image()
-        self.box = widgets.VBox([_grid(list(self.controls.values())), self.image])
+        self.about = " ".join((inspect.getdoc(draw) or "").split("\n\n")[0].split())
+        self.image, self.caption = _image(self.about or draw.__name__.replace("_", " ")), _caption(self.about)
+        self.box = widgets.VBox([_grid(list(self.controls.values())), self.image, self.caption])
         self._redraw(None)
 
     def _redraw(self, change: object) -> None:
-        figure = self.draw(**{name: control.value for name, control in self.controls.items()})
-        self.image.value = png_bytes(figure, compression=1)
+        try:
+            figure = self.draw(**{name: control.value for name, control in self.controls.items()})
+            self.image.value = figure.png() if isinstance(figure, Sketch) else png_bytes(figure, compression=1)
+        except Exception as error:  # the picture of other values would be a wrong answer
+            self.image.value = b""
+            self.caption.value = f"<b>This cannot be drawn: {html.escape(str(error))}</b>"
+            raise
+        self.caption.value = _caption(self.about).value
 
     def _ipython_display_(self) -> None:
-        display(self.box)
+        _display(self.box, self.image)
 
 
 def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
@@ -109,6 +152,58 @@ def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
     return control
 
 
+class Prediction:
+    """A guess before the answer: sliders for the accuracy at each weight, and Reveal, which lays the measured curve over it.
+
+    results : of one experiment at several strengths and seeds. ValueError: fewer than two strengths.
+    """
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self.measured = summarise(results)
+        if len(self.measured) < 2:
+            raise ValueError(f"results need two strengths or more, got {len(self.measured)}.")
+        self.sliders = {s: self._slider(s) for s in self.measured}
+        self.reveal_button = widgets.Button(description="Reveal", button_style="primary", icon="eye")
+        self.reveal_button.on_click(lambda _: self.reveal())
+        self.sentence = widgets.HTML()
+        about = "Your guess of the target test accuracy for each weight; after Reveal, the measured one with its 95 % interval."
+        self.image, self._touched, self.revealed = _image(about), False, False
+        children = [_grid(list(self.sliders.values())), self.reveal_button, self.sentence, self.image, _caption(about)]
+        self.box = widgets.VBox(children)
+        self._draw()
+
+    def _slider(self, strength: float) -> widgets.IntSlider:
+        name = f"weight {strength:g} (%)"
+        slider = widgets.IntSlider(50, 0, 100, description=name, continuous_update=False, **_wide())
+        slider.observe(self._moved, names="value")
+        return slider
+
+    def _moved(self, change: object) -> None:
+        self._touched = True
+        self._draw()
+
+    def reveal(self) -> None:
+        """Show the measured curve and tell the difference, if there is a guess."""
+        self.revealed = self._touched
+        self._draw()
+
+    def _draw(self) -> None:
+        guess = {s: slider.value / 100 for s, slider in self.sliders.items()}
+        self.image.value = predicted(guess, self.measured if self.revealed else {}).png()
+        told = "Move the sliders to where you expect the accuracy, then press Reveal."
+        if self.revealed:
+            apart = {s: abs(point.mean - guess[s]) for s, point in self.measured.items()}
+            worst, mean = max(apart, key=apart.__getitem__), 100 * sum(apart.values()) / len(apart)
+            best, yours = (max(of, key=of.__getitem__) for of in ({s: p.mean for s, p in self.measured.items()}, guess))
+            said, came = f"{100 * guess[worst]:.0f} %", f"{100 * self.measured[worst].mean:.0f} %"
+            told = f"Your guess is off by {mean:.0f} points on average, most at weight {worst:g}: {said}, measured {came}. "
+            told += f"You put the best weight at {yours:g}; the best mean is at {best:g}."
+        self.sentence.value = f"<b>{html.escape(told)}</b>"
+
+    def _ipython_display_(self) -> None:
+        _display(self.box, self.image)
+
+
 class Playground:
     """Widgets that train networks and show what they reach; display one by ending a cell with it.
 
@@ -118,6 +213,7 @@ class Playground:
     name : a playground with the same name as an earlier one replaces it, which ends the earlier one's training.
         (So re-running a cell leaves no thread behind.)
     record : the file of the recorded grid, which answers at once; Train live replaces its answer by a real run.
+    as_page : on a page of its own, where the settings are kept in its address; in a notebook, as a line of code.
     **settings : initial values of the controls (`seeds` is how many), or of any other field of `Experiment`.
         A strength or number of labels that is not on its slider's scale raises ValueError; a severity is put there.
     """
@@ -125,8 +221,9 @@ class Playground:
     _named: ClassVar["weakref.WeakValueDictionary[str, Playground]"] = weakref.WeakValueDictionary()
 
     def __init__(
-        self, controls: tuple[str, ...] = CONTROLS, name: str = "playground", record: Any = RECORD, **settings: Any
-    ) -> None:
+        self, controls: Sequence[str] = tuple(CONTROLS), name: str = "playground", record: Any = RECORD, as_page: bool = False,
+        **settings: Any,
+    ) -> None:  # fmt: skip
         unknown = [c for c in controls if c not in CONTROLS]
         if unknown:
             raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}.")
@@ -134,7 +231,7 @@ class Playground:
         if not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
             raise ValueError(f"seeds needs to be from 1 to {MAX_SEEDS}, got {seeds!r}.")
         resolve_device(str(device))
-        self._base = replace(BASE, **settings)
+        self._base, self._as_page = replace(BASE, **settings), as_page
         self.results: dict[Experiment, Result] = {}
         self.recorded, self._source = _recorded(record)
         self._lock = threading.Lock()
@@ -147,21 +244,22 @@ class Playground:
             previous.close()
         Playground._named[name] = self
         self._say(f"Move a slider or press Train live. {self._source}")
+        self._tell_settings()
         self._answer()
 
-    def _build(self, controls: tuple[str, ...], seeds: object, device: object) -> None:
+    def _build(self, controls: Sequence[str], seeds: object, device: object) -> None:
         base = self._base
         devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
         self.shift = widgets.Dropdown(
-            options=[(s.replace("_", " "), s) for s in ("label_part_swap", "none", *SHIFTS)],
+            options=[(s.replace("_", " "), s) for s in CONTROLS["shift"]],
             value=base.shift, description="shift", **_wide(),
         )  # fmt: skip
         self.severity = _scale("severity", sorted({*SEVERITIES, base.severity}), base.severity)
         self.strength = _scale("regularization weight", STRENGTHS, base.strength)
-        self.labels = _scale("labelled samples", (10, 20, 50, 100, 200, 400), base.labels)
-        self.protocol = widgets.Dropdown(options=["probe", "finetune"], value=base.protocol, description="protocol", **_wide())
-        self.layer = widgets.Dropdown(options=["features", "logits"], value=base.layer, description="layer", **_wide())
-        self.network = widgets.Dropdown(options=list(NETWORKS), value=base.network, description="network", **_wide())
+        self.labels = _scale("labelled samples", CONTROLS["labels"], base.labels)
+        self.protocol = widgets.Dropdown(options=CONTROLS["protocol"], value=base.protocol, description="protocol", **_wide())
+        self.layer = widgets.Dropdown(options=CONTROLS["layer"], value=base.layer, description="layer", **_wide())
+        self.network = widgets.Dropdown(options=CONTROLS["network"], value=base.network, description="network", **_wide())
         self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **_wide())
         self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **_wide())
         self.auto = widgets.Checkbox(value=True, description="train where nothing is recorded", indent=False)
@@ -171,7 +269,9 @@ class Playground:
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto"))
         self.status = widgets.HTML()
         self.sentence = widgets.HTML()
-        self.live, self.curve = _image(display="none"), _image(display="none")
+        self.curve, self.live = _image(CURVE, display="none"), _image(LIVE, display="none")
+        self._captions = {self.curve: _caption(CURVE, display="none"), self.live: _caption(LIVE, display="none")}
+        self.restore = widgets.HTML()
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
         for control in CONTROLS:
             getattr(self, control).observe(self._control_moved, names="value")
@@ -180,14 +280,37 @@ class Playground:
         self.stop_button.on_click(lambda _: self.stop())
         buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
         progress = widgets.HBox([self.bar, self.status])
-        self.box = widgets.VBox([_grid(shown), self.auto, buttons, progress, self.sentence, self.curve, self.live])
+        pictures = [widget for pair in self._captions.items() for widget in pair]
+        help_line = _caption(
+            f"Does nothing answer? The kernel was restarted: {'load the page' if self._as_page else 'run this cell'} again."
+        )
+        self.box = widgets.VBox([_grid(shown), self.auto, buttons, progress, self.sentence, *pictures, self.restore, help_line])
 
     def _ipython_display_(self) -> None:
-        display(self.box)
+        _display(self.box, self.curve)
+
+    @classmethod
+    def from_query(cls, query: str, **settings: Any) -> "Playground":
+        """The playground of a link, such as "severity=0.4&strength=0.001"; what the link asks in vain is told in the status."""
+        found, problems = {}, []
+        for name, text in parse_qsl(query.removeprefix("?")):
+            value = next((v for v in CONTROLS.get(name, ()) if text in (str(v), f"{v:g}" if isinstance(v, float) else "")), None)
+            if value is not None and (name != "device" or _is_there(value)):
+                found[name] = value
+            elif name in CONTROLS:
+                problems.append(f"The link wants {name} to be {text!r}; it can be {', '.join(map(str, CONTROLS[name]))}.")
+        playground = cls(as_page=True, **found | settings)
+        if problems:
+            playground._say(" ".join([*problems, "What is shown is the default."]))
+        return playground
+
+    def settings(self) -> dict[str, Any]:
+        """The values of the controls."""
+        return {c: getattr(self, c).value for c in CONTROLS}
 
     def experiments(self, strengths: tuple[float, ...] | None = None) -> list[Experiment]:
         """What Train runs: the chosen weight and weight 0 (or `strengths`), with every seed."""
-        chosen = {c: getattr(self, c).value for c in CONTROLS if c not in ("seeds", "device")}
+        chosen = {c: value for c, value in self.settings().items() if c not in ("seeds", "device")}
         if chosen["shift"] == "none":
             chosen["severity"] = 0.0
         wanted = dict.fromkeys((0.0, self.strength.value) if strengths is None else strengths)
@@ -217,6 +340,7 @@ class Playground:
 
     def _control_moved(self, change: object) -> None:
         self.severity.disabled = self.shift.value == "none"
+        self._tell_settings()
         if self._answer():
             return
         if self.auto.value:
@@ -224,6 +348,16 @@ class Playground:
         else:
             self._leave()
             self._say("Nothing is recorded for these values: press Train live. What is shown is of the values before.")
+
+    def _tell_settings(self) -> None:
+        if self._as_page:
+            query = html.escape(urlencode({c: f"{v:g}" if isinstance(v, float) else v for c, v in self.settings().items()}))
+            self.restore.value = f'<a href="?{query}">A link to these settings</a>, to be kept or sent to others'
+        else:
+            moved = {c: v for c, v in self.settings().items() if c not in ("seeds", "device") and v != getattr(BASE, c)}
+            moved |= {"seeds": self.seeds.value}
+            call = ", ".join(f"{c}={v!r}" for c, v in moved.items())
+            self.restore.value = f"These settings in a cell of your own: <code>Playground({html.escape(call)})</code>"
 
     def _leave(self) -> None:
         """What trains now would be an answer to an earlier question."""
@@ -288,7 +422,8 @@ class Playground:
                 if whole:
                     self._draw(experiments)
                     self.bar.value = 1
-                self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s")
+                left = "" if whole or not self.curve.value else ". What is shown is of the values before."
+                self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s{left}")
         except Exception as error:
             self._say(f"could not train: {error}")
             raise
@@ -313,13 +448,20 @@ class Playground:
         curves = [(r.experiment.strength, r.history) for r in results]
         self._show(self.live, history_curves(curves).png())
 
-    @staticmethod
-    def _show(image: widgets.Image, png: bytes) -> None:
+    def _show(self, image: widgets.Image, png: bytes) -> None:
         image.value = png
-        image.layout.display = ""
+        image.layout.display = self._captions[image].layout.display = ""
 
     def _say(self, text: str) -> None:
         self.status.value = html.escape(text)
+
+
+def _is_there(device: str) -> bool:
+    try:
+        resolve_device(device)
+    except ValueError:
+        return False
+    return True
 
 
 _read_once = lru_cache(maxsize=4)(read_record)

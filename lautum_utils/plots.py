@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from lautum_utils.domains import Domain
 from lautum_utils.sweeps import Interval, interval, paired_difference
@@ -67,12 +67,28 @@ def png_bytes(figure: Figure, dpi: int = 96, compression: int = 6) -> bytes:
     return buffer.getvalue()
 
 
+def with_line(png: bytes, line: str) -> bytes:
+    """A PNG image with a line of text below it, in 256 colours."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    canvas = Image.new("RGB", (image.width, image.height + 30), "white")
+    canvas.paste(image)
+    ImageDraw.Draw(canvas).text((12, image.height + 6), line, fill="#333333", font=ImageFont.load_default(15))
+    buffer = io.BytesIO()
+    canvas.quantize(256).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
 class Sketch(NamedTuple):
     """A figure in two parts: `frame(*key)` makes the axes with their ticks and labels, `fill(axes)` draws the data."""
 
     frame: Callable[..., tuple[Figure, list[Axes]]]
     key: tuple[Any, ...]
     fill: Callable[[list[Axes]], None]
+
+    def _repr_mimebundle_(self, **_: object) -> Any:
+        picture = self.figure()
+        assert isinstance(picture, Picture)
+        return picture._repr_mimebundle_()
 
     def figure(self) -> Figure:
         figure, axes = self.frame(*self.key)
@@ -201,6 +217,26 @@ def _draw_accuracy(ax: Axes, groups: dict[str, dict[float, Interval]], places: d
         mean, low, high = (100 * np.array([getattr(p, k) for p in points.values()]) for k in ("mean", "low", "high"))
         reach = np.where(np.isfinite([mean - low, high - mean]), [mean - low, high - mean], 0)
         ax.errorbar([places[s] for s in points], mean, reach, label=name, capsize=3, markersize=6, **style)
+
+
+def predicted(guess: dict[float, float], measured: dict[float, Interval]) -> Sketch:
+    """A guess of the accuracy (fractions) at each strength, and, unless it is empty, the measured one over it."""
+    places = strength_places(list(guess))
+
+    def draw(axes: list[Axes]) -> None:
+        axes[0].plot([places[s] for s in guess], [100 * v for v in guess.values()], label="your guess", **STYLES[1])
+        _draw_accuracy(axes[0], {"measured": measured} if measured else {}, places)
+        axes[0].legend(frameon=False, loc="lower right")
+
+    return Sketch(_predicted_frame, (tuple(places),), draw)
+
+
+def _predicted_frame(strengths: Sequence[float]) -> tuple[Figure, list[Axes]]:
+    margins = {"left": 0.09, "right": 0.99, "bottom": 0.15, "top": 0.97}
+    figure, axes = new_figure(7, 3.4, layout="none", gridspec_kw=margins)
+    _strength_axis(axes[0], strengths)
+    axes[0].set_ylim(0, 100)
+    return figure, axes
 
 
 def gains(intervals: dict[str, Interval], title: str = "", unit: str = "gain over weight 0 (points of test accuracy)") -> Figure:

@@ -1,5 +1,7 @@
 """The explorer without a kernel: every kind of control draws again when its value is set, and bad controls are refused."""
 
+import base64
+import html
 import io
 from collections.abc import Callable
 from typing import Any
@@ -162,12 +164,17 @@ def test_draw_without_widgets_is_the_static_twin() -> None:
 
 
 def test_a_cell_that_ends_with_it_shows_the_controls_above_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown: list[widgets.Widget] = []
-    monkeypatch.setattr("lautum_utils.playground.display", shown.append)
+    shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr("lautum_utils.playground.display", lambda bundle, metadata, raw: shown.append((bundle, metadata)))
     explorer = Explorer(Drawing(), **CONTROLS)
     explorer._ipython_display_()
-    assert shown == [explorer.box]
-    controls, image = explorer.box.children
+    ((bundle, metadata),) = shown
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.box.model_id
+    still = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))  # where no widgets are shown
+    assert still.width == Image.open(io.BytesIO(explorer.image.value)).width
+    assert metadata["image/png"]["alt"] == explorer.image.tooltip == explorer.about
+    controls, image, caption = explorer.box.children
+    assert explorer.about in html.unescape(caption.value)
     assert controls.children == tuple(explorer.controls[name] for name in CONTROLS)
     assert image is explorer.image
 
@@ -184,16 +191,17 @@ def broken_above(limit: int) -> Callable[..., Figure]:
     return draw
 
 
-def test_exceptions_of_draw_reach_the_caller_and_the_picture_stays() -> None:
+def test_exceptions_of_draw_reach_the_caller_and_no_picture_of_other_values_stays() -> None:
     with pytest.raises(ZeroDivisionError, match="no picture of 2 points"):
         Explorer(broken_above(1), points=(1, 9, 1))
     explorer = Explorer(broken_above(4), points=(1, 9, 1))
-    before = bytes(explorer.image.value)
     with pytest.raises(ZeroDivisionError, match="no picture of 5 points"):
         explorer.controls["points"].value = 5
-    assert bytes(explorer.image.value) == before
+    assert not explorer.image.value
+    assert explorer.caption.value == "<b>This cannot be drawn: no picture of 5 points</b>"
     explorer.controls["points"].value = 3
-    assert bytes(explorer.image.value) != before
+    assert bytes(explorer.image.value).startswith(PNG)
+    assert "cannot" not in explorer.caption.value
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The playground without a kernel: setting a value or clicking a button fires the callbacks, and real networks train."""
 
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from record import LABELS, PROTOCOLS, SEEDS, grid
 
 from lautum_utils import sweeps
 from lautum_utils.domains import SHIFTS
-from lautum_utils.playground import BASE, CONTROLS, SEVERITIES, STRENGTHS, Playground
+from lautum_utils.playground import BASE, CONTROLS, SEVERITIES, STRENGTHS, Playground, Prediction
 from lautum_utils.training import Experiment, Progress, Result
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -380,3 +381,117 @@ def test_the_grid_of_the_record_is_what_the_sliders_reach() -> None:
     assert {e.strength for e in experiments} == set(STRENGTHS)
     assert {e.severity for e in experiments} == set(SEVERITIES)
     assert set(sweeps.read_record()[0]) == set(experiments)
+
+
+def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    playground = Playground(**FAST | {"steps": 60})
+    moves, training = random.Random(0), 0
+    for _ in range(200):
+        control = getattr(playground, moves.choice([*CONTROLS, "auto"]))
+        training += playground._thread is not None and playground._thread.is_alive()
+        values = (
+            [False, True]
+            if control is playground.auto
+            else extremes(control)
+            if hasattr(control, "min")
+            else control._options_full
+        )
+        value = moves.choice(values)
+        control.value = value[1] if isinstance(value, tuple) else value
+        time.sleep(moves.choice([0.0, 0.0, 0.02, 0.2]))
+        if moves.random() < 0.1:
+            moves.choice([playground.train_button, playground.curve_button, playground.stop_button]).click()
+    assert training > 100, "most moves come while networks train"
+    playground.train_button.click()
+    playground.wait(120)
+    assert not raised
+    assert playground._thread is not None
+    assert not playground._thread.is_alive()
+    assert not [t for t in threading.enumerate() if t.name == "lautum-playground"]
+    assert playground.status.value.startswith("done after")
+    assert playground.stop_button.disabled
+    shown = bytes(playground.curve.value), bytes(playground.live.value), playground.sentence.value
+    playground.curve.value = playground.live.value = b""
+    assert playground._answer(), "all that is asked for is known"
+    assert (bytes(playground.curve.value), bytes(playground.live.value), playground.sentence.value) == shown
+
+
+def test_a_link_restores_every_setting_and_says_what_it_cannot() -> None:
+    playground = Playground.from_query("", **FAST)
+    playground.auto.value = False
+    for name in CONTROLS:
+        getattr(playground, name).value = extremes(getattr(playground, name))[-1]
+    link = playground.restore.value.split('"')[1].replace("&amp;", "&")
+    assert link.startswith("?")
+    again = Playground.from_query(link, **{k: v for k, v in FAST.items() if k != "seeds"})
+    assert again.settings() == playground.settings()
+    strange = Playground.from_query("severity=0.4&strength=5&labels=<b>&device=cuda&utm=1", record="")
+    assert strange.settings() == Playground(severity=0.4, record="").settings()
+    for said in ("The link wants strength to be &#x27;5&#x27;; it can be 0.0, 1e-05", "&#x27;&lt;b&gt;&#x27;", "default"):
+        assert said in strange.status.value
+    assert "utm" not in strange.status.value
+
+
+def test_in_a_notebook_the_settings_are_a_line_of_code() -> None:
+    playground = Playground(**FAST)
+    playground.auto.value = False
+    playground.severity.value, playground.shift.value = 0.4, "blur"
+    code = playground.restore.value.split("<code>")[1].removesuffix("</code>").replace("&#x27;", "'")
+    assert eval(code, {"Playground": lambda **given: given}) == {"shift": "blur", "severity": 0.4, "seeds": 1}
+
+
+def test_two_playgrounds_train_at_once_and_do_not_mix() -> None:
+    one, other = Playground(name="one", **FAST), Playground(name="other", **FAST | {"severity": 0.4})
+    one.train_button.click()
+    other.train_button.click()
+    for playground, severity in ((one, 1.0), (other, 0.4)):
+        playground.wait(60)
+        assert playground.status.value.startswith("done after")
+        assert {e.severity for e in playground.results} == {severity}
+    assert one.curve.value != other.curve.value
+
+
+def test_what_one_is_looking_at_stands_below_each_picture_as_soon_as_there_is_one() -> None:
+    playground = Playground(**FAST)
+    children = list(playground.box.children)
+    for image in (playground.curve, playground.live):
+        caption = children[children.index(image) + 1]
+        assert caption.value.count(image.tooltip[:40]) == 1
+        assert caption.layout.display == image.layout.display == "none"
+    playground.train_button.click()
+    playground.wait(60)
+    assert {child.layout.display for child in children[children.index(playground.curve) :]} <= {"", None}
+
+
+def guessed() -> Prediction:
+    experiments = [Experiment(strength=s, seed=i) for s in (0.0, 1e-3, 1e-2) for i in range(2)]
+    history = {"step": [0.0]}
+    return Prediction([Result(e, 0.2 + 30 * e.strength + 0.01 * e.seed, 0.5, 0.5, 1.0, history) for e in experiments])
+
+
+def test_a_prediction_is_wanted_before_the_answer_is_shown() -> None:
+    prediction = guessed()
+    before = bytes(prediction.image.value)
+    prediction.reveal_button.click()
+    assert not prediction.revealed
+    assert bytes(prediction.image.value) == before
+    assert "Move the sliders" in prediction.sentence.value
+    for value in (0, 100, 40):
+        prediction.sliders[1e-2].value = value
+        assert bytes(prediction.image.value) != before
+        before = bytes(prediction.image.value)
+    prediction.sliders[0.0].value = 10
+    prediction.reveal_button.click()
+    assert prediction.revealed
+    # Guessed 10, 50, 40; measured 20.5, 23.5, 50.5.
+    assert "off by 16 points on average, most at weight 0.001: 50 %, measured 24 %" in prediction.sentence.value
+    assert "You put the best weight at 0.001; the best mean is at 0.01." in prediction.sentence.value
+    prediction.sliders[1e-3].value = 24
+    assert "off by 7 points" in prediction.sentence.value
+
+
+def test_a_prediction_of_one_weight_is_refused() -> None:
+    with pytest.raises(ValueError, match="two strengths or more, got 0"):
+        Prediction([])
