@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 LAB_ARGS ?=
+APP_ARGS ?=
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome
 # One thread a process: the tests run two processes side by side.
@@ -15,6 +16,13 @@ help:  ## what can be made
 
 lab: $(VENV)/.lab  ## open JupyterLab on notebook 00 (LAB_ARGS="--no-browser --port 8890" to change how)
 	@$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00_start_here.ipynb
+
+app: $(VENV)/.lab  ## the playground as a page without code (APP_ARGS="--no-browser --port 8890" to change how)
+	@$(BIN)/python notebooks/app.py $(APP_ARGS)
+
+hooks:  ## before each commit: ruff, mypy, and whether the notebooks are what their sources say
+	@printf '#!/bin/sh\nset -e\nmake -s lint\n$(BIN)/pytest -q -k "committed_notebook_is_the_source or solutions_that_are_committed" tests/test_notebooks.py tests/test_exercises.py\n' > .git/hooks/pre-commit
+	@chmod +x .git/hooks/pre-commit && echo "make hooks: each commit is checked now; git commit --no-verify does without, rm .git/hooks/pre-commit ends it"
 
 test: lint  ## run every test: code, notebooks, widgets, browser, claims
 	@$(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env --durations 10
@@ -54,5 +62,6 @@ $(VENV)/.lab: pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.lab
 	$(BIN)/pip install -c constraints.txt -e '.[lab,teach,test]'
-	@for b in $(BROWSERS); do command -v $$b > /dev/null && exit 0; done; $(BIN)/playwright install chromium
+	@for b in $(BROWSERS); do command -v $$b > /dev/null && exit 0; done; $(BIN)/playwright install chromium \
+		|| echo "No browser: its tests will be skipped. Get one by: $(BIN)/playwright install chromium (or install chromium or Chrome)."
 	@touch $@

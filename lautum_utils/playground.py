@@ -57,6 +57,7 @@ CURVE = (
     " transfer, the grey bar is the chosen weight. Right: by how many points the chosen weight beats weight 0, for each severity;"
     " above 0 it helps."
 )
+GUESS = "Your guess of the target test accuracy for each weight; after Reveal, the measured one with its 95 % interval."
 LIVE = (
     "Stage 1, step by step: loss on the source; dependence between features and unlabelled target inputs, which the regularizer"
     " raises; how well the target can be read off the features, on validation data."
@@ -67,8 +68,8 @@ def _wide() -> dict[str, Any]:
     return {"style": {"description_width": "140px"}, "layout": widgets.Layout(width="330px")}
 
 
-def _image(about: str, **layout: str) -> widgets.Image:
-    return widgets.Image(format="png", tooltip=about, layout=widgets.Layout(align_self="flex-start", max_width="100%", **layout))
+def _image(**layout: str) -> widgets.Image:  # a tooltip, or any other text of its own, keeps an Image from being shown at all
+    return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%", **layout))
 
 
 def _caption(about: str, **layout: str) -> widgets.HTML:
@@ -76,12 +77,12 @@ def _caption(about: str, **layout: str) -> widgets.HTML:
     return widgets.HTML(text, layout=widgets.Layout(max_width="960px", margin="0 0 8px 0", **layout))
 
 
-def _display(box: widgets.Box, image: widgets.Image) -> None:
+def _display(box: widgets.Box, image: widgets.Image, about: str) -> None:
     """Show widgets, and to whoever cannot show widgets their picture."""
     bundle = box._repr_mimebundle_()
     if image.value:
         bundle["image/png"] = base64.b64encode(with_line(bytes(image.value), STILL)).decode()
-    display(bundle, metadata={"image/png": {"alt": image.tooltip}}, raw=True)
+    display(bundle, metadata={"image/png": {"alt": about}}, raw=True)
 
 
 def _grid(controls: list[widgets.Widget]) -> widgets.Box:
@@ -116,7 +117,7 @@ class Explorer:
             self.controls[name] = control
         self.draw = draw
         self.about = " ".join((inspect.getdoc(draw) or "").split("\n\n")[0].split())
-        self.image, self.caption = _image(self.about or draw.__name__.replace("_", " ")), _caption(self.about)
+        self.image, self.caption = _image(), _caption(self.about)
         self.box = widgets.VBox([_grid(list(self.controls.values())), self.image, self.caption])
         self._redraw(None)
 
@@ -131,7 +132,7 @@ class Explorer:
         self.caption.value = _caption(self.about).value
 
     def _ipython_display_(self) -> None:
-        _display(self.box, self.image)
+        _display(self.box, self.image, self.about or self.draw.__name__.replace("_", " "))
 
 
 def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
@@ -166,9 +167,8 @@ class Prediction:
         self.reveal_button = widgets.Button(description="Reveal", button_style="primary", icon="eye")
         self.reveal_button.on_click(lambda _: self.reveal())
         self.sentence = widgets.HTML()
-        about = "Your guess of the target test accuracy for each weight; after Reveal, the measured one with its 95 % interval."
-        self.image, self._touched, self.revealed = _image(about), False, False
-        children = [_grid(list(self.sliders.values())), self.reveal_button, self.sentence, self.image, _caption(about)]
+        self.image, self._touched, self.revealed = _image(), False, False
+        children = [_grid(list(self.sliders.values())), self.reveal_button, self.sentence, self.image, _caption(GUESS)]
         self.box = widgets.VBox(children)
         self._draw()
 
@@ -201,7 +201,7 @@ class Prediction:
         self.sentence.value = f"<b>{html.escape(told)}</b>"
 
     def _ipython_display_(self) -> None:
-        _display(self.box, self.image)
+        _display(self.box, self.image, GUESS)
 
 
 class Playground:
@@ -269,7 +269,7 @@ class Playground:
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto"))
         self.status = widgets.HTML()
         self.sentence = widgets.HTML()
-        self.curve, self.live = _image(CURVE, display="none"), _image(LIVE, display="none")
+        self.curve, self.live = _image(display="none"), _image(display="none")
         self._captions = {self.curve: _caption(CURVE, display="none"), self.live: _caption(LIVE, display="none")}
         self.restore = widgets.HTML()
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
@@ -287,7 +287,7 @@ class Playground:
         self.box = widgets.VBox([_grid(shown), self.auto, buttons, progress, self.sentence, *pictures, self.restore, help_line])
 
     def _ipython_display_(self) -> None:
-        _display(self.box, self.curve)
+        _display(self.box, self.curve, CURVE)
 
     @classmethod
     def from_query(cls, query: str, **settings: Any) -> "Playground":

@@ -1,0 +1,131 @@
+"""The playground as a page without code: python notebooks/app.py, or make app.
+
+A page opened again, or by someone else, starts afresh; the link at the bottom of the page holds its settings. Only this
+machine can reach it (127.0.0.1). Ctrl-C ends it, and every training with it.
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import webbrowser
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+ABOUT = """\
+# The playground
+
+A network learns a *source* task, while it is kept informative about unlabelled *target* inputs: the loss is the source's
+cross-entropy minus **regularization weight** times the Lautum information between features and target inputs. Then its features
+are frozen (**probe**), or it learns on (**finetune**), with a few **labelled samples** of the target. **Severity** is how far the
+target is from the source. Does the weight help?
+
+Mouse or keyboard: Tab goes from control to control, the arrow keys move one, Enter or Space presses a button. What has been
+recorded answers at once; elsewhere real networks train, a few seconds for MLPs.
+"""
+CODE = """\
+from voila.utils import get_query_string
+
+from lautum_utils.playground import Playground
+
+query = get_query_string() or ""  # waits for the page: all above is done before it is opened
+"""
+PAGE = (
+    new_markdown_cell(ABOUT),
+    new_code_cell(CODE),
+    new_code_cell("playground = Playground.from_query(query)\nplayground"),
+    new_markdown_cell("The notebooks explain all of this, beginning with 00: `make lab`."),
+)
+# Voila's own page loads icons from another machine; ours asks no other machine for anything.
+TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
+{%- block notebook_css -%}
+{{ super() | replace('href="https://cdn.jsdelivr.net', 'href="data:text/css,') }}
+{%- endblock notebook_css -%}
+"""
+SECONDS = 60  # the server has to be there within
+
+
+def write(folder: Path) -> Path:
+    """The page as a notebook, and the template that shows it, in a folder for JUPYTER_PATH."""
+    template = folder / "voila/templates/lautum/index.html.j2"
+    template.parent.mkdir(parents=True)
+    template.write_text(TEMPLATE)
+    template.with_name("conf.json").write_text('{"base_template": "lab"}')
+    page = nbformat.v4.new_notebook(cells=list(PAGE), metadata={"title": "Lautum Lab: the playground"})
+    page.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    path = folder / "playground.ipynb"
+    nbformat.write(page, path)
+    return path
+
+
+def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start the server; what it says goes to server.log in the folder."""
+    options = {
+        "port": port,
+        "template": "lautum",
+        "preheat_kernel": True,  # the next visitor's kernel waits with everything imported
+        "pool_size": 1,
+        "show_tracebacks": True,
+        "Voila.ip": "127.0.0.1",
+        "Voila.port_retries": 0,
+        "Voila.tornado_settings": "disable_check_xsrf=True",  # a closed page ends its kernel by a request without that token
+        "MappingKernelManager.cull_idle_timeout": 1800,
+    }
+    needed = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
+    only = [f"--VoilaConfiguration.extension_allowlist={extension}" for extension in needed]
+    command = [
+        sys.executable,
+        "-m",
+        "voila",
+        str(write(folder)),
+        "--no-browser",
+        *only,
+        *(f"--{k}={v}" for k, v in options.items()),
+    ]
+    paths = os.pathsep.join([str(folder), os.environ.get("JUPYTER_PATH", "")]).rstrip(os.pathsep)
+    with (folder / "server.log").open("w") as log:
+        return subprocess.Popen(command, env=os.environ | {"JUPYTER_PATH": paths}, stdout=log, stderr=log)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as there:
+        return there.connect_ex(("127.0.0.1", port)) == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8866, help="of the page on this machine (8866)")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    options = parser.parse_args()
+    if listens(options.port):
+        sys.exit(
+            f"port {options.port} is taken, perhaps by this app: give another one with --port, such as --port {options.port + 1}."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        server, deadline = serve(Path(folder), options.port), time.monotonic() + SECONDS
+        try:
+            while not listens(options.port):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    said = (Path(folder) / "server.log").read_text()[-2000:]
+                    sys.exit(
+                        f"{said}\nThe server did not come up on port {options.port} within {SECONDS} s; above is what it says."
+                    )
+                time.sleep(0.1)
+            print(f"The playground is at http://127.0.0.1:{options.port} · Ctrl-C ends it", flush=True)
+            if not options.no_browser:
+                webbrowser.open(f"http://127.0.0.1:{options.port}")
+            server.wait()
+        except KeyboardInterrupt:
+            print("\nThe playground has ended.")
+        finally:
+            server.terminate()
+            server.wait(15)
+
+
+if __name__ == "__main__":
+    main()
