@@ -10,6 +10,7 @@ also goes to notebooks/headline.png, which the README shows.
 
 import argparse
 import base64
+import os
 import re
 import sys
 import time
@@ -61,6 +62,7 @@ def build(source: Path) -> Path:
     """Execute one source and write the notebook beside this file, whole or not at all; its solutions too, if it has any."""
     notebook = read(source)
     started = time.monotonic()
+    os.environ["LAUTUM_PROGRESS"] = ""  # what is built is nobody's progress
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}).execute()
     navigation.measured(source.stem, time.monotonic() - started)
     notebook.cells[0].source = read(source).cells[0].source  # which tells that time
