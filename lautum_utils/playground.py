@@ -352,7 +352,8 @@ class Playground:
     def _tell_settings(self) -> None:
         if self._as_page:
             query = html.escape(urlencode({c: f"{v:g}" if isinstance(v, float) else v for c, v in self.settings().items()}))
-            self.restore.value = f'<a href="?{query}">A link to these settings</a>, to be kept or sent to others'
+            link = f'<a href="?{query}" style="text-decoration: underline">A link to these settings</a>'
+            self.restore.value = f"{link}, to be kept or sent to others"
         else:
             moved = {c: v for c, v in self.settings().items() if c not in ("seeds", "device") and v != getattr(BASE, c)}
             moved |= {"seeds": self.seeds.value}

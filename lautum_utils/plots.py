@@ -84,6 +84,7 @@ class Sketch(NamedTuple):
     frame: Callable[..., tuple[Figure, list[Axes]]]
     key: tuple[Any, ...]
     fill: Callable[[list[Axes]], None]
+    title: str = ""  # of the figure; what changes from picture to picture belongs here or into fill
 
     def _repr_mimebundle_(self, **_: object) -> Any:
         picture = self.figure()
@@ -93,6 +94,8 @@ class Sketch(NamedTuple):
     def figure(self) -> Figure:
         figure, axes = self.frame(*self.key)
         self.fill(axes)
+        if self.title:
+            figure.suptitle(self.title, fontsize=11)
         return figure
 
     def png(self) -> bytes:
@@ -107,6 +110,10 @@ class Sketch(NamedTuple):
                     ax.draw_artist(artist)
                     artist.remove()
                 ax.containers.clear()
+            if self.title:
+                title = axes[0].figure.text(0.5, 0.98, self.title, ha="center", va="top", fontsize=11)
+                axes[0].figure.draw_artist(title)
+                title.remove()
             buffer = io.BytesIO()
             Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "png", compress_level=1)
         return buffer.getvalue()

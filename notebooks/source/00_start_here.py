@@ -32,10 +32,11 @@ import platform
 import torch
 import torchvision
 
+from lautum_exercises.progress import show_progress
 from lautum_utils import sweeps, training
 from lautum_utils.domains import load_transfer_task
 from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
-from lautum_utils.playground import Playground
+from lautum_utils.playground import Playground, Prediction
 from lautum_utils.plots import accuracy_against_strength, gains, show_domains, verdict
 from lautum_utils.training import Experiment
 
@@ -84,11 +85,18 @@ show_domains(
 # A network trained to name the digit has no reason to keep what it saw of the letter.
 #
 # **Predict:** we freeze its features and fit a linear classifier for the *letter* on a few labels. There are 10 letters. How
-# good will it be, and how good if the features were kept informative about the target images?
+# good will it be with weight 0, and how good if the features were kept informative about the target images? Set the sliders to what
+# you expect (mouse or arrow keys), then press **Reveal**. The answer has been recorded; below it, the same networks are trained anew.
 
-# %% tags=["headline"]
+# %%
 base = Experiment(shift=shift, severity=severities[-1], labels=labels, steps=steps)
 grid = [training.replace(base, strength=s, seed=i) for s in strengths for i in range(seeds)]
+recorded, _ = sweeps.read_record()
+expected = [recorded[e] for e in grid if e in recorded]
+prediction = Prediction(expected if len(expected) == len(grid) else training.run(grid, device))
+prediction
+
+# %% tags=["headline"]
 results = training.run(grid, device)
 by_strength = {s: [r for r in results if r.experiment.strength == s] for s in strengths}
 best = sweeps.choose_strength(results)
@@ -171,8 +179,18 @@ if results_path:
 # <!-- map -->
 #
 # Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
-# like. The [solutions](solutions) are notebooks too.
+# like. The solutions are notebooks too: [01](solutions/01_measuring_dependence.ipynb), [02](solutions/02_the_loss_bound.ipynb),
+# [03](solutions/03_gaussian_lautum.ipynb), [04](solutions/04_the_regularizer.ipynb).
 #
+# ## Your progress
+#
+# What `check` found right is kept in a file on this machine, and nowhere else (`lautum_exercises.progress.progress_path()` tells where; deleting
+# it forgets). Run this cell again to see where you are.
+
+# %%
+show_progress()
+
+# %% [markdown]
 # ## Notation
 #
 # All information is in **nats** (natural logarithm; 1 bit is 0.693 nats).

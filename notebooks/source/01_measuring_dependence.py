@@ -450,6 +450,8 @@ def draw_cells(joint, name, rows, columns):
 
 
 def draw_channel(kind="Z", crossover=crossover, input_one=0.5, leak=0.0):
+    """Left: the probability of each pair of input and output. Middle and right: what each of these pairs adds to I and to L, in nats;
+    black is infinite."""
     joint = channel_joint(kind, crossover, input_one, leak)
     outputs = ["output 0", "erased", "output 1"] if kind == "erasure" else ["output 0", "output 1"]
     return draw_cells(joint, f"{kind} channel", ["input 0", "input 1"], outputs)

@@ -315,6 +315,8 @@ def ascend(name, budget, t, steps=200):
 
 
 def draw_ascent(one_correlation=0.6, other_correlation=0.5):
+    """The squared correlations t of two pairs while I or L climbs, step by step; left with the sum of t held fixed, right with the
+    sum of s held fixed. L gives to the stronger pair."""
     margins = {"left": 0.06, "right": 0.99, "bottom": 0.23, "top": 0.82, "wspace": 0.1}
     figure, axes = new_figure(9, 3.5, 2, layout="none", gridspec_kw=margins)
     strong, weak = sorted((one_correlation**2, other_correlation**2), reverse=True)
@@ -715,6 +717,8 @@ def standard_normal(n, d):
 
 
 def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
+    """Left: 20 estimates of I and of L from so many samples (dots), and the truth (lines). Right: canonical correlations of the
+    samples by rank, mean and range, and the true ones (dashes)."""
     margins = {
         "left": 0.07,
         "right": 0.99,

@@ -583,6 +583,8 @@ spectrum = {(k, v): spectrum_of(k, v) if v else same for k, v in judged}
 
 
 def draw_shift(kind=shift, severity=severities[-1]):
+    """Left: digits and letters, shifted. Middle: three measures of the shift against severity, the chosen one ringed. Right: how
+    strongly features and shifted letters are correlated, for random and for trained features."""
     margins = {"left": 0.055, "right": 0.99, "bottom": 0.17, "top": 0.8, "wspace": 0.25}
     ratios = {"width_ratios": (1.35, 1, 1, 1, 1.3)}
     figure, axes = new_figure(12.5, 3, 5, layout="none", gridspec_kw=margins | ratios)

@@ -27,7 +27,7 @@ import pandas as pd
 
 from lautum_utils.domains import load_transfer_task, swap_joint
 from lautum_utils.information import mutual_information
-from lautum_utils.playground import Playground
+from lautum_utils.playground import Playground, Prediction
 from lautum_utils.plots import (
     accuracy_against_strength,
     gains,
@@ -100,6 +100,7 @@ playground
 # ## How does accuracy depend on the weight?
 #
 # **Predict:** the curve of target accuracy against the weight: does it rise, and does it fall again? Does it matter how many labels there are?
+# Set the sliders to the curve that you expect with the fewest labels, then press **Reveal**.
 
 # %%
 few = labels[0]
@@ -111,6 +112,10 @@ both = train(
 )  # stage 1 is run once for all of them
 probed, finetuned = ([r for r in both if r.experiment.protocol == p] for p in ("probe", "finetune"))
 by_labels = {n: [r for r in probed if r.experiment.labels == n] for n in labels}
+prediction = Prediction(by_labels[few])
+prediction
+
+# %%
 accuracy_against_strength(
     {f"{n} labels": by_labels[n] for n in labels},
     f"Linear probe on frozen features ({network}, {seeds} seeds, 95 % intervals)",

@@ -36,7 +36,7 @@ from IPython.display import display
 import compare_methods
 from lautum_utils.methods import METHODS, STAGE_TWO_METHODS
 from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, new_figure
+from lautum_utils.plots import STYLES, Sketch, new_figure
 from lautum_utils.sweeps import interval, read_record, save_results
 from lautum_utils.training import replace, run
 
@@ -125,45 +125,56 @@ def points(rows):
     return [100 * d.mean for d in found], [100 * (d.mean - d.low) for d in found]
 
 
-def draw_knob(members, weight=2, target=target, severity=severity, labels=labels, protocol="probe"):
-    """Gain over standard transfer: left against the four weights, right the chosen one against the number of labels."""
+spread = dict(
+    zip(gain.index, np.transpose(points(gain)))
+)  # computed once: what the sliders look up
+
+
+def knob_frame(shown, limits):
     figure, (left, right) = new_figure(10, 3.9, 2, layout="none", sharey=True, gridspec_kw=MARGINS)
-    where = (target, severity, slice(None), protocol.split(",")[0])
-    for number, (member, style) in enumerate(zip(members, STYLES)):
-        name = NAMES[member] + PROTOCOLS[protocol]
-        here = gain.loc[(name, *where), :].droplevel([0, 1, 2, 4])
-        for ax, level, key in (
-            (left, "labels", labels),
-            (right, "weight", weights[name][weight - 1]),
-        ):
-            rows = here.xs(key, level=level)
-            shown = f"{NAMES[member]} ({', '.join(f'{w:g}' for w in weights[name])})"
-            x = np.arange(1, len(rows) + 1) + 0.06 * (number - (len(members) - 1) / 2)
-            ax.errorbar(x, *points(rows), capsize=2, label=shown, **style)
-    left.axvspan(weight - 0.2, weight + 0.2, color="0.9", zorder=0)
     left.set_xticks(range(1, 5), ["smallest", "2nd", "3rd", "largest"])
-    left.set(xlabel=f"weight, {labels} labels", ylabel="gain (points of test accuracy)")
+    left.set(xlabel="weight", ylabel="gain (points of test accuracy)", ylim=limits)
     right.set_xticks(range(1, 5), LABELS)
     right.set_xlabel("labelled samples, at the weight of the bar")
     for ax in (left, right):
         ax.axhline(0, color="0.3", linewidth=1)
-    figure.legend(
-        *left.get_legend_handles_labels(),
-        loc="upper left",
-        ncols=2,
-        fontsize=8,
-        frameon=False,
-        bbox_to_anchor=(0.06, 0.93),
-    )
-    figure.suptitle(
-        f"Gain over standard transfer: {target}, severity {severity:g}, {protocol}", fontsize=11
-    )
-    return figure
+        ax.set_xlim(0.6, 4.4)
+    key = [left.plot([], [], label=text, **style)[0] for text, style in zip(shown, STYLES)]
+    place = {"loc": "upper left", "bbox_to_anchor": (0.06, 0.93)}
+    figure.legend(handles=key, ncols=2, fontsize=8, frameon=False, **place)
+    return figure, [left, right]
+
+
+def draw_knob(members, weight=2, target=target, severity=severity, labels=labels, protocol="probe"):
+    """Gain over standard transfer: left against the four weights, right the chosen one against the number of labelled samples;
+    means over seeds with their intervals, above 0 is better."""
+    names = [NAMES[member] + PROTOCOLS[protocol] for member in members]
+    kind = protocol.split(",")[0]
+
+    def fill(axes):
+        left, right = axes
+        for number, (name, style) in enumerate(zip(names, STYLES)):
+            w = weights[name]
+            x = np.arange(1, 5) + 0.06 * (number - (len(names) - 1) / 2)
+            left_keys = [(name, target, severity, labels, kind, v) for v in w]
+            right_keys = [(name, target, severity, n, kind, w[weight - 1]) for n in LABELS]
+            for ax, keys in ((left, left_keys), (right, right_keys)):
+                ax.errorbar(x, *np.transpose([spread[k] for k in keys]), capsize=2, **style)
+        left.axvspan(weight - 0.2, weight + 0.2, color="0.9", zorder=0)
+
+    reached = [v for k, v in spread.items() if k[0] in names and k[4] == kind]
+    limits = (min(m - r for m, r in reached) - 1, max(m + r for m, r in reached) + 1)
+    shown = [
+        f"{NAMES[m]} ({', '.join(f'{w:g}' for w in weights[n])})" for m, n in zip(members, names)
+    ]
+    title = f"Gain over standard transfer: {target}, severity {severity:g}, {protocol}; left with {labels} labels"
+    return Sketch(knob_frame, (tuple(shown), limits), fill, title)
 
 
 def explorer(draw, protocols=("probe", "finetune"), **more):
     menu = {"protocol": list(protocols)} if len(protocols) > 1 else {}
     places = {"target": TARGETS, "severity": SEVERITIES, "labels": LABELS}
+    draw.__doc__ = draw_knob.__doc__
     return Explorer(draw, weight=[1, 2, 3, 4], **places, **menu, **more)
 
 
@@ -408,43 +419,52 @@ display(draw_critical_difference("probe"), draw_critical_difference("finetune"))
 
 
 # %% jupyter={"source_hidden": true}
-def draw_places(protocol="probe", weight="chosen"):
-    board = boards[protocol]
-    order = [name for name in board.method if name != NAMES["standard"]]
-    picked = chosen
-    if weight != "chosen":
-        number = ["smallest", "2nd", "3rd", "largest"].index(weight)
-        picked = gain[
-            [w == weights[name][min(number, len(weights[name]) - 1)] for name, *_, w in gain.index]
-        ].droplevel("weight")
-    shown = picked.xs(protocol, level="protocol")
-    columns = list(product(TARGETS, SEVERITIES, LABELS))
-    intervals = [
-        [interval(shown.loc[(name, *place)], confidence) for place in columns] for name in order
-    ]
-    values = np.array([[100 * d.mean for d in row] for row in intervals])
+columns = list(product(TARGETS, SEVERITIES, LABELS))
+
+
+def places_frame(order):
     height = 0.24 * len(order) + 1
     margins = inches(height, 0.22, 0.98) | {"top": 1 - 0.35 / height}
     figure, (ax,) = new_figure(10, height, layout="none", gridspec_kw=margins)
-    image = ax.imshow(values, cmap="RdBu", vmin=-10, vmax=10, aspect="auto")
-    clear = [
-        (x, y)
-        for y, row in enumerate(intervals)
-        for x, d in enumerate(row)
-        if d.low > 0 or d.high < 0
-    ]
-    ax.scatter(*np.reshape(clear, (-1, 2)).T, s=5, color="black")
+    image = ax.imshow(
+        np.zeros((len(order), len(columns))), cmap="RdBu", vmin=-10, vmax=10, aspect="auto"
+    )
     ax.set_yticks(range(len(order)), order, fontsize=8)
     ax.set_xticks(range(len(columns)), [f"{n}" for *_, n in columns], fontsize=7)
     for k, (kind, v) in enumerate(product(TARGETS, SEVERITIES)):
         ax.text(4 * k + 1.5, len(order) + 0.3, f"{kind} {v:g}", ha="center", va="top", fontsize=8)
-        ax.axvline(4 * k - 0.5, color="white", linewidth=3 if k == len(SEVERITIES) else 1)
     ax.grid(False)
     figure.colorbar(image, ax=ax, pad=0.01, label="gain (points)")
-    figure.suptitle(
-        f"{protocol}, weight: {weight}. Columns: labels, target and severity", fontsize=11
-    )
-    return figure
+    return figure, [ax]
+
+
+def draw_places(protocol="probe", weight="chosen"):
+    """A row for each method, a column for each place: blue gains over standard transfer, red loses, with a dot where the interval
+    excludes 0."""
+    order = [name for name in boards[protocol].method if name != NAMES["standard"]]
+    number = ["smallest", "2nd", "3rd", "largest", "chosen"].index(weight)
+
+    def of(name, place):
+        key = (name, *place, protocol)
+        w = (
+            best[key][-1]
+            if weight == "chosen"
+            else weights[name][min(number, len(weights[name]) - 1)]
+        )
+        return spread[*key, w]
+
+    means_here, reach = np.moveaxis([[of(n, place) for place in columns] for n in order], -1, 0)
+
+    def fill(axes):
+        (ax,) = axes
+        ax.imshow(means_here, cmap="RdBu", vmin=-10, vmax=10, aspect="auto")
+        y, x = np.nonzero(np.abs(means_here) > reach)
+        ax.scatter(x, y, s=5, color="black")
+        for k in range(len(TARGETS) * len(SEVERITIES)):
+            ax.axvline(4 * k - 0.5, color="white", linewidth=3 if k == len(SEVERITIES) else 1)
+
+    title = f"{protocol}, weight: {weight}. Columns: labels, target and severity"
+    return Sketch(places_frame, (tuple(order),), fill, title)
 
 
 explorer_places = Explorer(

@@ -280,6 +280,7 @@ first = next(iter(wanted))
 
 
 def draw_curve(task=first, protocol="probe"):
+    """Target test accuracy against the weight, a line for each number of labelled samples; weight 0 is standard transfer."""
     groups = {f"{n} labels": among(task, labels=n, protocol=protocol) for n in labels}
     return accuracy_against_strength(groups, f"{task}, {protocol}: {seeds} seeds, 95 % intervals")
 
