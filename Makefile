@@ -21,8 +21,11 @@ app: $(VENV)/.lab  ## the playground as a page without code (APP_ARGS="--no-brow
 	@$(BIN)/python notebooks/app.py $(APP_ARGS)
 
 hooks:  ## before each commit: ruff, mypy, and whether the notebooks are what their sources say
-	@printf '#!/bin/sh\nset -e\nmake -s lint\n$(BIN)/pytest -q -k "committed_notebook_is_the_source or solutions_that_are_committed" tests/test_notebooks.py tests/test_exercises.py\n' > .git/hooks/pre-commit
-	@chmod +x .git/hooks/pre-commit && echo "make hooks: each commit is checked now; git commit --no-verify does without, rm .git/hooks/pre-commit ends it"
+	@mkdir -p "$$(git rev-parse --git-path hooks)"
+	@printf '#!/bin/sh\nset -e\nmake -s lint\n%s -q tests/test_notebooks.py tests/test_exercises.py -k "%s"\n' \
+		$(BIN)/pytest "committed_notebook_is_the_source or solutions_that_are_committed" > "$$(git rev-parse --git-path hooks)/pre-commit"
+	@chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
+	@echo "Each commit is checked now; git commit --no-verify does without, and deleting .git/hooks/pre-commit ends it."
 
 test: lint  ## run every test: code, notebooks, widgets, browser, claims
 	@$(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env --durations 10

@@ -1,12 +1,21 @@
 """Shared by all tests."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+OFF = ("gpu", "dev-shm-usage", "background-networking", "component-update", "sync")
+AS_ROOT = os.name == "posix" and os.geteuid() == 0
+NO_BROWSER = "no browser: get one by .venv/bin/playwright install chromium, or install chromium or Chrome"
+expect.set_options(timeout=30_000)
 
 # Here hypothesis looks for new counter-examples in every run; continuous integration repeats the same ones.
 settings.register_profile("repeatable", derandomize=True)
@@ -29,3 +38,29 @@ def unchecked() -> Iterator[None]:
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's chromium, or the one of `playwright install chromium`; LAUTUM_BROWSER=required demands that there is one."""
+    with sync_playwright() as playwright:
+        path = next((found for name in BROWSERS if (found := shutil.which(name))), playwright.chromium.executable_path)
+        if not Path(path).exists():
+            pytest.fail(NO_BROWSER) if os.environ.get("LAUTUM_BROWSER") == "required" else pytest.skip(NO_BROWSER)
+        flags = ["--no-first-run", *(f"--disable-{x}" for x in OFF), *["--no-sandbox"] * AS_ROOT]
+        with playwright.chromium.launch(executable_path=path, args=flags) as browser:
+            yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that may not ask another machine for anything, and may have no error in its console."""
+    with browser.new_page(viewport={"width": 1280, "height": 1400}) as page:
+        asked, errors = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield page
+        local = ("http://127.0.0.1", "ws://127.0.0.1", "file:", "data:", "blob:")
+        assert not [url for url in asked if not url.startswith(local)]
+        assert not errors

@@ -17,7 +17,8 @@ from typing import TypeAlias
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from browsing import every_control_draws, note, operate, picture
+from playwright.sync_api import Page, TimeoutError, expect
 
 from lautum_utils.playground import BASE
 
@@ -25,11 +26,9 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SMALL = {"device": "cpu", "seeds": 2, "steps": 5, "strengths": [0.0, 1e-3], "severities": [1.0]}
 THEORY = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
 CASES = {"00_start_here": SMALL | {"labels": 100}, "06_semi_supervised_transfer": SMALL | {"labels": [100]}}
+UNRECORDED = ("layer", "network", "device")  # menus whose other values are not recorded, or give the same picture
 LONG = 4000  # steps: a training that lasts far longer than it takes to press Stop
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OFF = ("gpu", "dev-shm-usage", "background-networking", "component-update", "sync")
 AS_ROOT = os.name == "posix" and os.geteuid() == 0
-expect.set_options(timeout=30_000)
 Shot: TypeAlias = Callable[[str], None]
 
 
@@ -76,21 +75,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, kind)
             process.wait(15)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's chromium, or else the one of `playwright install chromium`."""
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    flags = ["--no-first-run", *(f"--disable-{x}" for x in OFF), *["--no-sandbox"] * AS_ROOT]
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=flags) as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with browser.new_page(viewport={"width": 1280, "height": 1400}) as page:
-        yield page
 
 
 @pytest.fixture
@@ -171,10 +155,7 @@ class Seen:
         assert any(re.search(r"step \d+ of \d+", text) for text in said), f"the status tells the step, it says {said}"
 
     def picture(self) -> str:
-        """The bytes of the accuracy curve, which has to be visible and a picture."""
-        expect(self.curve, "the accuracy curve is visible").to_be_visible()
-        read = "image.decode().then(() => fetch(image.src)).then(file => file.arrayBuffer())"
-        return self.curve.evaluate(f"image => {read}.then(bytes => new Uint8Array(bytes).join())")
+        return picture(self.curve)
 
 
 def change_steps_and_run_again(page: Page, before: object, steps: int) -> None:
@@ -186,14 +167,25 @@ def change_steps_and_run_again(page: Page, before: object, steps: int) -> None:
     run_command(page, "notebook:run-cell")
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page, shot: Shot) -> None:
-    address, root = server
-    small_copy(name, CASES[name], root)
-    page.goto(address.format(name))
+def open_notebook(name: str, server: tuple[str, Path], page: Page) -> None:
+    page.goto(server[0].format(name))
     until(page, "the kernel is ready", f"panel?.context?.path === '{name}.ipynb' && panel.sessionContext.isReady")
+
+
+def clear_and_run(page: Page) -> None:
     page.evaluate(f"() => {COMMANDS}.execute('notebook:clear-all-cell-outputs')")  # what is committed proves nothing
     run_command(page, "notebook:run-all-cells")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page, shot: Shot) -> None:
+    small_copy(name, CASES[name], server[1])
+    open_notebook(name, server, page)
+    still = page.locator(".jp-RenderedImage img[alt^='Left: target test accuracy']")
+    expect(still, "a copy is not trusted: it shows a still picture that says so").to_have_count(1)
+    expect(page.locator(".jupyter-widgets"), "and no controls that do nothing").to_have_count(0)
+    clear_and_run(page)
+    predict(page, shot)
     seen = Seen(page)
     expect(seen.curve, "there is no picture before the first training").to_be_hidden()
     shot("1_before")
@@ -213,7 +205,7 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
 
     change_steps_and_run_again(page, "steps", LONG)
     seen = Seen(page)
-    seen.train.click()
+    seen.train.press("Enter")
     expect(seen.status, "a long training has begun").to_contain_text(re.compile(rf"step \d+ of {2 * LONG // 1000}\d\d\d"))
     expect(seen.stop, "Stop is on while networks train").to_be_enabled()
     seen.stop.click()
@@ -224,36 +216,66 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
     change_steps_and_run_again(page, LONG, BASE.steps)
     seen = Seen(page)
     expect(seen.status, "what is recorded is there before anything trains").to_contain_text("recorded")
-    before = seen.curve.get_attribute("src")
-    seen.box.locator(".widget-slider").filter(has_text="severity").locator(".noUi-handle").press("ArrowLeft")
-    expect(seen.curve, "the record answers with another picture").not_to_have_attribute("src", str(before))
-    expect(seen.status, "and says where it is from").to_contain_text("Recorded grid: torch")
+    auto = seen.box.locator(".widget-checkbox")
+    for by in ("keyboard", "mouse", "keyboard"):
+        operate("widget-checkbox", auto, by)
+    note(name, every_control_draws(seen.box, seen.curve, (*UNRECORDED, auto.inner_text())))
+    expect(seen.status, "it says where the picture is from").to_contain_text("Recorded grid: torch")
+    for label in UNRECORDED:
+        control = seen.box.locator(".widget-dropdown").filter(has_text=label)
+        for by in ("keyboard", "mouse") * control.count():
+            operate("widget-dropdown", control, by)
+            expect(seen.status).to_contain_text(re.compile("recorded"))
     expect(seen.stop, "nothing trains").to_be_disabled()
     shot("5_recorded")
+
+
+def predict(page: Page, shot: Shot) -> None:
+    """Set a guess, by keyboard and by mouse, and reveal."""
+    box = page.locator(".jp-OutputArea-output .widget-vbox").filter(has_text="Your guess of the target")
+    expect(box).to_have_count(1)
+    reveal, image = box.get_by_role("button", name="Reveal"), box.locator("img")
+    reveal.click()
+    expect(box.locator("b"), "no answer without a guess").to_contain_text("Move the sliders")
+    every_control_draws(box, image)
+    before = picture(image)
+    reveal.press("Enter")
+    expect(box.locator("b")).to_contain_text("Your guess is off by")
+    assert picture(image) != before
+    shot("0_predicted")
+
+
+def test_a_kernel_restarted_while_it_trains_is_said_and_run_again(server: tuple[str, Path], page: Page) -> None:
+    name = "00_start_here"
+    small_copy(name, CASES[name], server[1])
+    open_notebook(name, server, page)
+    clear_and_run(page)
+    change_steps_and_run_again(page, "steps", LONG)
+    seen = Seen(page)
+    seen.train.click()
+    expect(seen.status, "a long training has begun").to_contain_text("step ")
+    expect(seen.box, "there is a line for what comes now").to_contain_text("The kernel was restarted: run this cell again")
+    page.evaluate(f"() => {{ {PANEL} return panel.sessionContext.session.kernel.restart(); }}")
+    until(page, "the kernel is back", "panel.sessionContext.session.kernel.status === 'idle'")
+    run_command(page, "notebook:run-all-cells")
+    Seen(page).move("severity", "ArrowLeft", 4)
 
 
 @pytest.mark.parametrize("name", THEORY)
 def test_theory_runs_without_solutions_and_sliders_move_pictures(
     name: str, server: tuple[str, Path], page: Page, shot: Shot
 ) -> None:
-    address, root = server
-    shutil.copy(NOTEBOOKS / f"{name}.ipynb", root)
-    page.goto(address.format(name))
-    until(page, "the kernel is ready", f"panel?.context?.path === '{name}.ipynb' && panel.sessionContext.isReady")
-    page.evaluate(f"() => {COMMANDS}.execute('notebook:clear-all-cell-outputs')")
-    run_command(page, "notebook:run-all-cells")
+    shutil.copy(NOTEBOOKS / f"{name}.ipynb", server[1])
+    open_notebook(name, server, page)
+    clear_and_run(page)
     boxes = page.locator(".jp-OutputArea-output .widget-vbox:has(img)")
     count = boxes.count()
     assert count >= 1, "a theory notebook has a widget"
     for number in range(count):
         box = boxes.nth(number)
         box.scroll_into_view_if_needed()
-        image, slider = box.locator("img"), box.locator(".widget-slider").first
-        before, shown = image.get_attribute("src"), slider.locator(".widget-readout").inner_text()
-        slider.locator(".noUi-handle").press("ArrowRight")
-        if slider.locator(".widget-readout").inner_text() == shown:  # it was at its end
-            slider.locator(".noUi-handle").press("ArrowLeft")
-        expect(image, "a moved slider draws another picture").not_to_have_attribute("src", before or "")
+        image = box.locator("img")
+        note(f"{name}_{number}", every_control_draws(box, image))
         assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 300
         shot(f"widget_{number + 1}")
     pages = page.locator(".jp-OutputArea-output img")

@@ -1,0 +1,80 @@
+"""Widgets in a browser, as a reader uses them: every kind of control by keyboard and by mouse, and the picture that follows."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+from playwright.sync_api import Locator, expect
+
+
+def picture(image: Locator) -> str:
+    """The bytes of an image, which has to be visible and a picture."""
+    expect(image, "the picture is visible").to_be_visible()
+    read = "image.decode().then(() => fetch(image.src)).then(file => file.arrayBuffer())"
+    return str(image.evaluate(f"image => {read}.then(bytes => new Uint8Array(bytes).join())"))
+
+
+def controls(box: Locator) -> list[tuple[str, Locator]]:
+    """Kind and place of each slider, menu and tick box; its label is its text."""
+    found = []
+    for kind in ("widget-slider", "widget-dropdown", "widget-checkbox"):
+        here = box.locator(f".{kind}")
+        found += [(kind, here.nth(k)) for k in range(here.count())]
+    return found
+
+
+def operate(kind: str, control: Locator, by: str) -> None:
+    """Move a control to another value, by "keyboard" or by "mouse"."""
+    if kind == "widget-slider":
+        readout, handle = control.locator(".widget-readout"), control.locator(".noUi-handle")
+        shown = readout.inner_text()
+        if by == "keyboard":
+            handle.press("ArrowRight")
+            if readout.inner_text() == shown:  # it was at its end
+                handle.press("ArrowLeft")
+        else:
+            track = control.locator(".noUi-target")
+            size, at = track.bounding_box(), handle.bounding_box()
+            assert size
+            assert at
+            left = at["x"] + at["width"] / 2 - size["x"] < size["width"] / 2
+            track.click(position={"x": size["width"] * (0.9 if left else 0.1), "y": size["height"] / 2})
+        expect(readout, "the slider tells its value").not_to_have_text(shown)
+    elif kind == "widget-dropdown":
+        select = control.locator("select")
+        at, last = int(select.evaluate("s => s.selectedIndex")), int(select.evaluate("s => s.length")) - 1
+        if by == "keyboard":
+            select.press("ArrowUp" if at == last else "ArrowDown")
+        else:
+            select.select_option(index=last if at == 0 else 0)
+        assert select.evaluate("s => s.selectedIndex") != at
+    else:
+        tick = control.locator("input")
+        ticked = tick.is_checked()
+        tick.press("Space") if by == "keyboard" else tick.click()
+        assert tick.is_checked() != ticked
+
+
+def every_control_draws(box: Locator, image: Locator, skip: tuple[str, ...] = ()) -> dict[str, float]:
+    """Each control of a box by both ways: another picture each time. Seconds until it was there."""
+    seconds = {}
+    for kind, control in controls(box):
+        label = control.locator("label").first.inner_text() if kind != "widget-checkbox" else control.inner_text()
+        if label in skip:
+            continue
+        before = {picture(image)}
+        for by in ("keyboard", "mouse"):
+            shown, started = image.get_attribute("src"), time.perf_counter()
+            operate(kind, control, by)
+            expect(image, f"{label}, moved by {by}, draws another picture").not_to_have_attribute("src", str(shown))
+            seconds[f"{label}, {by}"] = time.perf_counter() - started
+            before.add(picture(image))
+        assert len(before) >= 2, f"{label} changes the bytes of the picture"
+    return seconds
+
+
+def note(name: str, seconds: dict[str, float]) -> None:
+    """Write times beside the screenshots, if they are asked for (LAUTUM_SCREENSHOTS)."""
+    if directory := os.environ.get("LAUTUM_SCREENSHOTS"):
+        (Path(directory) / f"{name}.json").write_text(json.dumps(seconds, indent=1))

@@ -1,0 +1,142 @@
+"""make app: the playground as a page, in a real browser, and what the program says when something is in its way."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import controls, every_control_draws, note, operate, picture
+from playwright.sync_api import Locator, Page, expect
+
+from lautum_utils.playground import BASE, CONTROLS
+
+APP = Path(__file__).parent.parent / "notebooks/app.py"
+LABELS = {"strength": "regularization weight", "labels": "labelled samples"}  # where it is not the control's name
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def start(*options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(APP), "--no-browser", *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    program = start("--port", str(free_port()))
+    assert program.stdout
+    line = program.stdout.readline()
+    assert re.fullmatch(r"The playground is at http://127\.0\.0\.1:\d+ · Ctrl-C ends it\n", line), program.communicate()
+    yield line.split()[4]
+    os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+    said, errors = program.communicate(timeout=30)
+    assert said == "\nThe playground has ended.\n"
+    assert errors == ""
+    assert program.returncode == 0
+
+
+def opened(page: Page, address: str, query: str = "") -> tuple[Locator, Locator]:
+    page.goto(f"{address}/{query}", wait_until="commit", timeout=90_000)
+    box = page.locator(".widget-vbox").filter(has_text="regularization weight")
+    expect(box).to_have_count(1, timeout=90_000)
+    return box, box.locator("img").first
+
+
+def test_a_page_without_code_whose_controls_work_by_keyboard_and_mouse(address: str, page: Page) -> None:
+    started = time.perf_counter()
+    box, image = opened(page, address)
+    first = time.perf_counter() - started
+    expect(page.locator("h1")).to_have_text("The playground")
+    expect(page.locator(".jp-InputArea, .CodeMirror, .cm-editor")).to_have_count(0)
+    assert page.title() == "Lautum Lab: the playground"
+    auto = box.locator(".widget-checkbox")
+    operate("widget-checkbox", auto, "keyboard")
+    seconds = every_control_draws(box, image, ("layer", "network", "device", auto.inner_text()))
+    note("app", {"opened": first} | seconds)
+    for label in ("layer", "network"):
+        for by in ("keyboard", "mouse"):
+            operate("widget-dropdown", box.locator(".widget-dropdown").filter(has_text=label), by)
+    expect(box.locator(".widget-html-content").first).to_contain_text("recorded")
+    for about in ("Left: target test accuracy", "Stage 1, step by step", "Does nothing answer?"):
+        expect(box).to_contain_text(about)
+
+
+def test_tab_reaches_every_control_in_order(address: str, page: Page) -> None:
+    opened(page, address)
+    page.locator("body").click(position={"x": 5, "y": 5})
+    reached = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        here = "e => e.closest('.widget-slider, .widget-dropdown, .widget-checkbox, button, a')?.textContent"
+        text = page.evaluate(f"({here})(document.activeElement)")
+        reached.append(str(text or "").strip())
+    wanted = [LABELS.get(name, name) for name in CONTROLS]
+    found = [next((name for name in wanted if text.startswith(name)), text) for text in reached]
+    at = [found.index(name) for name in wanted]
+    assert at == sorted(at), reached
+    assert [k for k in ("Train live", "Train all weights") if k in found], reached
+
+
+def test_it_trains_stops_in_the_middle_and_runs_again(address: str, page: Page) -> None:
+    box, image = opened(page, address, "?seeds=8&labels=50&network=mlp")
+    status, sentence = (box.locator(".widget-html-content").nth(k) for k in range(2))
+    train, every, stop = (
+        box.get_by_role("button", name=re.compile(rf"\b{x}$")) for x in ("Train live", "Train all weights", "Stop")
+    )
+    every.press("Enter")
+    expect(status).to_contain_text("step ")
+    stop.press("Enter")
+    expect(status).to_contain_text("stopped after")
+    expect(stop).to_be_disabled()
+    train.click()
+    expect(status).to_contain_text("done after", timeout=90_000)
+    expect(sentence).to_contain_text("8 seeds")
+    assert picture(image)
+
+
+def test_a_link_restores_the_settings_and_two_pages_do_not_mix(address: str, page: Page) -> None:
+    box, image = opened(page, address)
+    for label in ("severity", "regularization weight", "shift"):
+        for kind, control in controls(box):
+            if control.inner_text().startswith(label):
+                operate(kind, control, "keyboard")
+    link = str(box.get_by_role("link", name="A link to these settings").get_attribute("href"))
+    shown, sentence = picture(image), box.locator("b").first.inner_text()
+    assert {"severity=0.8", "strength=0.003"} <= set(link.removeprefix("?").split("&"))
+    with page.context.new_page() as other:
+        again, image_again = opened(other, address, link)
+        expect(again.locator("b").first).to_have_text(sentence)
+        assert picture(image_again) == shown
+        slider = again.locator(".widget-slider").filter(has_text="severity")
+        operate("widget-slider", slider, "keyboard")
+        assert picture(image_again) != shown
+    assert picture(image) == shown
+    box, _ = opened(page, address, "?strength=5&severity=0.4")
+    expect(box.locator(".widget-html-content").first).to_contain_text("The link wants strength to be '5'; it can be 0.0, 1e-05")
+    expect(box.locator(".widget-slider").filter(has_text="regularization weight")).to_contain_text(f"{BASE.strength:g}")
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said, errors = start("--port", str(port)).communicate(timeout=60)
+    assert said == ""
+    assert errors == f"port {port} is taken, perhaps by this app: give another one with --port, such as --port {port + 1}.\n"
+
+
+def test_it_explains_itself() -> None:
+    said = subprocess.run([sys.executable, str(APP), "--help"], capture_output=True, text=True, check=True).stdout
+    assert "--port" in said
+    assert "Ctrl-C ends it" in said
