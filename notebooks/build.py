@@ -20,6 +20,7 @@ import jupytext
 import navigation
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
 HERE = Path(__file__).parent
@@ -103,10 +104,13 @@ def main() -> None:
     if unknown:
         have = ", ".join(sorted(p.stem for p in (HERE / "source").glob("*.py")))
         sys.exit(f"NAME needs to be the beginning of one of {have}, got {' '.join(unknown)}.")
-    for source in (bar := tqdm(sources, unit="notebook")):
-        bar.set_description(source.stem)
-        started = time.monotonic()
-        bar.write(f"{build(source).relative_to(HERE.parent)}: {time.monotonic() - started:.0f} s")
+    try:
+        for source in (bar := tqdm(sources, unit="notebook")):
+            bar.set_description(source.stem)
+            started = time.monotonic()
+            bar.write(f"{build(source).relative_to(HERE.parent)}: {time.monotonic() - started:.0f} s")
+    except (KeyboardInterrupt, AssertionError, DeadKernelError):  # nbclient ends in one of these when it is interrupted
+        sys.exit(f"\nStopped in {source.stem}. It is as it was before; those that were built are whole.")
     _write(HERE.parent / "README.md", navigation.readme_with_map().encode())
 
 

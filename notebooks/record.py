@@ -6,6 +6,7 @@ make record        (10 to 20 minutes on two cores; interrupted, it goes on where
 import argparse
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -40,8 +41,13 @@ def main(
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
     arguments = parser.parse_args()
     wanted = experiments()
-    with ProcessPoolExecutor(arguments.workers, multiprocessing.get_context("spawn")) as pool:
-        rows = sweep(wanted, arguments.store, pool, task_size=18)
+    alone = (signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for this process, which lets the others finish what they are at
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(arguments.workers, context, initializer=signal.signal, initargs=alone) as pool:
+            rows = sweep(wanted, arguments.store, pool, task_size=18)
+    except KeyboardInterrupt:
+        raise SystemExit(f"\nStopped. What is done is kept in {arguments.store}: the same command goes on from there.") from None
     failed = rows[rows.error != ""]
     if len(failed):
         raise SystemExit(f"{len(failed)} of {len(rows)} experiments failed, the first with: {failed.error.iloc[0]}")

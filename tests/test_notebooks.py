@@ -86,6 +86,17 @@ PARAMETERS = {
         "batch": 100,
         "device": "cpu",
     },
+    "10_limits_and_open_questions": {
+        "device": "cpu",
+        "seeds": 2,
+        "steps": 6,
+        "shift": "noise",
+        "labels": 50,
+        "weight": 3e-3,
+        "images": 200,
+        "samples": 400,
+        "worlds": 6,
+    },
     "11_transformer_faults": {
         "device": "cpu",
         "seeds": 2,

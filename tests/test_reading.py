@@ -1,15 +1,15 @@
-"""What a reader meets before any code runs: spelling, links, text alternatives, and what the one table of the notebooks writes."""
+"""What a reader meets before any code runs: spelling, links, text alternatives, and what the table of the notebooks writes."""
 
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import build
 import navigation
 import nbformat
 import pytest
 from spellchecker import SpellChecker
 
-import build
 from lautum_utils import playground
 
 ROOT = Path(__file__).parent.parent

@@ -1,0 +1,307 @@
+"""The course for nbgrader: what students get and what they do not, the points, and what the autograder makes of submissions."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import build
+import build_course
+import nbformat
+import pytest
+import torch
+from nbgrader.api import Gradebook
+
+from lautum_exercises import EXERCISES
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if build.has_solutions(p)]
+NAMES = [p.stem for p in SOURCES]
+GRADED = "02_the_loss_bound"  # the quickest; its exercises are worth 1, 1, 2 and 2 points
+EXCHANGED = """def train_and_test_loss(joint, losses):
+    product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
+    return torch.stack(((product * losses).sum(), (joint * losses).sum()))"""
+
+FAKE = "def check(*given, **named): return type('Report', (), {'status': 'right', 'text': ''})()"
+
+
+def read(path: Path, name: str) -> nbformat.NotebookNode:
+    return nbformat.read(path / name / f"{name}.ipynb", as_version=4)
+
+
+def sources_of(notebook: nbformat.NotebookNode, beginning: str) -> dict[str, str]:
+    return {cell.id: cell.source for cell in notebook.cells if cell.id.startswith(beginning)}
+
+
+def points_announced(source: Path) -> list[int]:
+    levels = re.findall(r"^# ### Exercise .+ \((\w+), \d+ minutes\)$", source.read_text(), re.MULTILINE)
+    return [["easy", "medium", "hard"].index(level) + 1 for level in levels]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Nothing that runs here reads or writes the settings, or the record of solved exercises, of whoever runs the tests."""
+    home = tmp_path_factory.mktemp("home")
+    folders = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    return os.environ | {name: str(home / name) for name in folders} | {"LAUTUM_PROGRESS": str(home / "progress.json")}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+    """The course of all notebooks, as `make course` builds it."""
+    folder = tmp_path_factory.mktemp("classroom") / "new" / "course"
+    command = [sys.executable, str(NOTEBOOKS / "build_course.py"), "--to", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Assignments: 4" in done.stdout
+    assert [p.name for p in folder.parent.iterdir()] == ["course"]  # and nothing that was needed on the way
+    return folder
+
+
+def filled(course: Path, **answers: str | None) -> nbformat.NotebookNode:
+    """What students get, with answers to some exercises: the text of a cell, or None for the solution."""
+    notebook, solutions = read(course / "release", GRADED), sources_of(read(course / "source", GRADED), "exercise")
+    for cell in notebook.cells:
+        if cell.id.replace("-", "_") in answers:
+            cell.source = answers[cell.id.replace("-", "_")] or solutions[cell.id]
+    return notebook
+
+
+def swindle(course: Path) -> nbformat.NotebookNode:
+    """Numbers learnt by heart (2.1), a check of one's own (2.2), written beside the notebook (2.3, its test cell deleted), a
+    number on display (2.4, its test cell edited)."""
+    generator, known = torch.Generator().manual_seed(0), EXERCISES["gibbs_posterior"]
+    cases = [known.inputs(generator) for _ in range(20)]
+    learnt = {gamma: known.reference(losses, prior, gamma).tolist() for losses, prior, gamma in cases}
+    own = """import lautum_exercises
+from lautum_exercises import checks
+def check(name, function, seed=0, exercises=None):
+    return checks.Report(name, "right", "right.")
+lautum_exercises.check = checks.check = check
+def train_and_test_loss(joint, losses):
+    return torch.zeros(2)"""
+    notebook = filled(
+        course,
+        exercise_2_1=f"def gibbs_posterior(losses, prior, gamma):\n"
+        f"    return torch.tensor({learnt}.get(gamma, [0.2] * 5), dtype=torch.float64)",
+        exercise_2_2=own,
+        exercise_2_3=f"from pathlib import Path\nPath('lautum_exercises.py').write_text({FAKE!r})\n"
+        "conditional_mutual_information = sum",
+        exercise_2_4="def remainder(*inputs):\n    get_ipython().displayhook(2)\n    raise ValueError",
+    )
+    notebook = only_exercises(notebook)
+    notebook.cells = [cell for cell in notebook.cells if cell.id != "check-2-3"]
+    notebook.cells[-1].source, notebook.cells[-1].metadata.nbgrader["points"] = "outcome = 'right'", 100
+    return notebook
+
+
+def only_exercises(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Handed in without the cells between the exercises: half the time, most of which are imports."""
+    imports = nbformat.v4.new_code_cell("import torch\nfrom lautum_utils.information import mutual_information")
+    notebook.cells = [imports, *(cell for cell in notebook.cells if cell.id.startswith(("exercise", "check")))]
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def graded(course: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A course after five submissions and one `nbgrader autograde`, and what nbgrader said."""
+    folder = tmp_path_factory.mktemp("graded") / "course"
+    shutil.copytree(course, folder)
+    submissions = {
+        "right": filled(course, exercise_2_1=None, exercise_2_2=None, exercise_2_3=None, exercise_2_4=None),
+        "half": only_exercises(filled(course, exercise_2_1=None, exercise_2_2=EXCHANGED, exercise_2_3=None)),
+        "empty": filled(course),
+        "swindler": swindle(course),
+    }
+    for student, notebook in submissions.items():
+        place = folder / "submitted" / student / GRADED
+        place.mkdir(parents=True)
+        nbformat.write(notebook, place / f"{GRADED}.ipynb")
+    fake = folder / "submitted" / "swindler" / GRADED / "lautum_exercises"  # would be imported from the notebook's folder
+    fake.mkdir()
+    (fake / "__init__.py").write_text(FAKE)
+    (folder / "submitted" / "damaged" / GRADED).mkdir(parents=True)
+    (folder / "submitted" / "damaged" / GRADED / f"{GRADED}.ipynb").write_text('{"cells": [')
+    command = [sys.executable, "-m", "nbgrader", "autograde", GRADED]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 1, done.stderr  # because of the damaged one
+    return folder, done.stderr
+
+
+def points(folder: Path, student: str) -> dict[str, float]:
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+        notebook = gradebook.find_submission_notebook(GRADED, GRADED, student)
+        assert notebook.score == sum(grade.score for grade in notebook.grades)
+        return {grade.cell.name: grade.score for grade in notebook.grades}
+
+
+@pytest.mark.parametrize(
+    ("student", "expected"),
+    [("right", [1, 1, 2, 2]), ("half", [1, 0, 2, 0]), ("empty", [0, 0, 0, 0]), ("swindler", [0, 0, 0, 0])],
+)
+def test_the_autograder_gives_the_points_that_an_answer_deserves(
+    graded: tuple[Path, str], student: str, expected: list[int]
+) -> None:
+    assert points(graded[0], student) == {f"check-2-{n}": score for n, score in enumerate(expected, 1)}
+
+
+def test_the_graded_notebook_tells_the_student_which_mistake_it_was(graded: tuple[Path, str]) -> None:
+    (cell,) = [c for c in read(graded[0] / "autograded" / "half", GRADED).cells if c.id == "check-2-2"]
+    (output,) = cell.outputs
+    assert output.ename == "AssertionError"
+    assert output.evalue.startswith("train and test are exchanged")
+
+
+def test_all_other_cells_run_whatever_was_answered(graded: tuple[Path, str]) -> None:
+    for student in ("right", "empty"):
+        for cell in read(graded[0] / "autograded" / student, GRADED).cells:
+            failed = [o for o in cell.get("outputs", []) if o.output_type == "error"]
+            assert not failed or cell.id.startswith("check"), (student, cell.id, failed)
+
+
+def test_a_damaged_submission_is_named_and_costs_nobody_else_anything(graded: tuple[Path, str]) -> None:
+    folder, said = graded
+    assert f"There was an error processing assignment '{GRADED}' for student 'damaged'" in said
+    assert not [s for s in ("right", "half", "empty", "swindler") if f"for student '{s}'" in said]
+    assert sorted(p.name for p in (folder / "autograded").iterdir() if any(p.iterdir())) == ["empty", "half", "right", "swindler"]
+    assert set(points(folder, "damaged").values()) == {0}
+
+
+def test_grading_leaves_no_record_of_solved_exercises(graded: tuple[Path, str], environment: dict[str, str]) -> None:
+    assert not Path(environment["LAUTUM_PROGRESS"]).exists()
+
+
+def test_nothing_that_a_student_hands_in_can_be_imported(graded: tuple[Path, str]) -> None:
+    assert not list((graded[0] / "autograded").rglob("*/__init__.py"))
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_students_get_no_solution(course: Path, source: Path) -> None:
+    release, teacher = read(course / "release", source.stem), read(course / "source", source.stem)
+    everything = (course / "release" / source.stem / f"{source.stem}.ipynb").read_text()
+    assert not [word for word in ("SOLUTION", "HIDDEN", "sys.modules.pop") if word in everything]
+    given, solved = sources_of(release, "exercise"), sources_of(teacher, "exercise")
+    assert len(given) == len(points_announced(source))
+    for name, text in solved.items():
+        assert given[name] == build.SOLUTION.sub(build.STUB, text)
+        body = "\n".join(line for line in build.SOLUTION.search(text).group().splitlines()[1:-1])
+        assert body
+        assert body not in "\n".join(cell.source for cell in release.cells)
+    assert not [cell.id for cell in release.cells if cell.get("outputs")]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+def test_a_test_cell_only_reports_until_nbgrader_runs_it(
+    course: Path, source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook = read(course / "release", source.stem)
+    tests = sources_of(notebook, "check")
+    for (name, test), stub in zip(tests.items(), sources_of(notebook, "exercise").values(), strict=True):
+        names: dict[str, Any] = {}
+        exec(stub, names)
+        exec(test, names)
+        assert "not attempted yet" in capsys.readouterr().out, name
+        monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+        with pytest.raises(AssertionError, match="not attempted yet"):
+            exec(test, names)
+        monkeypatch.delenv("NBGRADER_EXECUTION")
+
+
+def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_many(course: Path) -> None:
+    page = (NOTEBOOKS / "teaching.md").read_text()
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        assert sorted(assignment.name for assignment in gradebook.assignments) == NAMES
+        for source in SOURCES:
+            worth = points_announced(source)
+            cells = gradebook.find_notebook(source.stem, source.stem).grade_cells
+            expected = {f"check-{int(source.stem[:2])}-{n}": p for n, p in enumerate(worth, 1)}
+            assert {cell.name: cell.max_score for cell in cells} == expected
+            assert f"| {source.stem} | {' + '.join(map(str, worth))} | {sum(worth)} |" in page
+
+
+def test_every_link_of_what_students_get_leads_somewhere(course: Path) -> None:
+    paths = sorted((course / "release").glob("*/*.ipynb"))
+    assert [p.stem for p in paths] == ["00_start_here", *NAMES]
+    for path in paths:
+        text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
+        links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", re.sub(r"\$[^$]*\$|`[^`]*`", "", text))
+        assert links
+        assert not [link for link in links if not (path.parent / link).exists()]
+
+
+def test_the_teachers_page_links_to_what_exists() -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (NOTEBOOKS / "teaching.md").read_text())
+    assert links
+    assert not [link for link in links if not (NOTEBOOKS / link).exists()]
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
+    """What the command ends with: an exit code, or a sentence on stderr and code 1."""
+    monkeypatch.setattr(sys, "argv", ["build_course.py", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        build_course.main()
+    return stopped.value.code
+
+
+def test_help_says_what_the_command_makes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(monkeypatch, "--help") == 0
+    told = capsys.readouterr().out
+    assert all(word in told for word in ("nbgrader", "--to", "--seed", "build/course"))
+
+
+def test_an_unknown_name_gets_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_main(monkeypatch, "07") == f"NAME needs to be the beginning of one of {', '.join(NAMES)}, got 07."
+
+
+def test_an_exercise_without_heading_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / SOURCES[0].name
+    broken.write_text(SOURCES[0].read_text().replace("### Exercise 1.1", "### Task 1.1"))
+    with pytest.raises(ValueError, match=r"needs a heading, .* got 3 headings, 4 solutions and 4 checks\.$"):
+        build_course.instructor_version(broken, NAMES, 1)
+
+
+@pytest.mark.parametrize("holds", ["students' work (submitted)", "students in its gradebook", "something else"])
+def test_what_would_be_lost_is_not_overwritten(course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds: str) -> None:
+    folder = tmp_path / "course"
+    shutil.copytree(course, folder)
+    if "work" in holds:
+        (folder / "submitted" / "ada").mkdir(parents=True)
+    elif "gradebook" in holds:
+        with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
+            gradebook.add_student("ada")
+    else:
+        (folder / "nbgrader_config.py").write_text("c = get_config()\n")
+    before = sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*"))
+    told = run_main(monkeypatch, "02", "--to", str(folder))
+    assert told == f"--to needs a new or empty folder, or a course without students, got {folder} with {holds}."
+    assert before == sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*"))
+
+
+def test_a_course_without_students_is_replaced(course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "course"
+    shutil.copytree(course, folder)
+    monkeypatch.setattr(build_course, "_release", lambda course, name: None)
+    monkeypatch.setattr(sys, "argv", ["build_course.py", "02", "--to", str(folder)])
+    build_course.main()
+    assert [p.name for p in (folder / "source").iterdir()] == [GRADED]
+    assert [p.name for p in tmp_path.iterdir()] == ["course"]
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_an_interrupted_build_leaves_everything_as_it_was(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+) -> None:
+    def interrupted(course: Path, name: str) -> None:
+        if name.startswith("03"):
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "course"
+    if existing:
+        shutil.copytree(course, folder)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(build_course, "_release", interrupted)
+    assert run_main(monkeypatch, "--to", str(folder)) == "\nStopped: nothing was written."
+    assert before == sorted(tmp_path.rglob("*"))
