@@ -76,7 +76,7 @@ def _link(row: dict[str, Any]) -> str:
 
 
 def _map(rows: list[dict[str, Any]], path: str, minutes: bool) -> str:
-    lines = ["| | notebook | holds |" + " minutes |" * minutes, "|---|---|---|" + "--:|" * minutes]
+    lines = ["| No. | notebook | holds |" + " minutes |" * minutes, "|---|---|---|" + "--:|" * minutes]
     for row in rows:
         cells = [row["name"][:2], f"[{row['title']}]({path.format(row['name'])})", row["holds"], *[str(row["read"])] * minutes]
         lines.append(f"| {' | '.join(cells)} |")

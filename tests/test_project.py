@@ -10,7 +10,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+import build
 import pytest
+import record
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -179,3 +181,20 @@ def test_the_notebook_build_explains_itself(arguments: list[str]) -> None:
     else:
         assert done.returncode == 1
         assert done.stderr.strip().endswith("got 99.")
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_long_commands_with_a_line_on_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["build.py", "11"])
+    monkeypatch.setattr(build, "build", interrupted)
+    with pytest.raises(
+        SystemExit, match=r"Stopped in 11_transformer_faults\. It is as it was before"
+    ):
+        build.main()
+    monkeypatch.setattr(sys, "argv", ["record.py", "--store", "some.store", "--workers", "1"])
+    monkeypatch.setattr(record, "sweep", interrupted)
+    with pytest.raises(SystemExit, match=r"Stopped\. What is done is kept in some\.store: the same command goes on from there\."):
+        record.main()

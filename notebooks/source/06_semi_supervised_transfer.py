@@ -340,8 +340,8 @@ if results_path:
 #
 # ## Limits
 #
-# The Gaussian value measures *linear* dependence on the leading principal components of pixels. The representation stands in for the weights of the paper's
-# quantity. The networks and images are small. Validation labels (500 here) are more than one often has; they choose one weight and one penalty.
+# The Gaussian value measures *linear* dependence on the leading principal components of pixels; notebook [10](10_limits_and_open_questions.ipynb) holds a linear
+# classifier on these components, with no network at all, against the probe. The representation stands in for the weights of the paper's quantity. The networks and images are small. Validation labels (500 here) are more than one often has; they choose one weight and one penalty.
 #
 # ## References
 #

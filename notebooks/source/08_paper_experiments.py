@@ -76,7 +76,7 @@ pd.set_option("display.width", 120)
 # %% [markdown]
 # ## What is known of the papers' settings
 #
-# | | known | ours |
+# | What | known | ours |
 # |---|---|---|
 # | tasks | MNIST to notMNIST; CIFAR-10 to ten classes of CIFAR-100 | the same in `full`; which ten classes is not known to us: we name ours in `datasets.CIFAR100_CLASSES` |
 # | labels | few target labels | 50, 100, 200 |

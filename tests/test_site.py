@@ -1,0 +1,255 @@
+"""The website: every page there, every link right, everything has words, nothing from outside, and it works in a browser."""
+
+import html
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import build_site
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+AS_ROOT = os.name == "posix" and os.geteuid() == 0
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 1000}
+UNFOLD = "document.querySelectorAll('details').forEach(hint => hint.open = true)"
+# What looks alike has equal contrast, and axe takes its time: of code one piece of each colour, of blocks one of each markup.
+# (Given are the keys of what was seen on other pages; back come those of this one.)
+THIN = """known => {
+    const seen = new Set(known), first = key => !seen.has(key) && seen.add(key);
+    for (const piece of document.querySelectorAll(".highlight span"))
+        if (!piece.children.length && !first(piece.className)) piece.replaceWith(piece.textContent);
+    for (const formula of document.querySelectorAll("math"))
+        if (!first(getComputedStyle(formula).color)) formula.remove();
+    const blocks = "section > :not(section, h1, h2, h3, h4), .sidebar-tree li, .toc-tree li, tr";
+    for (const block of document.querySelectorAll(blocks)) {
+        const parts = [block, ...block.querySelectorAll("*:not(math *)")];
+        const markup = parts.map(e => `${e.tagName}.${e.className}.${e.tabIndex}.${e.scrollWidth > e.clientWidth}`);
+        if (!first([...new Set(markup)].sort().join())) block.remove();
+    }
+    return [...seen];
+}"""
+AXE = {"preload": False, "resultTypes": ["violations"]}
+COLOURS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("built") / "site"
+    build_site.build(target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's chromium, or else the one of `playwright install chromium`."""
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    flags = ["--no-sandbox"] * AS_ROOT
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=flags) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_page(viewport=DESK, color_scheme="light") as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def seen(site: Path, browser: Browser) -> dict[str, list[str]]:
+    """What a reader's browser meets on a walk through all pages, by kind."""
+    found: dict[str, list[str]] = defaultdict(list)
+    dark_seen: list[str] = []
+    with browser.new_page(viewport=DESK, color_scheme="light") as page:
+        page.on("request", lambda request: found["requests"].append(request.url))
+        page.on("requestfailed", lambda request: found["failed"].append(request.url))
+        page.on("console", lambda message: found["console"].append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: found["console"].append(str(error)))
+        for path in sorted(site.rglob("*.html")):
+            name = str(path.relative_to(site))
+            page.emulate_media(color_scheme="light")
+            page.goto(path.as_uri())
+            for screen in (PHONE, DESK):
+                page.set_viewport_size(screen)
+                if (width := page.evaluate("document.documentElement.scrollWidth")) > screen["width"]:
+                    found["too wide"].append(f"{name}: {width} of {screen['width']}")
+            found["flat"] += page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
+            found["flat"] += page.evaluate(
+                "[...document.querySelectorAll('math')].filter(m => m.checkVisibility() && !m.getBoundingClientRect().height)"
+                ".map(m => m.outerHTML)"
+            )
+            page.evaluate(UNFOLD)
+            page.evaluate(THIN, [])
+            for colours, options in ("light", AXE), ("dark", COLOURS):
+                page.emulate_media(color_scheme=colours)
+                dark_seen = page.evaluate(THIN, dark_seen) if colours == "dark" else dark_seen
+                for violation in Axe().run(page, options=options).response["violations"]:
+                    places = [f"{name}, {colours}: {violation['id']}: {node['html'][:200]}" for node in violation["nodes"]]
+                    found[violation["impact"]] += places
+    return found
+
+
+def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
+    for notebook in NOTEBOOKS:
+        text = (site / f"{notebook.stem}.html").read_text()
+        cells = nbformat.read(notebook, as_version=4).cells
+        outputs = [output for cell in cells for output in cell.get("outputs", [])]
+        assert build_site.title(notebook) in text
+        assert text.count("<img ") == sum("image/png" in output.get("data", {}) for output in outputs)
+        assert text.count("<summary>") >= sum(cell.source.count("<summary>") for cell in cells)
+        assert "NBVAL_" not in text
+        assert "widget-view" not in text
+        formulas = build_site.Page(site / f"{notebook.stem}.html").formulas
+        assert (formulas > 0) == any("$" in build_site.CODE.sub("", c.source) for c in cells if c.cell_type == "markdown")
+
+
+def test_alternatives_are_those_of_the_notebooks(site: Path) -> None:
+    for notebook in NOTEBOOKS:
+        shown = re.findall(r'<img alt="([^"]+)"', (site / f"{notebook.stem}.html").read_text())
+        outputs = [o for cell in nbformat.read(notebook, as_version=4).cells for o in cell.get("outputs", [])]
+        said = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
+        assert [html.unescape(alt) for alt in shown] == [" ".join(alt.split()) for alt in said]
+
+
+def test_nothing_is_wrong_with_the_finished_site(site: Path) -> None:
+    assert build_site.problems(site) == []
+    assert build_site.megabytes(site) < 30
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ("<img src='index.html'>", "text alternative"),
+        ("<img src='index.html' alt=' '>", "text alternative"),
+        ("<a href='gone.html'>", "leads nowhere"),
+        ("<img src='gone.png' alt='x'>", "leads nowhere"),
+        ("<a href='#Gone'>", "no such place"),
+        ("<a href='index.html#Gone'>", "no such place"),
+        ("<script src='https://example.org/a.js'></script>", "from outside"),
+        ("<link rel='stylesheet' href='//example.org/a.css'>", "from outside"),
+        ("<p>as $x^2$ says</p>", "no formula yet"),
+        (r"<p>\frac12</p>", "no formula yet"),
+    ],
+)
+def test_what_is_wrong_is_found(tmp_path: Path, body: str, wrong: str) -> None:
+    (tmp_path / "index.html").write_text(f"<p id='here'><a href='#here'></a><a href='https://example.org'></a>{body}</p>")
+    (found,) = build_site.problems(tmp_path)
+    assert wrong in found
+
+
+def test_too_large_and_styles_from_outside_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.css").write_text("@import 'https://example.org/a.css'; a { background: url(//example.org/b.png) }")
+    monkeypatch.setattr(build_site, "MEGABYTES", 1e-5)
+    assert [line.split(" ")[-1] for line in build_site.problems(tmp_path)] == ["outside", "outside", "0.0"]
+
+
+def test_links_find_their_pages(tmp_path: Path) -> None:
+    pages, path = build_site.Pages(tmp_path), NOTEBOOKS[1]
+    text = "[a](00_start_here.ipynb#The-map) `[b](c.ipynb)` [d](https://a.org) [e](#here) [f](../lautum_utils/plots.py)"
+    wanted = "[a](/00_start_here.md#The-map) `[b](c.ipynb)` [d](https://a.org) [e](#here) [f](/files/lautum_utils/plots_py.md)"
+    assert pages._linked(text, path) == wanted
+    with pytest.raises(build_site.SiteError, match=r"needs links to files that are there, got c\.ipynb"):
+        pages._linked("[b](c.ipynb)", path)
+
+
+def test_widgets_without_a_picture_get_a_note_and_progress_bars_vanish(tmp_path: Path) -> None:
+    pages, widget = build_site.Pages(tmp_path), {build_site.WIDGET: {}}
+    of = lambda data: pages._output(nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "a *b*"}}), "x")  # noqa: E731
+    assert of(widget | {"text/plain": "VBox(...)"}) == build_site.NOTE
+    assert of(widget | {"text/plain": "sweep:   0%|    | 0/180"}) == ""
+    assert of(widget | {"image/png": "", "text/plain": "VBox(...)"}) == f"![a \\*b\\*](/x.png)\n\n{build_site.NOTE}"
+
+
+def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").touch()
+    with pytest.raises(build_site.SiteError, match="--to needs a new or empty folder"):
+        build_site.build(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_a_formula_that_cannot_be_read_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build_site.Pages, "write", lambda self: self._page("index", r"# Title" "\n\n" r"$\unknown{x}$"))
+    with pytest.raises(build_site.SiteError, match=r"Page index needs a formula that can be read, got \\unknown\{x\}"):
+        build_site.build(tmp_path / "site")
+    assert not list(tmp_path.iterdir())
+
+
+def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, build_site.__file__, "--to", str(tmp_path / "site")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.strip().splitlines()[-1:]) == (130, ["Stopped: nothing was written."])
+    assert "Traceback" not in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_request_leaves_the_machine(seen: dict[str, list[str]]) -> None:
+    assert {address.split(":")[0] for address in seen["requests"]} <= {"file", "data"}
+    assert (seen["failed"], seen["console"]) == ([], [])
+
+
+def test_pictures_and_formulas_show(seen: dict[str, list[str]]) -> None:
+    assert seen["flat"] == []
+
+
+def test_no_page_is_wider_than_a_phone_or_a_desk(seen: dict[str, list[str]]) -> None:
+    assert seen["too wide"] == []
+
+
+def test_axe_finds_nothing_serious_in_light_and_dark(seen: dict[str, list[str]]) -> None:
+    assert seen["critical"] + seen["serious"] == []
+
+
+def test_search_finds_gibbs_in_02(site: Path, page: Page) -> None:
+    page.goto((site / "index.html").as_uri())
+    page.get_by_role("searchbox").or_(page.locator("input[name=q]")).first.fill("Gibbs")
+    page.keyboard.press("Enter")
+    results = page.locator("#search-results li a")
+    expect(results.first).to_be_visible(timeout=30_000)
+    addresses = results.evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert not any(address.startswith(("solutions/", "files/")) for address in addresses)
+    results.and_(page.locator("[href^='02_the_loss_bound.html']")).first.click()
+    expect(page).to_have_title(re.compile("^02"))
+
+
+def test_the_button_turns_the_lights_off_and_they_stay_off(site: Path, page: Page) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    page.goto((site / "index.html").as_uri())
+    light = page.evaluate(colour)
+    button = page.locator(".theme-toggle-content .theme-toggle")
+    for _ in range(3):
+        if page.evaluate("document.body.dataset.theme") != "dark":
+            button.click()
+    dark = page.evaluate(colour)
+    page.goto((site / f"{NOTEBOOKS[2].stem}.html").as_uri())
+    assert dark != light
+    assert page.evaluate(colour) == dark
+
+
+def test_a_hint_unfolds_with_its_formulas(site: Path, page: Page) -> None:
+    page.goto((site / "02_the_loss_bound.html").as_uri())
+    hint = page.locator("details", has=page.locator("math")).first
+    expect(hint.locator("math").first).not_to_be_visible()
+    hint.locator("summary").click()
+    expect(hint.locator("math").first).to_be_visible()
+
+
+def test_a_link_to_the_map_leads_to_its_heading(site: Path, page: Page) -> None:
+    page.goto((site / "10_limits_and_open_questions.html").as_uri())
+    page.locator("article a[href^='00_start_here.html#']").first.click()
+    expect(page.locator("section:target h2").first).to_have_text(re.compile("^(The map|Notation|Glossary)"))
