@@ -190,9 +190,7 @@ def interrupted(*_: object, **__: object) -> None:
 def test_ctrl_c_ends_long_commands_with_a_line_on_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["build.py", "11"])
     monkeypatch.setattr(build, "build", interrupted)
-    with pytest.raises(
-        SystemExit, match=r"Stopped in 11_transformer_faults\. It is as it was before"
-    ):
+    with pytest.raises(SystemExit, match=r"Stopped in 11_transformer_faults\. It is as it was before"):
         build.main()
     monkeypatch.setattr(sys, "argv", ["record.py", "--store", "some.store", "--workers", "1"])
     monkeypatch.setattr(record, "sweep", interrupted)

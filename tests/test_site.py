@@ -1,26 +1,21 @@
 """The website: every page there, every link right, everything has words, nothing from outside, and it works in a browser."""
 
 import html
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import build_site
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-AS_ROOT = os.name == "posix" and os.geteuid() == 0
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 1000}
 UNFOLD = "document.querySelectorAll('details').forEach(hint => hint.open = true)"
 # What looks alike has equal contrast, and axe takes its time: of code one piece of each colour, of blocks one of each markup.
@@ -48,21 +43,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("built") / "site"
     build_site.build(target)
     return target
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's chromium, or else the one of `playwright install chromium`."""
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    flags = ["--no-sandbox"] * AS_ROOT
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=flags) as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with browser.new_page(viewport=DESK, color_scheme="light") as page:
-        yield page
 
 
 @pytest.fixture(scope="module")
