@@ -12,6 +12,7 @@ the MD5 that torchvision holds for it. For notMNIST no checksum is known, so tha
 import difflib
 import gzip
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -34,13 +35,13 @@ from filelock import FileLock
 from jaxtyping import Int64, UInt8
 from PIL import Image, ImageOps
 from torch import Tensor
-from torchvision.datasets import CIFAR10, CIFAR100, MNIST, SVHN, USPS, FashionMNIST
 from tqdm.auto import tqdm
 
 FORMAT = 1
 SPLITS = ("train", "test")
-TORCHVISION: dict[str, Any] = {
-    "mnist": MNIST, "fashion_mnist": FashionMNIST, "cifar10": CIFAR10, "cifar100": CIFAR100, "svhn": SVHN, "usps": USPS,
+TORCHVISION = {  # the names of its classes
+    "mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100", "svhn": "SVHN",
+    "usps": "USPS",
 }  # fmt: skip
 NOTMNIST_URL = "http://yaroslavvb.com/upload/notMNIST/"
 NOTMNIST = {"notmnist_small": ("notMNIST_small.tar.gz", 8458043), "notmnist_large": ("notMNIST_large.tar.gz", 247336696)}
@@ -190,14 +191,19 @@ def _write(folder: Path, names: tuple[str, ...], blocks: Iterable[_Block], name:
     (folder / "about.json").write_text(json.dumps({"format": FORMAT, "class_names": names, "shapes": shapes, "skipped": skipped}))
 
 
+def _kind(name: str) -> Any:
+    """torchvision's class of a set, imported where it is needed: what only answers from a record starts much sooner."""
+    return getattr(importlib.import_module("torchvision.datasets"), TORCHVISION[name])
+
+
 def _sources(name: str) -> list[_Source]:
     """The files of a set, as torchvision lists them."""
     if name in NOTMNIST:
         return [(NOTMNIST[name][0], (NOTMNIST_URL + NOTMNIST[name][0],), NOTMNIST[name][1])]
-    kind = TORCHVISION[name]
-    if issubclass(kind, MNIST):
+    kind = _kind(name)
+    if hasattr(kind, "mirrors"):  # MNIST and FashionMNIST
         return [(file, tuple(mirror + file for mirror in kind.mirrors), md5) for file, md5 in kind.resources]
-    if issubclass(kind, CIFAR10):
+    if hasattr(kind, "tgz_md5"):  # CIFAR10 and CIFAR100
         return [(kind.filename, (kind.url,), kind.tgz_md5)]
     return [(file, (url,), md5) for url, file, md5 in (kind.split_list[split] for split in SPLITS)]
 
@@ -250,14 +256,14 @@ def _fetch(source: _Source, here: Path, work: Path, progress: bool) -> str:
 
 def _torchvision(name: str, files: list[Path], root: Path, chosen: tuple[str, ...]) -> _Content:
     """Both splits as torchvision reads them from its own files, unpacked to root where it needs that."""
-    kind, where = TORCHVISION[name], files[0].parent
+    kind, where = _kind(name), files[0].parent
     try:
-        if issubclass(kind, MNIST):
+        if hasattr(kind, "mirrors"):
             (root / kind.__name__ / "raw").mkdir(parents=True)
             for where in files:  # named if it fails
                 with gzip.open(where) as packed, (root / kind.__name__ / "raw" / where.stem).open("wb") as out:
                     shutil.copyfileobj(packed, out, 2**20)
-        elif issubclass(kind, CIFAR10):
+        elif hasattr(kind, "tgz_md5"):
             (root / kind.base_folder).mkdir(parents=True)
             batches = [*(file for file, _ in kind.train_list + kind.test_list), kind.meta["filename"]]
             for member, data in _members(files[0], "|".join(f"{kind.base_folder}/{batch}" for batch in batches)):
@@ -265,7 +271,7 @@ def _torchvision(name: str, files: list[Path], root: Path, chosen: tuple[str, ..
         else:
             root = where
         where = files[0].parent
-        splits = {split: kind(root, split if kind is SVHN else split == "train") for split in SPLITS}
+        splits = {split: kind(root, split if name == "svhn" else split == "train") for split in SPLITS}
     except Exception as error:  # each format has its own
         if isinstance(error, DatasetError) or getattr(error, "errno", None):
             raise

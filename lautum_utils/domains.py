@@ -20,9 +20,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from PIL import Image, ImageDraw, ImageFont
-from sklearn.datasets import load_digits
 from torch import Tensor
-from torchvision.transforms.v2 import functional as TF
 
 from lautum_utils.datasets import DATASETS, load_folder, load_images
 
@@ -121,7 +119,9 @@ def _fixed(name: str, split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
 def _fit(x: Float[Tensor, "n c h w"], shape: tuple[int, int, int]) -> Float[Tensor, "n k height width"]:
     """Grey as colour or colour as grey, and stretched; what fits already is left alone."""
     if x.shape[1] != shape[0]:
-        x = TF.rgb_to_grayscale(x) if shape[0] == 1 else x.expand(-1, shape[0], -1, -1)
+        from torchvision.transforms.v2.functional import rgb_to_grayscale
+
+        x = rgb_to_grayscale(x) if shape[0] == 1 else x.expand(-1, shape[0], -1, -1)
     return x if x.shape[2:] == shape[1:] else F.interpolate(x, shape[1:], mode="bilinear", antialias=True)
 
 
@@ -180,14 +180,18 @@ def shift(inputs: Float[Tensor, "*batch c h w"], kind: str, severity: float, see
 
 
 def _rotation(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    from torchvision.transforms.v2.functional import InterpolationMode, rotate
+
     flat = x.reshape(-1, *x.shape[-3:])
-    return TF.rotate(flat, 90 * severity, interpolation=TF.InterpolationMode.BILINEAR).reshape(x.shape)
+    return rotate(flat, 90 * severity, interpolation=InterpolationMode.BILINEAR).reshape(x.shape)
 
 
 def _blur(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
+    from torchvision.transforms.v2.functional import gaussian_blur
+
     size = min(13, 2 * min(x.shape[-2:]) - 1)
     sigma = max(3 * severity, 0.01)  # below it, the kernel is a single pixel, and soon 0 / 0
-    return TF.gaussian_blur(x, [size, size], [sigma, sigma])
+    return gaussian_blur(x, [size, size], [sigma, sigma])
 
 
 def _noise(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
@@ -218,6 +222,8 @@ SHIFTS: dict[str, Callable[[Tensor, float, torch.Generator], Tensor]] = {
 
 @cache
 def _handwritten_digits(split: str) -> tuple[Tensor, Tensor]:
+    from sklearn.datasets import load_digits
+
     data = load_digits()
     images = torch.as_tensor(data.images, dtype=torch.float32, device="cpu")[:, None] / 16
     labels = torch.as_tensor(data.target, dtype=torch.int64, device="cpu")

@@ -111,8 +111,8 @@ class Sketch(NamedTuple):
                     artist.remove()
                 ax.containers.clear()
             if self.title:
-                title = axes[0].figure.text(0.5, 0.98, self.title, ha="center", va="top", fontsize=11)
-                axes[0].figure.draw_artist(title)
+                title = canvas.figure.text(0.5, 0.98, self.title, ha="center", va="top", fontsize=11)
+                canvas.figure.draw_artist(title)
                 title.remove()
             buffer = io.BytesIO()
             Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "png", compress_level=1)
@@ -132,8 +132,8 @@ def _drawn(frame: Callable[..., tuple[Figure, list[Axes]]], key: tuple[Any, ...]
 
 
 def _limits(values: Sequence[float], step: float) -> tuple[float, float]:
-    """Multiples of step around the values, so that pictures to be compared mostly have the same axis."""
-    low, high = min(values, default=0.0), max(values, default=1.0)
+    """Multiples of step around the values, so that pictures to be compared mostly have the same axis (and are drawn fast)."""
+    low, high = min(values), max(values)
     return step * math.floor(low / step), step * max(math.ceil(high / step), math.floor(low / step) + 1)
 
 
@@ -189,9 +189,8 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Ske
         right.errorbar(list(gained), means, reach, capsize=3, **(STYLES[1] | {"linestyle": "none"}))
         right.axvline(severity, color="0.8", linewidth=6, zorder=0)
 
-    ends = [100 * end for point in points.values() for end in (point.mean, point.low, point.high) if math.isfinite(end)]
-    reached = [0.0, *np.subtract(means, reach), *np.add(means, reach)]
-    return Sketch(_explored_frame, (tuple(places), _limits(ends, 20), _limits(reached, 20)), draw)
+    reached = [-20.0, 40.0, *np.subtract(means, reach), *np.add(means, reach)]
+    return Sketch(_explored_frame, (tuple(places), (0, 100), _limits(reached, 20)), draw)
 
 
 def _explored_frame(strengths: Sequence[float], *limits: tuple[float, float]) -> tuple[Figure, list[Axes]]:
@@ -284,10 +283,10 @@ def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], ti
         if by_strength:
             axes[0].legend(frameon=False, fontsize=8)
 
-    loss, dependence, accuracy = ([float(value) for _, y in lines for value in y] for lines in curves)
+    loss, dependence = ([float(value) for _, y in lines for value in y] for lines in curves[:2])
     last = max([steps or 1, *(x[-1] for x, _ in curves[0] if x)])
-    scale = 10.0 ** math.floor(math.log10(max([1e-9, *dependence])))
-    limits = last, _limits([0.0, *loss], 0.5), _limits([0.0, *dependence], scale), _limits(accuracy, 20)
+    decades = _limits([1.0, 4.0, *(math.log10(value) for value in dependence if value > 0)], 1)
+    limits = last, _limits([0.0, 2.5, *loss], 0.5), (10 ** decades[0], 10 ** decades[1]), (0, 100)
     return Sketch(_history_frame, (title, *limits), draw)
 
 
@@ -301,8 +300,10 @@ def _history_frame(title: str, steps: float, *limits: tuple[float, float]) -> tu
         ax.set_title(label, fontsize=10, y=1.0)
         ax.set_xlim(0, steps * 1.03)
         ax.set_ylim(limit)
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(MaxNLocator(4))
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+    axes[0].yaxis.set_major_locator(MaxNLocator(4))
+    axes[1].set_yscale("log", nonpositive="clip")
+    axes[1].minorticks_off()
     figure.suptitle(title)
     return figure, axes
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 
@@ -48,6 +47,8 @@ class _GaussianDependence(nn.Module):
         if (flat == flat[0]).all():
             raise ValueError("target_inputs needs inputs that differ from one another, got a constant.")
         solver = "covariance_eigh" if flat.shape[1] <= 1024 else "auto"
+        from sklearn.decomposition import PCA
+
         pca = PCA(n_components, svd_solver=solver, random_state=0).fit(flat)
         # Directions in which the inputs hardly vary are not blown up beyond what float32 resolves.
         least = pca.explained_variance_[0] * flat.shape[1] * torch.finfo(torch.float32).eps

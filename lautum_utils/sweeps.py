@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
+from scipy.special import stdtrit
 from tqdm.auto import tqdm
 
 from lautum_utils.training import Experiment, History, Progress, Result, run, tasks
@@ -292,7 +292,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or not len(x) or not np.isfinite(x).all():
         raise ValueError(f"values need to be one or more finite numbers, got {values!r}.")
-    half = math.inf if len(x) == 1 else float(stats.t.ppf((1 + confidence) / 2, len(x) - 1) * stats.sem(x))
+    half = math.inf if len(x) == 1 else float(stdtrit(len(x) - 1, (1 + confidence) / 2) * x.std(ddof=1)) / math.sqrt(len(x))
     return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half, len(x))
 
 

@@ -25,9 +25,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -601,6 +598,10 @@ def fit_probe(labelled: _Arrays, validation: _Arrays, test: _Arrays) -> tuple[fl
     Each argument: features (n, k) and labels (n,). The L2 penalty is the one of `PROBE_PENALTIES` with the best
     validation accuracy, the strongest of equals; test accuracy is that one's, and chooses nothing.
     """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     scale = StandardScaler().fit(labelled[0])
     x, x_validation, x_test = (scale.transform(part[0]) for part in (labelled, validation, test))
     probe = LogisticRegression(solver="newton-cg", tol=1e-3, max_iter=200, warm_start=True)

@@ -29,16 +29,16 @@ Mouse or keyboard: Tab goes from control to control, the arrow keys move one, En
 recorded answers at once; elsewhere real networks train, a few seconds for MLPs.
 """
 CODE = """\
-from voila.utils import get_query_string
+import os
 
 from lautum_utils.playground import Playground
 
-query = get_query_string() or ""  # waits for the page: all above is done before it is opened
+playground = Playground.from_query(os.environ.get("QUERY_STRING", ""))
+playground
 """
 PAGE = (
     new_markdown_cell(ABOUT),
     new_code_cell(CODE),
-    new_code_cell("playground = Playground.from_query(query)\nplayground"),
     new_markdown_cell("The notebooks explain all of this, beginning with 00: `make lab`."),
 )
 # Voila's own page loads icons from another machine; ours asks no other machine for anything.
@@ -47,6 +47,8 @@ TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
 {{ super() | replace('href="https://cdn.jsdelivr.net', 'href="data:text/css,') }}
 {%- endblock notebook_css -%}
 """
+# A parser of addresses that jsonschema takes along if it is there, and that nothing here uses, takes two seconds to import.
+SERVER = "import sys; sys.modules['rfc3987_syntax'] = None; from voila.app import main; main()"
 SECONDS = 60  # the server has to be there within
 
 
@@ -68,8 +70,6 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
     options = {
         "port": port,
         "template": "lautum",
-        "preheat_kernel": True,  # the next visitor's kernel waits with everything imported
-        "pool_size": 1,
         "show_tracebacks": True,
         "Voila.ip": "127.0.0.1",
         "Voila.port_retries": 0,
@@ -80,8 +80,8 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
     only = [f"--VoilaConfiguration.extension_allowlist={extension}" for extension in needed]
     command = [
         sys.executable,
-        "-m",
-        "voila",
+        "-c",
+        SERVER,
         str(write(folder)),
         "--no-browser",
         *only,

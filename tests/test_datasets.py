@@ -41,6 +41,7 @@ from lautum_utils.datasets import (
     TORCHVISION,
     DatasetError,
     Images,
+    _kind,
     cache_folder,
     load_folder,
     load_images,
@@ -164,7 +165,7 @@ def published(name: str) -> tuple[dict[str, bytes], Truth]:
     """The files of a tiny set, and what is in them."""
     if name in ("mnist", "fashion_mnist"):
         return idx()
-    kind = TORCHVISION[name]
+    kind = _kind(name)
     if name == "cifar10":
         truth = draw(3, 32, 32)
         return {kind.filename: tar_gz(cifar_members(kind, truth, "labels", TEN))}, truth
@@ -193,7 +194,7 @@ def published(name: str) -> tuple[dict[str, bytes], Truth]:
 
 def publish(monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, bytes], urls: list[str]) -> None:
     """Let torchvision's own table name these files, at these addresses, with their checksums."""
-    kind = TORCHVISION[name]
+    kind = _kind(name)
     if name in ("mnist", "fashion_mnist"):
         monkeypatch.setattr(kind, "mirrors", [f"{url}/" for url in urls])
         monkeypatch.setattr(kind, "resources", [(file, md5(data)) for file, data in files.items()])
