@@ -5,6 +5,7 @@ machine can reach it (127.0.0.1). Ctrl-C ends it, and every training with it.
 """
 
 import argparse
+import json
 import os
 import socket
 import subprocess
@@ -13,9 +14,6 @@ import tempfile
 import time
 import webbrowser
 from pathlib import Path
-
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell
 
 ABOUT = """\
 # The playground
@@ -36,11 +34,7 @@ from lautum_utils.playground import Playground
 playground = Playground.from_query(os.environ.get("QUERY_STRING", ""))
 playground
 """
-PAGE = (
-    new_markdown_cell(ABOUT),
-    new_code_cell(CODE),
-    new_markdown_cell("The notebooks explain all of this, beginning with 00: `make lab`."),
-)
+END = "The notebooks explain all of this, beginning with 00: `make lab`."
 # Voila's own page loads icons from another machine; ours asks no other machine for anything.
 TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
 {%- block notebook_css -%}
@@ -58,10 +52,13 @@ def write(folder: Path) -> Path:
     template.parent.mkdir(parents=True)
     template.write_text(TEMPLATE)
     template.with_name("conf.json").write_text('{"base_template": "lab"}')
-    page = nbformat.v4.new_notebook(cells=list(PAGE), metadata={"title": "Lautum Lab: the playground"})
-    page.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    about, end = ({"cell_type": "markdown", "metadata": {}, "source": text} for text in (ABOUT, END))
+    code = {"cell_type": "code", "metadata": {}, "source": CODE, "outputs": [], "execution_count": None}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"title": "Lautum Lab: the playground", "kernelspec": kernel}
+    page = {"cells": [about, code, end], "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
     path = folder / "playground.ipynb"
-    nbformat.write(page, path)
+    path.write_text(json.dumps(page))  # nbformat would be two seconds of imports
     return path
 
 
