@@ -96,13 +96,19 @@ def _scale(description: str, values: Sequence[float], value: float) -> widgets.S
     return widgets.SelectionSlider(options=options, value=value, description=description, continuous_update=False, **_wide())
 
 
+def _menu(description: str, options: Sequence[Any], value: Any) -> widgets.ToggleButtons:
+    """Buttons: in JupyterLab the keys of a drop-down list are commands for its cells."""
+    style, layout = {"description_width": "140px", "button_width": "auto"}, widgets.Layout(width="auto", max_width="960px")
+    return widgets.ToggleButtons(options=list(options), value=value, description=description, style=style, layout=layout)
+
+
 class Explorer:
     """Sliders over a figure: moving one draws `draw(**values)` again; display it by ending a cell with it.
 
     draw : a function with a default for each argument that returns a matplotlib Figure, or a `Sketch`, which is faster.
         Called without widgets, it is the static twin of the picture; the first lines of its docstring stand below it.
     **controls : what each argument of `draw` can be: (low, high, step) for a slider, a list of numbers for a slider over
-        just these, a list of texts for a menu, True or False for a tick box. The argument's name becomes the label.
+        just these, a list of texts for buttons, True or False for a tick box. The argument's name becomes the label.
     ValueError: a control that `draw` does not take, an argument without a default, a default out of range.
     """
 
@@ -142,6 +148,8 @@ def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
         raise ValueError(f"{description} needs {wanted}, got {allowed!r} with the default {default!r}.")
     if isinstance(allowed, list) and not isinstance(allowed[0], str):
         return _scale(description, allowed, default)
+    if isinstance(allowed, list) and default in allowed:
+        return _menu(description, allowed, default)
     control = widgets.interactive.widget_from_abbrev(default if isinstance(allowed, bool) else allowed, default)
     if control.value != default:
         raise ValueError(f"{description} needs a default within {allowed}, got {default!r}.")
@@ -250,18 +258,15 @@ class Playground:
     def _build(self, controls: Sequence[str], seeds: object, device: object) -> None:
         base = self._base
         devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
-        self.shift = widgets.Dropdown(
-            options=[(s.replace("_", " "), s) for s in CONTROLS["shift"]],
-            value=base.shift, description="shift", **_wide(),
-        )  # fmt: skip
+        self.shift = _menu("shift", [(s.replace("_", " "), s) for s in CONTROLS["shift"]], base.shift)
         self.severity = _scale("severity", sorted({*SEVERITIES, base.severity}), base.severity)
         self.strength = _scale("regularization weight", STRENGTHS, base.strength)
         self.labels = _scale("labelled samples", CONTROLS["labels"], base.labels)
-        self.protocol = widgets.Dropdown(options=CONTROLS["protocol"], value=base.protocol, description="protocol", **_wide())
-        self.layer = widgets.Dropdown(options=CONTROLS["layer"], value=base.layer, description="layer", **_wide())
-        self.network = widgets.Dropdown(options=CONTROLS["network"], value=base.network, description="network", **_wide())
+        self.protocol = _menu("protocol", CONTROLS["protocol"], base.protocol)
+        self.layer = _menu("layer", CONTROLS["layer"], base.layer)
+        self.network = _menu("network", CONTROLS["network"], base.network)
         self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **_wide())
-        self.device = widgets.Dropdown(options=["auto", *devices, "cpu"], value=device, description="device", **_wide())
+        self.device = _menu("device", ["auto", *devices, "cpu"], device)
         self.auto = widgets.Checkbox(value=True, description="train where nothing is recorded", indent=False)
         self.train_button = widgets.Button(description="Train live", button_style="primary", icon="play")
         self.curve_button = widgets.Button(description="Train all weights", icon="line-chart")
@@ -273,6 +278,7 @@ class Playground:
         self._captions = {self.curve: _caption(CURVE, display="none"), self.live: _caption(LIVE, display="none")}
         self.restore = widgets.HTML()
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
+        shown.sort(key=lambda control: isinstance(control, widgets.ToggleButtons))  # sliders, then rows of buttons
         for control in CONTROLS:
             getattr(self, control).observe(self._control_moved, names="value")
         self.train_button.on_click(lambda _: self.train())

@@ -16,9 +16,9 @@ def picture(image: Locator) -> str:
 
 
 def controls(box: Locator) -> list[tuple[str, Locator]]:
-    """Kind and place of each slider, menu and tick box; its label is its text."""
+    """Kind and place of each slider, row of buttons and tick box; its label is its text."""
     found = []
-    for kind in ("widget-slider", "widget-dropdown", "widget-checkbox"):
+    for kind in ("widget-slider", "widget-toggle-buttons", "widget-checkbox"):
         here = box.locator(f".{kind}")
         found += [(kind, here.nth(k)) for k in range(here.count())]
     return found
@@ -41,14 +41,13 @@ def operate(kind: str, control: Locator, by: str) -> None:
             left = at["x"] + at["width"] / 2 - size["x"] < size["width"] / 2
             track.click(position={"x": size["width"] * (0.9 if left else 0.1), "y": size["height"] / 2})
         expect(readout, "the slider tells its value").not_to_have_text(shown)
-    elif kind == "widget-dropdown":
-        select = control.locator("select")
-        at, last = int(select.evaluate("s => s.selectedIndex")), int(select.evaluate("s => s.length")) - 1
-        if by == "keyboard":
-            select.press("ArrowUp" if at == last else "ArrowDown")
-        else:
-            select.select_option(index=last if at == 0 else 0)
-        assert select.evaluate("s => s.selectedIndex") != at
+    elif kind == "widget-toggle-buttons":
+        buttons, active = control.locator("button"), control.locator("button.mod-active")
+        shown, count = active.inner_text(), buttons.count()
+        at = [button.inner_text() for button in buttons.all()].index(shown)
+        other = buttons.nth((at + (1 if by == "keyboard" else count - 1)) % count)
+        other.press("Enter") if by == "keyboard" else other.click()
+        expect(active, "the pressed button is marked").not_to_have_text(shown)
     else:
         tick = control.locator("input")
         ticked = tick.is_checked()

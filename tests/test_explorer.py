@@ -91,7 +91,7 @@ def pixels(png: bytes) -> np.ndarray:
         ("points", widgets.IntSlider),
         ("noise", widgets.SelectionSlider),
         ("samples", widgets.SelectionSlider),
-        ("colour_map", widgets.Dropdown),
+        ("colour_map", widgets.ToggleButtons),
         ("grid", widgets.Checkbox),
     ],
 )
