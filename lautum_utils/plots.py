@@ -35,6 +35,7 @@ STYLES: tuple[dict[str, Any], ...] = (
     {"color": "#56B4E9", "marker": "P", "linestyle": "--"},
     {"color": "#000000", "marker": "X", "linestyle": "-."},
 )
+PERCENT = (-2, 104)  # an axis of accuracies, with room for a mark at either end
 
 
 class Picture(Figure):
@@ -190,7 +191,7 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Ske
         right.axvline(severity, color="0.8", linewidth=6, zorder=0)
 
     reached = [-20.0, 40.0, *np.subtract(means, reach), *np.add(means, reach)]
-    return Sketch(_explored_frame, (tuple(places), (0, 100), _limits(reached, 20)), draw)
+    return Sketch(_explored_frame, (tuple(places), PERCENT, _limits(reached, 20)), draw)
 
 
 def _explored_frame(strengths: Sequence[float], *limits: tuple[float, float]) -> tuple[Figure, list[Axes]]:
@@ -240,8 +241,9 @@ def predicted(guess: dict[float, float], measured: dict[float, Interval]) -> Ske
 def _predicted_frame(strengths: Sequence[float]) -> tuple[Figure, list[Axes]]:
     margins = {"left": 0.09, "right": 0.99, "bottom": 0.15, "top": 0.97}
     figure, axes = new_figure(7, 3.4, layout="none", gridspec_kw=margins)
-    _strength_axis(axes[0], strengths)
-    axes[0].set_ylim(0, 100)
+    places = _strength_axis(axes[0], strengths).values()
+    axes[0].set_xlim(min(places) - 0.2, max(places) + 0.2)
+    axes[0].set_ylim(PERCENT)
     return figure, axes
 
 
@@ -286,7 +288,7 @@ def history_curves(histories: Sequence[tuple[float, dict[str, list[float]]]], ti
     loss, dependence = ([float(value) for _, y in lines for value in y] for lines in curves[:2])
     last = max([steps or 1, *(x[-1] for x, _ in curves[0] if x)])
     decades = _limits([1.0, 4.0, *(math.log10(value) for value in dependence if value > 0)], 1)
-    limits = last, _limits([0.0, 2.5, *loss], 0.5), (10 ** decades[0], 10 ** decades[1]), (0, 100)
+    limits = last, _limits([0.0, 2.5, *loss], 0.5), (10 ** decades[0], 10 ** decades[1]), PERCENT
     return Sketch(_history_frame, (title, *limits), draw)
 
 
