@@ -107,7 +107,7 @@ class Sketch(NamedTuple):
             kept = [set(ax.get_children()) for ax in axes]
             self.fill(axes)
             for ax, frame in zip(axes, kept, strict=True):
-                for artist in sorted(set(ax.get_children()) - frame, key=lambda a: a.zorder):
+                for artist in sorted((a for a in ax.get_children() if a not in frame), key=lambda a: a.zorder):
                     ax.draw_artist(artist)
                     artist.remove()
                 ax.containers.clear()

@@ -33,6 +33,8 @@ class _GaussianDependence(nn.Module):
     _lautum: bool
 
     def __init__(self, target_inputs: Tensor, n_components: int = 32, ridge: float = 1e-2, group: Any = None) -> None:
+        from sklearn.decomposition import PCA
+
         super().__init__()
         if not 0 <= ridge < float("inf"):
             raise ValueError(f"ridge needs to be a finite number of 0 or more, got {ridge}.")
@@ -46,10 +48,7 @@ class _GaussianDependence(nn.Module):
             raise ValueError(f"n_components needs to be from 1 to {most} for inputs {flat.shape}, got {n_components}.")
         if (flat == flat[0]).all():
             raise ValueError("target_inputs needs inputs that differ from one another, got a constant.")
-        solver = "covariance_eigh" if flat.shape[1] <= 1024 else "auto"
-        from sklearn.decomposition import PCA
-
-        pca = PCA(n_components, svd_solver=solver, random_state=0).fit(flat)
+        pca = PCA(n_components, svd_solver="covariance_eigh" if flat.shape[1] <= 1024 else "auto", random_state=0).fit(flat)
         # Directions in which the inputs hardly vary are not blown up beyond what float32 resolves.
         least = pca.explained_variance_[0] * flat.shape[1] * torch.finfo(torch.float32).eps
         variance = pca.explained_variance_.clip(min=least)

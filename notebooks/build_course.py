@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 POINTS = {"easy": 1, "medium": 2, "hard": 3}
 HEADING = re.compile(r"^### Exercise (\d+)\.(\d+) · .+ \((easy|medium|hard), \d+ minutes\)$", re.MULTILINE)
 CHECK = re.compile(r'^check\("(?P<name>\w+)", (?P<function>\w+)\)\s*\Z', re.MULTILINE)
-LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+|solutions)(|\.ipynb[^)]*)\)")
+LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+|solutions)(|(?:/\w+)?\.ipynb[^)]*)\)")
 READING = "00_start_here"  # glossary and notation, which the others link to: released as it is, without points
 TEST = """\
 # Worth {points}. Run this cell as often as you like; it cannot be edited.

@@ -386,7 +386,7 @@ def test_the_grid_of_the_record_is_what_the_sliders_reach() -> None:
 def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     raised: list[object] = []
     monkeypatch.setattr(threading, "excepthook", raised.append)
-    playground = Playground(**FAST | {"steps": 60})
+    playground = Playground(**FAST | {"steps": 30})
     moves, training = random.Random(0), 0
     for _ in range(200):
         control = getattr(playground, moves.choice([*CONTROLS, "auto"]))
@@ -404,6 +404,7 @@ def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(
         if moves.random() < 0.1:
             moves.choice([playground.train_button, playground.curve_button, playground.stop_button]).click()
     assert training > 100, "most moves come while networks train"
+    playground.auto.value, playground.network.value = False, "mlp"
     playground.train_button.click()
     playground.wait(120)
     assert not raised
