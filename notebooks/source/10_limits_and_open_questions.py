@@ -803,6 +803,8 @@ def recorded_gain(kind, severity, protocol, n, strength):
 
 
 def draw_record(strength=weight, labels=labels, protocol="probe"):
+    """What the record says a weight gains, in points, for each shift and severity; orange is harm, purple is gain, bold where the
+    interval excludes 0."""
     margins = {"left": 0.17, "right": 0.97, "bottom": 0.14, "top": 0.88}
     figure, (ax,) = new_figure(8, 3.7, layout="none", gridspec_kw=margins)
     found = [
