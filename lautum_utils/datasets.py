@@ -159,7 +159,7 @@ def _cached(folder: Path, split: str, content: Callable[[Path], _Content], name:
 def _open(folder: Path, split: str) -> Images | None:
     """A converted set; None if it is not there, damaged, or older."""
     try:
-        about = json.loads((folder / "about.json").read_text())
+        about = json.loads((folder / "about.json").read_bytes())
         if about["format"] > FORMAT:
             raise DatasetError(f"{folder} has format {about['format']}, above {FORMAT}: update lautum_utils or set LAUTUM_DATA.")
         shape, names = about["shapes"][split], tuple(about["class_names"])
@@ -188,7 +188,9 @@ def _write(folder: Path, names: tuple[str, ...], blocks: Iterable[_Block], name:
             shapes[split] = [shapes[split][0] + len(pixels), *pixels.shape[1:]]
     for split in (split for split in SPLITS if not shapes[split][0]):
         raise DatasetError(f"{name} needs images in train and test, got none in {split} ({skipped[split]} unreadable).")
-    (folder / "about.json").write_text(json.dumps({"format": FORMAT, "class_names": names, "shapes": shapes, "skipped": skipped}))
+    (folder / "about.json").write_text(
+        json.dumps({"format": FORMAT, "class_names": names, "shapes": shapes, "skipped": skipped}), encoding="utf-8"
+    )
 
 
 def _kind(name: str) -> Any:

@@ -50,15 +50,15 @@ def write(folder: Path) -> Path:
     """The page as a notebook, and the template that shows it, in a folder for JUPYTER_PATH."""
     template = folder / "voila/templates/lautum/index.html.j2"
     template.parent.mkdir(parents=True)
-    template.write_text(TEMPLATE)
-    template.with_name("conf.json").write_text('{"base_template": "lab"}')
+    template.write_text(TEMPLATE, encoding="utf-8")
+    template.with_name("conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
     about, end = ({"cell_type": "markdown", "metadata": {}, "source": text} for text in (ABOUT, END))
     code = {"cell_type": "code", "metadata": {}, "source": CODE, "outputs": [], "execution_count": None}
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"title": "Lautum Lab: the playground", "kernelspec": kernel}
     page = {"cells": [about, code, end], "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
     path = folder / "playground.ipynb"
-    path.write_text(json.dumps(page))  # nbformat would be two seconds of imports
+    path.write_text(json.dumps(page), encoding="utf-8")  # nbformat would be two seconds of imports
     return path
 
 
@@ -85,7 +85,7 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
         *(f"--{k}={v}" for k, v in options.items()),
     ]
     paths = os.pathsep.join([str(folder), os.environ.get("JUPYTER_PATH", "")]).rstrip(os.pathsep)
-    with (folder / "server.log").open("w") as log:
+    with (folder / "server.log").open("w", encoding="utf-8") as log:
         return subprocess.Popen(command, env=os.environ | {"JUPYTER_PATH": paths}, stdout=log, stderr=log)
 
 
@@ -108,7 +108,7 @@ def main() -> None:
         try:
             while not listens(options.port):
                 if server.poll() is not None or time.monotonic() > deadline:
-                    said = (Path(folder) / "server.log").read_text()[-2000:]
+                    said = (Path(folder) / "server.log").read_text(encoding="utf-8")[-2000:]
                     sys.exit(
                         f"{said}\nThe server did not come up on port {options.port} within {SECONDS} s; above is what it says."
                     )

@@ -56,7 +56,7 @@ def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
 
 
 def has_solutions(source: Path) -> bool:
-    return bool(SOLUTION.search(source.read_text()))
+    return bool(SOLUTION.search(source.read_text(encoding="utf-8")))
 
 
 def build(source: Path) -> Path:

@@ -120,7 +120,7 @@ def build_course(sources: list[Path], folder: Path, seed: int) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         new, old = Path(temporary, "new"), Path(temporary, "old")
         new.mkdir()
-        (new / "nbgrader_config.py").write_text(CONFIG)
+        (new / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
         course = [READING, *(source.stem for source in sources)]
         _write(_linked(nbformat.read(HERE / f"{READING}.ipynb", 4), course), new / "release", READING)
         for source in (bar := tqdm(sources, unit="notebook")):
@@ -158,7 +158,7 @@ def _release(course: Path, name: str) -> None:
 def _refuse(folder: Path) -> None:
     """FileExistsError unless the folder can be replaced without loss."""
     config, holds = folder / "nbgrader_config.py", ""
-    if config.is_file() and config.read_text(errors="replace").splitlines()[:1] == CONFIG.splitlines()[:1]:
+    if config.is_file() and config.read_text(encoding="utf-8", errors="replace").splitlines()[:1] == CONFIG.splitlines()[:1]:
         work = [step for step in ("submitted", "autograded", "feedback") if (folder / step).exists()]
         holds = f"students' work ({', '.join(work)})" if work else _students(folder / "gradebook.db")
     elif folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

@@ -77,7 +77,7 @@ class Pages:
                 body = re.sub(r"^# ", "# Solutions ", body, count=1)
             self._page(self.names[path], body, searched=path in self.notebooks)
         for path in self.teaching:
-            self._page(self.names[path], self._linked(path.read_text(), path))
+            self._page(self.names[path], self._linked(path.read_text(encoding="utf-8"), path))
         self._page("index", self._index())
         if self.solutions:
             listed = "\n".join(f"- [{escape(title(path))}]({path.stem}.md)" for path in self.solutions)
@@ -85,18 +85,19 @@ class Pages:
                 "solutions/index", f"# Solutions\n\nThe same notebooks with the solutions filled in.\n\n{listed}", searched=False
             )
         for path in sorted(self.listings):
-            text = f"# {path.relative_to(ROOT)}\n\n{fence(path.read_text(), 'python' if path.suffix == '.py' else 'text')}"
+            code = fence(path.read_text(encoding="utf-8"), "python" if path.suffix == ".py" else "text")
+            text = f"# {path.relative_to(ROOT)}\n\n{code}"
             self._page(self._listing(path), text, searched=False)
 
     def _page(self, name: str, text: str, searched: bool = True) -> None:
         target = self.folder / f"{name}.md"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text("---\norphan: true\n" + "nosearch: true\n" * (not searched) + f"---\n{text}\n")
+        target.write_text("---\norphan: true\n" + "nosearch: true\n" * (not searched) + f"---\n{text}\n", encoding="utf-8")
 
     def _index(self) -> str:
         """The first words of the README, the map, and the order of the pages for the sidebar."""
         readme = ROOT / "README.md"
-        opening = readme.read_text().split("\n## ")[0]
+        opening = readme.read_text(encoding="utf-8").split("\n## ")[0]
         holds = {row["name"]: row["holds"] for row in navigation.contents()["notebook"]}
         rows = [f"| [{title(path)}]({path.stem}.md) | {holds.get(path.stem, '')} |" for path in self.notebooks]
         run = "These pages show the notebooks as they were saved. To run them and use their controls: `make lab`."
@@ -269,10 +270,10 @@ def render(pages: Path, site: Path, progress: Callable[[], object]) -> None:
     for path in [path for pattern in NOT_NEEDED for path in site.rglob(pattern)]:
         path.unlink()
     for path in site.rglob("*.html"):
-        html = path.read_text()
+        html = path.read_text(encoding="utf-8")
         for wanting, mended in MENDED.items():
             html = html.replace(wanting, mended)
-        path.write_text(html)
+        path.write_text(html, encoding="utf-8")
 
 
 # Checks of the finished site
@@ -294,7 +295,7 @@ class Page(HTMLParser):
         self.formulas = 0
         self.text: list[str] = []
         self._inside: list[str] = []
-        self.feed(path.read_text())
+        self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
@@ -337,7 +338,7 @@ def problems(site: Path) -> list[str]:
             elif address.fragment and target in pages and unquote(address.fragment) not in pages[target].ids:
                 found.append(f"{name}: {link} has no such place on that page")
     for path in site.rglob("*.css"):
-        loads = re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", path.read_text())
+        loads = re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", path.read_text(encoding="utf-8"))
         found += [f"{path.relative_to(site)}: {address} is loaded from outside" for address in loads]
     if (size := megabytes(site)) >= MEGABYTES:
         found.append(f"the site needs to be under {MEGABYTES} MB, got {size:.1f}")

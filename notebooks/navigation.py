@@ -23,7 +23,7 @@ _EXERCISE = re.compile(r"^#* ?### Exercise .+, (\d+) minutes\)$", re.MULTILINE)
 
 def contents() -> dict[str, Any]:
     """The table: "repository", and "notebook", a list in the order in which they are read."""
-    return tomllib.loads(CONTENTS.read_text())
+    return tomllib.loads(CONTENTS.read_text(encoding="utf-8"))
 
 
 def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
@@ -55,19 +55,23 @@ def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
 def readme_with_map() -> str:
     """The README with the map of today between its marks."""
     rows = _map(contents()["notebook"], "notebooks/{}.ipynb", minutes=False)
-    return re.sub(rf"(?s)(?<={MAP}\n).*?(?=<!-- /map -->)", lambda _: f"{rows}\n", (HERE.parent / "README.md").read_text())
+    return re.sub(
+        rf"(?s)(?<={MAP}\n).*?(?=<!-- /map -->)", lambda _: f"{rows}\n", (HERE.parent / "README.md").read_text(encoding="utf-8")
+    )
 
 
 def measured(name: str, seconds: float) -> None:
     """Write into the table how long a notebook ran, rounded up, unless what stands there is about right."""
     wanted = max(MEASURED, MEASURED * -(-int(seconds) // MEASURED))
-    text = CONTENTS.read_text()
+    text = CONTENTS.read_text(encoding="utf-8")
     row = next(row for row in contents()["notebook"] if row["name"] == name)
     if row["runs"] - 2 * MEASURED < seconds <= row["runs"]:
         return
     head, entry = text.split(f'name = "{name}"\n')
     temporary = CONTENTS.with_name(CONTENTS.name + ".tmp")
-    temporary.write_text(head + f'name = "{name}"\n' + re.sub(r"(?m)^runs = \d+$", f"runs = {wanted}", entry, count=1))
+    temporary.write_text(
+        head + f'name = "{name}"\n' + re.sub(r"(?m)^runs = \d+$", f"runs = {wanted}", entry, count=1), encoding="utf-8"
+    )
     temporary.replace(CONTENTS)
 
 
@@ -115,7 +119,7 @@ def colab_cell(repository: str) -> str:
 
 def terms() -> dict[str, tuple[str, str, str]]:
     """What 00 explains: each term or symbol, its section there, the explanation, and the notebook that introduces it."""
-    text = re.sub(r"^# ?", "", (HERE / "source" / START.replace(".ipynb", ".py")).read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^# ?", "", (HERE / "source" / START.replace(".ipynb", ".py")).read_text(encoding="utf-8"), flags=re.MULTILINE)
     found = {}
     for names, meaning in re.findall(r"^- \*\*(.+?):\*\* (.+)$", text.split("## Glossary")[1], re.MULTILINE):
         for name in names.split(", "):

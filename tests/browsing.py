@@ -76,4 +76,4 @@ def every_control_draws(box: Locator, image: Locator, skip: tuple[str, ...] = ()
 def note(name: str, seconds: dict[str, float]) -> None:
     """Write times beside the screenshots, if they are asked for (LAUTUM_SCREENSHOTS)."""
     if directory := os.environ.get("LAUTUM_SCREENSHOTS"):
-        (Path(directory) / f"{name}.json").write_text(json.dumps(seconds, indent=1))
+        (Path(directory) / f"{name}.json").write_text(json.dumps(seconds, indent=1), encoding="utf-8")

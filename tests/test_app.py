@@ -28,7 +28,7 @@ def free_port() -> int:
 
 def start(*options: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(APP), "--no-browser", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True)
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,6 @@ def test_a_port_that_is_taken_is_said() -> None:
 
 
 def test_it_explains_itself() -> None:
-    said = subprocess.run([sys.executable, str(APP), "--help"], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([sys.executable, str(APP), "--help"], capture_output=True, encoding="utf-8", check=True).stdout
     assert "--port" in said
     assert "Ctrl-C ends it" in said

@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     home = tmp_path_factory.mktemp("jupyter")
     settings = home / "JUPYTER_CONFIG_DIR/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}), encoding="utf-8")
     (home / "root").mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -51,11 +51,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     ]  # fmt: skip
     own = {f: str(home / f) for f in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     log, command = home / "server.log", [sys.executable, "-m", "jupyterlab", *options]
-    with log.open("w") as sink:
+    with log.open("w", encoding="utf-8") as sink:
         process = subprocess.Popen(command, env=os.environ | own, stdout=sink, stderr=sink, start_new_session=True)
     try:
         if not _listens(port, process):
-            pytest.fail(f"JupyterLab does not answer (exit code {process.poll()}):\n{log.read_text()[-3000:]}")
+            pytest.fail(f"JupyterLab does not answer (exit code {process.poll()}):\n{log.read_text(encoding='utf-8')[-3000:]}")
         yield f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}", home / "root"
     finally:
         _end(process)

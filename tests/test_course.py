@@ -37,7 +37,7 @@ def sources_of(notebook: nbformat.NotebookNode, beginning: str) -> dict[str, str
 
 
 def points_announced(source: Path) -> list[int]:
-    levels = re.findall(r"^# ### Exercise .+ \((\w+), \d+ minutes\)$", source.read_text(), re.MULTILINE)
+    levels = re.findall(r"^# ### Exercise .+ \((\w+), \d+ minutes\)$", source.read_text(encoding="utf-8"), re.MULTILINE)
     return [["easy", "medium", "hard"].index(level) + 1 for level in levels]
 
 
@@ -54,7 +54,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
     """The course of all notebooks, as `make course` builds it."""
     folder = tmp_path_factory.mktemp("classroom") / "new" / "course"
     command = [sys.executable, str(NOTEBOOKS / "build_course.py"), "--to", str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
     assert "Assignments: 4" in done.stdout
     assert [p.name for p in folder.parent.iterdir()] == ["course"]  # and nothing that was needed on the way
@@ -122,11 +122,11 @@ def graded(course: Path, environment: dict[str, str], tmp_path_factory: pytest.T
         nbformat.write(notebook, place / f"{GRADED}.ipynb")
     fake = folder / "submitted" / "swindler" / GRADED / "lautum_exercises"  # would be imported from the notebook's folder
     fake.mkdir()
-    (fake / "__init__.py").write_text(FAKE)
+    (fake / "__init__.py").write_text(FAKE, encoding="utf-8")
     (folder / "submitted" / "damaged" / GRADED).mkdir(parents=True)
-    (folder / "submitted" / "damaged" / GRADED / f"{GRADED}.ipynb").write_text('{"cells": [')
+    (folder / "submitted" / "damaged" / GRADED / f"{GRADED}.ipynb").write_text('{"cells": [', encoding="utf-8")
     command = [sys.executable, "-m", "nbgrader", "autograde", GRADED]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=600)
     assert done.returncode == 1, done.stderr  # because of the damaged one
     return folder, done.stderr
 
@@ -181,7 +181,7 @@ def test_nothing_that_a_student_hands_in_can_be_imported(graded: tuple[Path, str
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 def test_students_get_no_solution(course: Path, source: Path) -> None:
     release, teacher = read(course / "release", source.stem), read(course / "source", source.stem)
-    everything = (course / "release" / source.stem / f"{source.stem}.ipynb").read_text()
+    everything = (course / "release" / source.stem / f"{source.stem}.ipynb").read_text(encoding="utf-8")
     assert not [word for word in ("SOLUTION", "HIDDEN", "sys.modules.pop") if word in everything]
     given, solved = sources_of(release, "exercise"), sources_of(teacher, "exercise")
     assert len(given) == len(points_announced(source))
@@ -211,7 +211,7 @@ def test_a_test_cell_only_reports_until_nbgrader_runs_it(
 
 
 def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_many(course: Path) -> None:
-    page = (NOTEBOOKS / "teaching.md").read_text()
+    page = (NOTEBOOKS / "teaching.md").read_text(encoding="utf-8")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         assert sorted(assignment.name for assignment in gradebook.assignments) == NAMES
         for source in SOURCES:
@@ -233,7 +233,7 @@ def test_every_link_of_what_students_get_leads_somewhere(course: Path) -> None:
 
 
 def test_the_teachers_page_links_to_what_exists() -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (NOTEBOOKS / "teaching.md").read_text())
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (NOTEBOOKS / "teaching.md").read_text(encoding="utf-8"))
     assert links
     assert not [link for link in links if not (NOTEBOOKS / link).exists()]
 
@@ -258,7 +258,7 @@ def test_an_unknown_name_gets_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_exercise_without_heading_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / SOURCES[0].name
-    broken.write_text(SOURCES[0].read_text().replace("### Exercise 1.1", "### Task 1.1"))
+    broken.write_text(SOURCES[0].read_text(encoding="utf-8").replace("### Exercise 1.1", "### Task 1.1"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"needs a heading, .* got 3 headings, 4 solutions and 4 checks\.$"):
         build_course.instructor_version(broken, NAMES, 1)
 
@@ -273,7 +273,7 @@ def test_what_would_be_lost_is_not_overwritten(course: Path, tmp_path: Path, mon
         with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as gradebook:
             gradebook.add_student("ada")
     else:
-        (folder / "nbgrader_config.py").write_text("c = get_config()\n")
+        (folder / "nbgrader_config.py").write_text("c = get_config()\n", encoding="utf-8")
     before = sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*"))
     told = run_main(monkeypatch, "02", "--to", str(folder))
     assert told == f"--to needs a new or empty folder, or a course without students, got {folder} with {holds}."

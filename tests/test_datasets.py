@@ -281,7 +281,7 @@ def test_second_load_maps_the_cache_and_reads_no_archive(name: str, monkeypatch:
     images = load_images(name)
     mapped = Path("/proc/self/maps")
     if mapped.exists():
-        assert f"{name}/train.pixels" in mapped.read_text()
+        assert f"{name}/train.pixels" in mapped.read_text(encoding="utf-8")
     images.pixels.zero_()
     same(load_images(name), truth["train"])
 
@@ -559,12 +559,14 @@ def test_cache_is_the_users_or_where_the_environment_says(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     "harm",
     [
-        lambda f: (f / "about.json").write_text("{"),
-        lambda f: (f / "about.json").write_text("[]"),
+        lambda f: (f / "about.json").write_text("{", encoding="utf-8"),
+        lambda f: (f / "about.json").write_text("[]", encoding="utf-8"),
         lambda f: (f / "about.json").write_bytes(b"\xff\xfe"),
-        lambda f: (f / "about.json").write_text(json.dumps({"format": 0})),
-        lambda f: (f / "about.json").write_text(json.dumps({"format": "one"})),
-        lambda f: (f / "about.json").write_text((f / "about.json").read_text().replace("28", "-28")),
+        lambda f: (f / "about.json").write_text(json.dumps({"format": 0}), encoding="utf-8"),
+        lambda f: (f / "about.json").write_text(json.dumps({"format": "one"}), encoding="utf-8"),
+        lambda f: (f / "about.json").write_text(
+            (f / "about.json").read_text(encoding="utf-8").replace("28", "-28"), encoding="utf-8"
+        ),
         lambda f: (f / "about.json").unlink(),
         lambda f: (f / "train.pixels").unlink(),
         lambda f: (f / "train.pixels").write_bytes((f / "train.pixels").read_bytes()[:-1]),
@@ -590,14 +592,14 @@ def test_newer_cache_is_left_alone_with_a_sentence(monkeypatch: pytest.MonkeyPat
     put("mnist", files)
     about = cache_folder() / "mnist" / "about.json"
     load_images("mnist", progress=False)
-    about.write_text(json.dumps({"format": 2, "strange": True}))
+    about.write_text(json.dumps({"format": 2, "strange": True}), encoding="utf-8")
     said(lambda: load_images("mnist", progress=False), "format 2", "above 1", "LAUTUM_DATA")
-    assert json.loads(about.read_text())["format"] == 2
+    assert json.loads(about.read_bytes())["format"] == 2
 
 
 def test_cache_that_is_a_file_or_cannot_be_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     set_notmnist(monkeypatch, notmnist()[0])
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     for cache in (tmp_path / "file", tmp_path / "file" / "below", "/dev/null/below"):
         said(lambda cache=cache: load_images("notmnist_small", cache=cache), str(cache), "LAUTUM_DATA")
 
@@ -709,7 +711,7 @@ def test_folder_gives_each_class_its_label_and_every_image_one_size(tmp_path: Pa
     top = folder_of(tmp_path / "mine")
     (top / "cat" / "bad.JPG").write_bytes(b"no image")
     (top / "cat" / "empty.png").write_bytes(b"")
-    (top / "cat" / "notes.txt").write_text("passed over")
+    (top / "cat" / "notes.txt").write_text("passed over", encoding="utf-8")
     (top / "cat" / ".hidden.png").write_bytes(b"passed over")
     (top / "cat" / "gone.png").symlink_to(tmp_path / "nowhere")
     (top / "cat" / "folder.png").mkdir()
@@ -787,7 +789,7 @@ def test_folder_that_is_none_or_too_little_is_told(tmp_path: Path) -> None:
     wrong(lambda: load_folder(bad), str(bad), "two folders")
     (bad / "train" / "cat").mkdir(parents=True)
     wrong(lambda: load_folder(bad), str(bad), "both train and test")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     wrong(lambda: load_folder(tmp_path / "file"), "file", "Not a directory")
     wrong(lambda: load_folder(folder_of(tmp_path / "few", 1), size=0), "size", "0")
     wrong(lambda: load_folder(tmp_path / "few", "validation"), "validation")
@@ -800,7 +802,7 @@ def test_folder_that_is_none_or_too_little_is_told(tmp_path: Path) -> None:
 
 
 def peak_mib() -> float:
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    return int(Path("/proc/self/status").read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) / 1024
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="the package dataset-fashion-mnist is not installed")
@@ -809,7 +811,7 @@ def test_debians_fashion_mnist_is_found_whole_quick_and_within_memory(monkeypatc
     told = fork.Queue()
 
     def measure() -> None:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak so far is the parent's
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak so far is the parent's
         before = peak_mib()
         load_images("fashion_mnist", download=False, progress=False)
         start = time.perf_counter()

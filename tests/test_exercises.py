@@ -49,7 +49,7 @@ def test_solutions_pass_every_check_and_every_identity_holds(solved: tuple[Path,
     source, names, values = solved
     reports = [value for value in values if isinstance(value, Report)]
     assert [r.status for r in reports] == ["right"] * len(reports), reports
-    assert len(reports) == source.read_text().count("### BEGIN SOLUTION")
+    assert len(reports) == source.read_text(encoding="utf-8").count("### BEGIN SOLUTION")
     assert 2 <= len(reports) <= 5
     assert names["differences"]
     assert max(names["differences"].values()) < LIMITS.get(source.stem, 1e-12), names["differences"]
@@ -91,7 +91,7 @@ def test_combinations_of_extremes_draw(solved: tuple[Path, dict[str, Any], list[
 def test_readers_find_stubs_that_say_not_attempted(source: Path) -> None:
     built = nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)
     checks = [c for c in built.cells if c.cell_type == "code" and re.search(r"^check\(", c.source, re.MULTILINE)]
-    assert len(checks) == source.read_text().count("### BEGIN SOLUTION")
+    assert len(checks) == source.read_text(encoding="utf-8").count("### BEGIN SOLUTION")
     for cell in checks:
         assert "SOLUTION" not in cell.source
         assert "raise NotImplementedError()" in cell.source
@@ -109,10 +109,12 @@ def test_the_solutions_that_are_committed_are_the_sources() -> None:
 
 
 def test_every_exercise_is_asked_for_in_one_notebook_and_announced() -> None:
-    asked = [name for source in SOURCES for name in re.findall(r'^check\("(\w+)"', source.read_text(), re.MULTILINE)]
+    asked = [
+        name for source in SOURCES for name in re.findall(r'^check\("(\w+)"', source.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
     assert sorted(asked) == sorted(EXERCISES)
     for source in SOURCES:
-        text = source.read_text()
+        text = source.read_text(encoding="utf-8")
         number = int(source.stem[:2])
         announced = re.findall(rf"^# ### Exercise {number}\.(\d) · .+ \((easy|medium|hard), \d+ minutes\)$", text, re.MULTILINE)
         assert [int(n) for n, _ in announced] == list(range(1, text.count("### BEGIN SOLUTION") + 1))

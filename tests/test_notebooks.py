@@ -154,7 +154,7 @@ def test_runs_headlessly_with_other_parameters(name: str, tmp_path: Path) -> Non
     papermill.execute_notebook(str(source), str(out), wanted, cwd=str(NOTEBOOKS), progress_bar=False, kernel_name="python3")
     executed = load_notebook_node(str(out))
     assert not [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
-    rows = json.loads(results.read_text())
+    rows = json.loads(results.read_bytes())
     assert rows
     assert not list(tmp_path.glob("*.tmp"))
     if "difference" in rows[0]:  # a notebook of theory: every identity holds with these parameters as well
@@ -181,7 +181,7 @@ def test_the_picture_of_the_readme_is_the_headline_of_notebook_00() -> None:
 
 
 def test_the_notation_names_code_that_exists() -> None:
-    text = (NOTEBOOKS / "source/00_start_here.py").read_text()
+    text = (NOTEBOOKS / "source/00_start_here.py").read_text(encoding="utf-8")
     rows = re.findall(r"^# \| \$.+\$.* \| .+ \| `([\w.]+)`.* \| (\d\d) \|$", text, re.MULTILINE)
     assert len(rows) >= 12
     for code, introduced in rows:
@@ -194,7 +194,7 @@ def test_the_notation_names_code_that_exists() -> None:
 
 
 def test_the_slurm_lines_of_notebook_09_are_ones_that_dask_jobqueue_accepts() -> None:
-    text = (NOTEBOOKS / "source/09_sweeps_at_scale.py").read_text()
+    text = (NOTEBOOKS / "source/09_sweeps_at_scale.py").read_text(encoding="utf-8")
     (call,) = re.findall(r"^# cluster = (dask_jobqueue\.SLURMCluster\(.+\))$", text, re.MULTILINE)
     cluster = eval(call, {"dask_jobqueue": importlib.import_module("dask_jobqueue")})
     with cluster:

@@ -27,10 +27,10 @@ def test_a_right_answer_is_kept_and_a_wrong_one_is_not(path: Path) -> None:
     assert not path.exists()
     right = check(name, exercise.reference)
     assert right.text.startswith("right. Largest difference")
-    assert list(json.loads(path.read_text())["solved"]) == [name] == list(read_progress().when)
-    first = path.read_text()
+    assert list(json.loads(path.read_bytes())["solved"]) == [name] == list(read_progress().when)
+    first = path.read_text(encoding="utf-8")
     check(name, exercise.reference)
-    assert path.read_text() == first, "the first time counts"
+    assert path.read_text(encoding="utf-8") == first, "the first time counts"
     assert sorted(p.name for p in path.parent.iterdir()) == ["progress.json", "progress.json.lock"]
 
 
@@ -60,13 +60,13 @@ def test_a_corrupted_file_is_put_aside_said_and_begun_anew(content: bytes, reaso
 
 def test_the_picture_says_that_a_file_was_corrupted(path: Path) -> None:
     path.parent.mkdir()
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
     assert "held no progress" in show_progress().get_suptitle()  # type: ignore[attr-defined]
     assert show_progress().get_suptitle().startswith("0 of ")  # type: ignore[attr-defined]
 
 
 def test_a_path_that_cannot_be_is_said_and_the_answer_stays_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("LAUTUM_PROGRESS", str(tmp_path / "file" / "progress.json"))
     name, exercise = next(iter(EXERCISES.items()))
     report = check(name, exercise.reference)

@@ -21,7 +21,7 @@ from rattler import MatchSpec
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "lautum_utils").glob("*.py"))
 EXERCISES = ROOT / "notebooks/exercises/__init__.py"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # An import runs downwards only. What is not here, such as checks, imports none of these and none of these imports it.
 LAYERS = (
@@ -45,7 +45,9 @@ def requirements() -> list[Requirement]:
 
 
 def test_constraints_hold_an_exact_version_of_each_dependency_and_no_address() -> None:
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+    ]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line) for line in lines)
     pinned = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in (line.split("==") for line in lines)}
     for requirement in requirements():
@@ -54,7 +56,7 @@ def test_constraints_hold_an_exact_version_of_each_dependency_and_no_address() -
 
 
 def test_environment_yml_is_what_conda_reads() -> None:
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *specs, pip = environment["dependencies"]
     assert [str(MatchSpec(spec, strict=True)).split()[0] for spec in specs] == ["python", "pip"]
     assert pip == {"pip": ["-e .[lab,teach,test]"]}
@@ -66,15 +68,17 @@ def test_environment_yml_is_what_conda_reads() -> None:
 
 
 def test_the_citation_and_the_devcontainer_are_what_their_readers_want() -> None:
-    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert {"cff-version", "message", "title", "authors"} <= citation.keys()
     assert citation["version"] == PROJECT["version"]
     assert citation["license"] == PROJECT["license"]
-    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_bytes())
     version = container["image"].split(":")[1]
     assert version in SpecifierSet(PROJECT["requires-python"])
     target = container["onCreateCommand"].split()[1]
-    plan = subprocess.run(["make", "-n", "-W", "pyproject.toml", target], cwd=ROOT, capture_output=True, text=True, check=True)
+    plan = subprocess.run(
+        ["make", "-n", "-W", "pyproject.toml", target], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    )
     assert "pip install" in plan.stdout
 
 
@@ -82,14 +86,14 @@ def test_hooks_check_a_commit(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    said = subprocess.run(["make", "hooks"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "hooks"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True).stdout
     assert "git commit --no-verify" in said
     hook = tmp_path / ".git/hooks/pre-commit"
     assert os.access(hook, os.X_OK)
-    lines = hook.read_text().splitlines()
+    lines = hook.read_text(encoding="utf-8").splitlines()
     assert lines[:3] == ["#!/bin/sh", "set -e", "make -s lint"]
     names = lines[3].split(" -k ")[1].strip('"').split(" or ")
-    tests = "".join((ROOT / "tests" / name).read_text() for name in ("test_notebooks.py", "test_exercises.py"))
+    tests = "".join((ROOT / "tests" / name).read_text(encoding="utf-8") for name in ("test_notebooks.py", "test_exercises.py"))
     assert all(name in tests for name in names)
 
 
@@ -101,7 +105,7 @@ def test_what_the_user_named_is_there() -> None:
 def imports(path: Path) -> set[str]:
     """The modules that a file imports; of `from lautum_utils import name` the module of that name."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == "lautum_utils":
@@ -130,7 +134,7 @@ def test_the_exercises_import_only_the_measures() -> None:
 
 
 def test_the_helper_module_stays_small() -> None:
-    lines = {p.stem: len(p.read_text().splitlines()) for p in MODULES}
+    lines = {p.stem: len(p.read_text(encoding="utf-8").splitlines()) for p in MODULES}
     assert lines["information"] + lines["regularizers"] < 400
     methods = lines.pop("methods")  # a screenful each, however many there are to compare
     assert methods < 500
@@ -144,7 +148,7 @@ def test_the_helper_module_stays_small() -> None:
     ids=lambda p: f"{p.parent.name}/{p.stem}",
 )
 def test_nothing_assumes_a_device(path: Path) -> None:
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert ".cuda()" not in text
     for call in ast.walk(ast.parse(text)):
         if isinstance(call, ast.Call) and ast.unparse(call.func) in ("torch.tensor", "torch.eye"):
@@ -154,7 +158,7 @@ def test_nothing_assumes_a_device(path: Path) -> None:
 
 
 def test_the_readme_names_what_is_there() -> None:
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.splitlines()) < 150
     assert "make lab" in readme
     assert "make test" in readme
@@ -163,10 +167,10 @@ def test_the_readme_names_what_is_there() -> None:
 
 
 def test_make_help_lists_the_commands() -> None:
-    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     for target in ("lab", "app", "test", "notebooks", "site", "course", "record", "methods", "bench", "hooks", "help"):
         assert re.search(rf"^{target}\s+\S", text, re.MULTILINE), target
-    plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     assert "pytest" in plan
     assert "mypy" in plan
     assert "ruff" in plan
@@ -174,7 +178,7 @@ def test_make_help_lists_the_commands() -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["99"]])
 def test_the_notebook_build_explains_itself(arguments: list[str]) -> None:
-    done = subprocess.run([sys.executable, "notebooks/build.py", *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "notebooks/build.py", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8")
     if arguments == ["--help"]:
         assert done.returncode == 0
         assert "notebooks/source" in done.stdout

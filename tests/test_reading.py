@@ -122,9 +122,9 @@ def test_every_widget_says_what_it_shows_and_has_a_static_twin(source: Path) -> 
 
 def test_the_table_holds_every_notebook_in_order_and_the_readme_shows_it() -> None:
     assert [row["name"] for row in TABLE] == [source.stem for source in SOURCES]
-    assert (ROOT / "README.md").read_text() == navigation.readme_with_map()
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == navigation.readme_with_map()
     rows = [f"| {row['name'][:2]} | [{row['title']}](" for row in TABLE]
-    assert all((ROOT / "README.md").read_text().count(row) == 1 for row in rows)
+    assert all((ROOT / "README.md").read_text(encoding="utf-8").count(row) == 1 for row in rows)
     assert all(prose(NOTEBOOKS / "00_start_here.ipynb").count(row) == 1 for row in rows)
 
 
@@ -146,7 +146,7 @@ def test_a_notebook_tells_the_way_the_aim_the_needs_and_the_minutes(at: int) -> 
     ):
         assert said in top
     assert all(number in {r["name"][:2] for r in TABLE[: at + 2]} for number in row["needs"])
-    source = SOURCES[at].read_text()
+    source = SOURCES[at].read_text(encoding="utf-8")
     assert "You will be able to" not in source, "that is the table's"
     assert "**Next:**" not in source
     minutes = sum(int(m) for m in re.findall(r"### Exercise .+, (\d+) minutes\)", source))
@@ -171,7 +171,7 @@ def test_terms_and_symbols_are_linked_where_they_are_first_used_and_nowhere_else
 
 def test_measured_seconds_are_rounded_up_and_kept_while_they_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = tmp_path / "contents.toml"
-    copy.write_text(navigation.CONTENTS.read_text())
+    copy.write_text(navigation.CONTENTS.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(navigation, "CONTENTS", copy)
     for seconds, wanted in ((31.0, 45), (44.9, 45), (29.0, 45), (14.0, 15), (61.0, 75)):
         navigation.measured("04_the_regularizer", seconds)
@@ -184,7 +184,10 @@ def test_once_there_is_a_repository_each_notebook_opens_in_colab_and_on_binder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "contents.toml"
-    copy.write_text(navigation.CONTENTS.read_text().replace('repository = ""', 'repository = "someone/lautum"'))
+    copy.write_text(
+        navigation.CONTENTS.read_text(encoding="utf-8").replace('repository = ""', 'repository = "someone/lautum"'),
+        encoding="utf-8",
+    )
     monkeypatch.setattr(navigation, "CONTENTS", copy)
     built = build.read(SOURCES[1])
     assert (

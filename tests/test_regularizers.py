@@ -287,7 +287,7 @@ def test_state_moves_and_a_step_never_waits_for_the_host(kind: Regularizer) -> N
 
 def test_the_sources_are_short_device_neutral_and_form_no_inverse() -> None:
     folder = Path(lautum_utils.__file__).parent
-    sources = [(folder / name).read_text() for name in ("information.py", "regularizers.py")]
+    sources = [(folder / name).read_text(encoding="utf-8") for name in ("information.py", "regularizers.py")]
     assert sum(len(source.splitlines()) for source in sources) < 400
     creators = {"tensor", "zeros", "ones", "full", "eye", "empty", "arange", "linspace", "rand", "randn"}
     unwanted = {"cuda", "inverse", "inv", "inv_ex", "pinv", "pinverse", "eig", "eigh", "eigvals", "eigvalsh"}

@@ -81,7 +81,7 @@ def seen(site: Path, browser: Browser) -> dict[str, list[str]]:
 
 def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
     for notebook in NOTEBOOKS:
-        text = (site / f"{notebook.stem}.html").read_text()
+        text = (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
         cells = nbformat.read(notebook, as_version=4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
         assert build_site.title(notebook) in text
@@ -95,7 +95,7 @@ def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
 
 def test_alternatives_are_those_of_the_notebooks(site: Path) -> None:
     for notebook in NOTEBOOKS:
-        shown = re.findall(r'<img alt="([^"]+)"', (site / f"{notebook.stem}.html").read_text())
+        shown = re.findall(r'<img alt="([^"]+)"', (site / f"{notebook.stem}.html").read_text(encoding="utf-8"))
         outputs = [o for cell in nbformat.read(notebook, as_version=4).cells for o in cell.get("outputs", [])]
         said = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
         assert [html.unescape(alt) for alt in shown] == [" ".join(alt.split()) for alt in said]
@@ -122,13 +122,17 @@ def test_nothing_is_wrong_with_the_finished_site(site: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_found(tmp_path: Path, body: str, wrong: str) -> None:
-    (tmp_path / "index.html").write_text(f"<p id='here'><a href='#here'></a><a href='https://example.org'></a>{body}</p>")
+    (tmp_path / "index.html").write_text(
+        f"<p id='here'><a href='#here'></a><a href='https://example.org'></a>{body}</p>", encoding="utf-8"
+    )
     (found,) = build_site.problems(tmp_path)
     assert wrong in found
 
 
 def test_too_large_and_styles_from_outside_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.css").write_text("@import 'https://example.org/a.css'; a { background: url(//example.org/b.png) }")
+    (tmp_path / "a.css").write_text(
+        "@import 'https://example.org/a.css'; a { background: url(//example.org/b.png) }", encoding="utf-8"
+    )
     monkeypatch.setattr(build_site, "MEGABYTES", 1e-5)
     assert [line.split(" ")[-1] for line in build_site.problems(tmp_path)] == ["outside", "outside", "0.0"]
 
@@ -166,7 +170,7 @@ def test_a_formula_that_cannot_be_read_ends_the_build(tmp_path: Path, monkeypatc
 
 def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, build_site.__file__, "--to", str(tmp_path / "site")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8")
     deadline = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -103,13 +103,13 @@ def test_a_store_holds_one_file_a_result_with_what_is_documented(tmp_path: Path)
     wanted = [QUICK, replace(QUICK, strength=0.0, protocol="finetune")]
     frame = quietly(wanted, tmp_path / "a" / "store")
     store = tmp_path / "a" / "store"
-    assert json.loads((store / "store.json").read_text()) == {"format": 1}
+    assert json.loads((store / "store.json").read_bytes()) == {"format": 1}
     assert len(files(store)) == 2
     assert len(list(store.iterdir())) == 3
     assert all(re.fullmatch(r"[0-9a-f]{32}\.json", path.name) for path in files(store))
     results = {result.experiment: result for result in run(wanted, "cpu", progress=False)}
     for path in files(store):
-        row = json.loads(path.read_text())
+        row = json.loads(path.read_bytes())
         experiment = Experiment(**{f.name: row[f.name] for f in fields(Experiment)})
         result = results[experiment]
         assert row == result.as_row() | {"history": result.history, "versions": versions()}
@@ -125,7 +125,7 @@ def test_a_store_holds_one_file_a_result_with_what_is_documented(tmp_path: Path)
 
 def test_a_store_is_read_by_the_line_of_pandas_that_is_documented(runs: Runs, tmp_path: Path) -> None:
     quietly(MANY, tmp_path)
-    (tmp_path / "notes.json").write_text("{}")
+    (tmp_path / "notes.json").write_text("{}", encoding="utf-8")
     (line,) = (line for line in str(sweeps.__doc__).splitlines() if "pd.DataFrame" in line)
     table = eval(line.strip(), {"pd": pd, "json": json, "Path": Path, "store": tmp_path})
     assert sorted(table.strength) == [e.strength for e in MANY]
@@ -198,7 +198,7 @@ def test_an_experiment_asked_for_twice_is_refused(runs: Runs, tmp_path: Path) ->
 def test_a_store_that_is_a_file_or_cannot_be_written_to_is_refused(
     runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(ValueError, match=r"^store needs to be a folder, got the file .*/file\.$"):
         quietly(MANY, tmp_path / "file")
     with pytest.raises(ValueError, match=r"^store needs to be a folder that can be written to, got .*/file/sub \(.+\)\.$"):
@@ -208,7 +208,7 @@ def test_a_store_that_is_a_file_or_cannot_be_written_to_is_refused(
     with pytest.raises(ValueError, match=r"^store needs to be a folder .* got .*/store \(Permission denied\)\.$"):
         quietly(MANY, tmp_path / "store")
     assert not runs.asked
-    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"1", b"\xff\xfe\x00"])
@@ -222,7 +222,7 @@ def test_a_damaged_sign_of_a_store_is_shown_and_left_alone(content: bytes, runs:
 
 @pytest.mark.parametrize("found", [2, 0, "1", None])
 def test_a_store_of_another_format_is_refused(found: object, runs: Runs, tmp_path: Path) -> None:
-    (tmp_path / "store.json").write_text(json.dumps({"format": found}))
+    (tmp_path / "store.json").write_text(json.dumps({"format": found}), encoding="utf-8")
     with pytest.raises(ValueError, match=rf"has format {found!r}, this lautum_utils reads up to 1: update it"):
         quietly(MANY, tmp_path)
     assert not runs.asked
@@ -246,7 +246,7 @@ def test_a_truncated_result_is_named_and_run_again(keep: float, runs: Runs, tmp_
 
 def test_foreign_files_are_named_and_left_alone(runs: Runs, tmp_path: Path) -> None:
     quietly(MANY, tmp_path)
-    whole = json.loads(files(tmp_path)[0].read_text())
+    whole = json.loads(files(tmp_path)[0].read_bytes())
     strange = {
         "notes.json": {"remember": "milk"},
         "list.json": [1, 2],
@@ -256,12 +256,12 @@ def test_foreign_files_are_named_and_left_alone(runs: Runs, tmp_path: Path) -> N
         "older.json": {name: value for name, value in whole.items() if name != "history"},
     }
     for name, content in strange.items():
-        (tmp_path / name).write_text(json.dumps(content))
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "folder.json").mkdir()
     for other in (".0123456789abcdef.json.7.tmp", "readme.txt"):
-        (tmp_path / other).write_text("half a res")
-    (tmp_path / "folder.json" / "x").write_text("")
+        (tmp_path / other).write_text("half a res", encoding="utf-8")
+    (tmp_path / "folder.json" / "x").write_text("", encoding="utf-8")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     runs.asked.clear()
     with warnings.catch_warnings(record=True) as caught:
@@ -520,12 +520,12 @@ def test_a_sweep_that_is_ended_goes_on_where_it_was(end: int, tmp_path: Path, mo
         "from lautum_utils.sweeps import sweep; from lautum_utils.training import Experiment\n"
         f"sweep({MORE}, {str(tmp_path)!r}, device='cpu', task_size=1, progress=False)"
     )
-    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stderr=subprocess.PIPE, encoding="utf-8") as child:
         wait_for(3, tmp_path)
         child.send_signal(end)
         _, told = child.communicate(timeout=60)
     assert child.returncode in (-end, 1), "1: Python forgets what it was when a package (tabulate) runs code at its exit"
-    stored = [json.loads(path.read_text()) for path in files(tmp_path)]
+    stored = [json.loads(path.read_bytes()) for path in files(tmp_path)]
     assert all({*OUTCOMES, "history", "versions"} < row.keys() for row in stored), "every file under its name is whole"
     assert 3 <= len(stored) < len(MORE)
     if end == signal.SIGINT:
@@ -586,7 +586,7 @@ print(len(frame), sum(frame.error == ""), len(read_store(sys.argv[1])), resource
 
 def test_a_thousand_experiments_take_less_than_two_gibibytes(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", THOUSAND, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     *counts, peak = map(int, done.stdout.split())
     assert counts == [1000, 1000, 1000]
@@ -706,7 +706,7 @@ def test_an_interrupted_write_leaves_the_whole_earlier_file(
 def test_results_are_saved_as_a_list_of_rows(tmp_path: Path) -> None:
     results = [made_up(e) for e in MANY]
     sweeps.save_results([*results, {"name": "mean", "value": 0.5}], tmp_path / "results.json")
-    rows = json.loads((tmp_path / "results.json").read_text())
+    rows = json.loads((tmp_path / "results.json").read_bytes())
     assert rows == [*(r.as_row() for r in results), {"name": "mean", "value": 0.5}]
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 

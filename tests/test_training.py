@@ -521,7 +521,7 @@ def test_a_checkpoint_that_does_not_fit_is_left_aside_and_one_that_cannot_be_wri
     (again,) = run(e, "cpu", progress=False, checkpoints=tmp_path)
     assert again.history == whole.history
     blocked = tmp_path / "file"
-    blocked.write_text("")
+    blocked.write_text("", encoding="utf-8")
     with pytest.warns(UserWarning, match="no checkpoint could be written to"):
         (again,) = run(e, "cpu", progress=False, checkpoints=blocked)
     assert again.history == whole.history

@@ -42,7 +42,7 @@ def read_progress() -> Solved:
     if path is None or not path.exists():
         return Solved({}, path)
     try:
-        held = json.loads(path.read_text())
+        held = json.loads(path.read_bytes())
         when = held["solved"]
         if held["format"] != FORMAT or not all(isinstance(text, str) for text in [*when, *when.values()]):
             raise ValueError(f"its format is {held['format']!r}, not {FORMAT}")
@@ -67,7 +67,7 @@ def mark_solved(name: str) -> str:
             if name not in solved.when:
                 when = solved.when | {name: datetime.now().isoformat(timespec="seconds")}
                 temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-                temporary.write_text(json.dumps({"format": FORMAT, "solved": when}, indent=1) + "\n")
+                temporary.write_text(json.dumps({"format": FORMAT, "solved": when}, indent=1) + "\n", encoding="utf-8")
                 temporary.replace(path)
             return solved.problem
     except (OSError, filelock.Timeout) as error:

@@ -102,7 +102,7 @@ def files(store):
 
 print(f"{len(grid)} experiments, {len(files('whole'))} files, {took:.2f} s")
 path = next((folder / "whole").glob("[0-9a-f]*.json"))
-content = json.loads(path.read_text())
+content = json.loads(path.read_bytes())
 print(f"\n{path.name}, {path.stat().st_size} bytes:")
 for name, value in content.items():
     if name == "history":
@@ -114,7 +114,7 @@ for name, value in content.items():
 
 # %%
 store = folder / "whole"
-table = pd.DataFrame(json.loads(path.read_text()) for path in Path(store).glob("[0-9a-f]*.json"))
+table = pd.DataFrame(json.loads(path.read_bytes()) for path in Path(store).glob("[0-9a-f]*.json"))
 print(table.groupby("strength")[["test_accuracy", "source_accuracy"]].agg(["mean", "count"]))
 
 # %% [markdown]
@@ -149,7 +149,7 @@ process.join()
 print("exit code of the process:", process.exitcode)
 
 kept = files("killed")
-whole = [json.loads((folder / "killed" / name).read_text())["test_accuracy"] for name in kept]
+whole = [json.loads((folder / "killed" / name).read_bytes())["test_accuracy"] for name in kept]
 print(f"killed with {len(kept)} of {len(grid)} results; whole files: {len(whole)}")
 
 resumed = sweep(grid, folder / "killed", device="cpu", progress=False)
@@ -239,7 +239,7 @@ def results_of_00(shift):
         kernel_name="python3",
         progress_bar=False,
     )
-    return json.loads(results.read_text())
+    return json.loads(results.read_bytes())
 
 
 started = time.perf_counter()
@@ -516,7 +516,7 @@ def main(batch, output):
             gradient = [row for part in parts for row in part]
             results[f"{str(dtype)[6:]}, {name}"] = value, gradient, parameters
     if rank == 0:
-        with open(output, "w") as file:
+        with open(output, "w", encoding="utf-8") as file:
             json.dump(results, file)
     distributed.barrier()
     distributed.destroy_process_group()
@@ -531,18 +531,18 @@ if __name__ == "__main__":
 
 # %%
 script = folder / "train.py"
-script.write_text(SCRIPT)
+script.write_text(SCRIPT, encoding="utf-8")
 together = batch - batch % ranks  # so that equal parts are equal
 command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
 command += [f"--nproc-per-node={ranks}", str(script), str(together), str(folder / "ranks.json")]
 started = time.perf_counter()
-done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
 if done.returncode:
     raise RuntimeError(done.stderr[-3000:])
 print(f"torchrun with {ranks} ranks: {time.perf_counter() - started:.1f} s")
 
 train = runpy.run_path(str(script))["train"]  # the same function, in this process
-answers = json.loads((folder / "ranks.json").read_text())
+answers = json.loads((folder / "ranks.json").read_bytes())
 rows = torch.arange(together)
 table = []
 expected = {
