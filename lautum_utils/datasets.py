@@ -159,7 +159,7 @@ def _cached(folder: Path, split: str, content: Callable[[Path], _Content], name:
 def _open(folder: Path, split: str) -> Images | None:
     """A converted set; None if it is not there, damaged, or older."""
     try:
-        about = json.loads((folder / "about.json").read_bytes())
+        about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
         if about["format"] > FORMAT:
             raise DatasetError(f"{folder} has format {about['format']}, above {FORMAT}: update lautum_utils or set LAUTUM_DATA.")
         shape, names = about["shapes"][split], tuple(about["class_names"])

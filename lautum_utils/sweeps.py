@@ -174,7 +174,7 @@ def open_store(store: str | Path) -> Path:
             _write_whole(sign, json.dumps({"format": FORMAT}).encode())
         if not os.access(folder, os.W_OK):
             raise PermissionError(13, "Permission denied")
-        found = json.loads(sign.read_bytes())["format"]
+        found = json.loads(sign.read_text(encoding="utf-8"))["format"]
     except OSError as error:
         raise ValueError(f"store needs to be a folder that can be written to, got {folder} ({error.strerror}).") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -191,7 +191,7 @@ def read_store(store: str | Path) -> list[Result]:
     results = []
     for path in sorted(set(Path(store).glob("*.json")) - {Path(store) / "store.json"}):
         try:
-            row = json.loads(path.read_bytes())
+            row = json.loads(path.read_text(encoding="utf-8"))
             known = (*_FIELDS, *_OUTCOMES, "history", "versions")
             strange = [name for name in row if name not in known]
             if strange:

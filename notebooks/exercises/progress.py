@@ -42,7 +42,7 @@ def read_progress() -> Solved:
     if path is None or not path.exists():
         return Solved({}, path)
     try:
-        held = json.loads(path.read_bytes())
+        held = json.loads(path.read_text(encoding="utf-8"))
         when = held["solved"]
         if held["format"] != FORMAT or not all(isinstance(text, str) for text in [*when, *when.values()]):
             raise ValueError(f"its format is {held['format']!r}, not {FORMAT}")
