@@ -49,7 +49,8 @@ course: $(VENV)/.test  ## an nbgrader course from notebooks 01 to 04: build/cour
 	@$(BIN)/python notebooks/build_course.py
 
 bench: $(VENV)/.test  ## measure speed ratios side by side
-	@$(BIN)/pytest -q -o addopts= tests/bench.py --benchmark-disable-gc --benchmark-columns=min,median,rounds -s
+	@$(BIN)/pytest -q -o addopts= --continue-on-collection-errors --bench-size full tests/bench \
+		--benchmark-disable-gc --benchmark-columns=min,median,rounds
 
 constraints: $(VENV)/.test  ## write the versions installed now to constraints.txt
 	@(head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton)|@') > constraints.tmp

@@ -1,0 +1,92 @@
+"""A step of training with the regularizer and without, stacks of networks, and whole runs of a stack."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from benching import Bench, Works, own_seconds
+from torch import Tensor
+
+from lautum_utils.methods import Batch, Lautum
+from lautum_utils.training import Experiment, Progress, Result, run
+
+
+def _mean(method: Lautum, batch: Batch) -> Tensor:
+    """As trivial a term as there is, of the same batches."""
+    return -batch.unlabelled.mean((-2, -1))
+
+
+def _step_seconds(network: str, models: int, steps: int) -> float:
+    """Mean seconds of a step of stage 1, all that it does: but for the steps that are recorded in the history."""
+    base = Experiment(network=network, steps=steps)
+    wanted = [replace(base, seed=i % 4, strength=1e-4 * (1 + i // 4)) for i in range(models)]
+    ends: list[tuple[float, int]] = []
+
+    def watch(now: Progress) -> bool:
+        if now.stage == "pre-train":
+            assert len(now.experiments) == models, "all in one stack"
+            ends.append((time.perf_counter(), len(now.histories[0]["step"])))
+        return len(ends) == steps
+
+    run(wanted, "cpu", progress=False, callback=watch)
+    plain = [end - start for (start, recorded), (end, recorded_then) in pairwise(ends) if recorded == recorded_then]
+    assert plain, f"each of {steps} steps is recorded: take more"
+    return statistics.fmean(plain)
+
+
+def _trivial_step_seconds(network: str, models: int, steps: int) -> float:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lautum, "term", _mean)
+        return _step_seconds(network, models, steps)
+
+
+@pytest.mark.parametrize(
+    ("network", "models", "promise"),
+    [("cnn", 1, "<= 1.10"), ("mlp", 1, "<= 1.5"), ("mlp", 16, "")],
+    ids=["cnn", "mlp", "16 mlps"],
+)
+def test_step_with_and_without(bench: Bench, network: str, models: int, promise: str) -> None:
+    stack = models if models == 1 else bench.size(models, 2)
+    # Every 16th step prepares inputs for 16 steps; of 64 steps, those that are not recorded hold as large a share of these.
+    steps = bench.size(64, 32)
+    works: Works = {
+        "lautum": lambda: _step_seconds(network, stack, steps),
+        "mean": lambda: _trivial_step_seconds(network, stack, steps),
+    }
+    medians = bench.medians(works, 20 if models == 1 else 6, block=1, timed=own_seconds)
+    name = f"{network.upper()} step" if models == 1 else f"{stack} stacked {network.upper()}s, a step"
+    bench.ratio(f"{name} with the regularizer / same batches, mean()", medians, "lautum", "mean", promise)
+
+
+def test_growth_of_a_stacked_step(bench: Bench) -> None:
+    models = bench.size((1, 2, 4, 8, 16, 32), (1, 2))
+    works: Works = {str(n): lambda n=n: _step_seconds("mlp", n, 32) for n in models}
+    medians = bench.medians(works, 5, block=1, timed=own_seconds)
+    bench.grows("step of stacked MLPs, ms a network", {n: 1e3 * medians[str(n)] / n for n in models})
+
+
+def _same(one: Sequence[Result], other: Sequence[Result]) -> bool:
+    return all((a.as_row(), a.history) == (b.as_row(), b.history) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    "strengths", [(0.0, 1e-4, 3e-4, 1e-3), (3e-5, 1e-4, 3e-4, 1e-3)], ids=["with weight 0", "all weights > 0"]
+)
+def test_sixteen_stacked(bench: Bench, strengths: tuple[float, ...], request: pytest.FixtureRequest) -> None:
+    # Weight 0 needs no unlabelled batch: those four are cheap alone, and are two stacks with the others.
+    promise = "" if 0.0 in strengths else "<= 0.35"
+    base, seeds, strengths = Experiment(steps=bench.size(400, 2)), bench.size(4, 1), strengths[: bench.size(4, 2)]
+    grid = [replace(base, seed=s, strength=w) for s in range(seeds) for w in strengths]
+    run([replace(e, steps=1) for e in grid], "cpu", progress=False)  # data of all seeds is drawn once
+    results: dict[str, list[Result]] = {}
+    works: Works = {
+        "stacked": lambda: results.update({"stacked": run(grid, "cpu", progress=False)}),
+        "one by one": lambda: results.update({"one by one": [run(e, "cpu", progress=False)[0] for e in grid]}),
+    }
+    medians = bench.medians(works, 2, block=1, warmup=0)
+    assert _same(results["stacked"], results["one by one"])
+    name = f"{len(grid)} MLPs stacked / one by one, same results, {request.node.callspec.id}"
+    bench.ratio(name, medians, "stacked", "one by one", promise)
