@@ -53,8 +53,14 @@ bench: $(VENV)/.test  ## measure speed ratios side by side
 		--benchmark-disable-gc --benchmark-columns=min,median,rounds
 
 constraints: $(VENV)/.test  ## write the versions installed now to constraints.txt
-	@(head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -viE '^(nvidia|cuda|triton)|@') > constraints.tmp
+	@(head -1 constraints.txt; $(BIN)/pip freeze --all --exclude-editable | grep -viE '^(nvidia|cuda|triton|pip=)|@' | sed 's/+.*//') \
+		> constraints.tmp
 	@mv constraints.tmp constraints.txt
+	@$(BIN)/pytest -q tests/test_versions.py
+
+.PHONY: versions
+versions: $(VENV)/.test  ## the fast tests with the lowest and the newest versions and on other Pythons (VERSIONS_ARGS="--help")
+	@$(ONE_THREAD) $(BIN)/python tests/try_versions.py $(VERSIONS_ARGS)
 
 clean:  ## remove .venv and caches
 	@rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

@@ -59,7 +59,9 @@ def test_environment_yml_is_what_conda_reads() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *specs, pip = environment["dependencies"]
     assert [str(MatchSpec(spec, strict=True)).split()[0] for spec in specs] == ["python", "pip"]
-    assert pip == {"pip": ["-e .[lab,teach,test]"]}
+    # Conda writes these lines to a requirements file beside environment.yml, so that the paths in them are those of this folder.
+    assert pip == {"pip": ["-c constraints.txt", "-e .[lab,teach,test]"]}
+    assert (ROOT / "constraints.txt").exists()
     assert {"lab", "teach", "test"} == PROJECT["optional-dependencies"].keys()
     conda = SpecifierSet(specs[0].removeprefix("python"))
     assert "3.11" in conda, "the version that is tested"
@@ -168,8 +170,8 @@ def test_the_readme_names_what_is_there() -> None:
 
 def test_make_help_lists_the_commands() -> None:
     text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    for target in ("lab", "app", "test", "notebooks", "site", "course", "record", "methods", "bench", "hooks", "help"):
-        assert re.search(rf"^{target}\s+\S", text, re.MULTILINE), target
+    for name in ("lab", "app", "test", "notebooks", "site", "course", "record", "methods", "bench", "versions", "hooks", "help"):
+        assert re.search(rf"^{name}\s+\S", text, re.MULTILINE), name
     plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
     assert "pytest" in plan
     assert "mypy" in plan
