@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from try_versions import EXTRAS, KINDS, PROJECT, PROMISED, ROOT, attempts, counts, find_uv_bin, lowest_python, uv_environment
+from try_versions import EXTRAS, KINDS, PROJECT, PROMISED, ROOT, attempts, counts, environment, find_uv_bin, lowest_python
 
 LOWEST = str(lowest_python())
 PYTHONS = (LOWEST, "3.12.0", "3.13.0", "3.14.0")
@@ -90,7 +90,7 @@ def resolve(tmp_path_factory: pytest.TempPathFactory) -> Resolve:
             "--no-annotate",
         ]
         command += ["--python", sys.executable, "--python-version", python, *options, str(what)]
-        return subprocess.run(command, cwd=home, env=uv_environment(), capture_output=True, encoding="utf-8")
+        return subprocess.run(command, cwd=home, env=environment(), capture_output=True, encoding="utf-8")
 
     return compile_
 

@@ -76,9 +76,10 @@ class Outcome:
         return not self.failed and not self.trouble and self.passed > 0
 
 
-def uv_environment() -> dict[str, str]:
-    """The environment for uv: certificates of the system, as pip takes them, and no Python of uv's own."""
-    return {"UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never", **os.environ}
+def environment() -> dict[str, str]:
+    """For uv the certificates of the system, as pip takes them, and no Python of uv's own; one thread, as under make test."""
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {"UV_SYSTEM_CERTS": "1", "UV_PYTHON_DOWNLOADS": "never", **one_thread, **os.environ}
 
 
 def lowest_python() -> Version:
@@ -154,15 +155,15 @@ def counts(report: Path) -> dict[str, int]:
 
 
 def steps(attempt: Attempt, home: Path, cache: Path) -> list[tuple[str, list[str]]]:
-    """The commands of an attempt, each with what to say of it."""
+    """The commands of an attempt, each with its name."""
     uv = [find_uv_bin(), "--cache-dir", str(cache)]
     python = home / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     install = ["install", "--python", str(python), *KINDS[attempt.kind], "--editable", f".[{EXTRAS}]"]
     return [
-        ("makes an environment", [*uv, "venv", "--quiet", "--python", str(attempt.python), str(home / "venv")]),
-        ("installs", [*uv, "pip", *install]),
-        ("runs the fast tests", [str(python), "-m", "pytest", *FAST, f"--junitxml={home / 'report.xml'}"]),
-        ("asks whether the versions go together", [*uv, "pip", "check", "--python", str(python)]),
+        ("a new environment", [*uv, "venv", "--quiet", "--python", str(attempt.python), str(home / "venv")]),
+        ("the installation", [*uv, "pip", *install]),
+        ("the fast tests", [str(python), "-m", "pytest", *FAST, f"--junitxml={home / 'report.xml'}"]),
+        ("do the versions go together?", [*uv, "pip", "check", "--python", str(python)]),
     ]
 
 
@@ -174,11 +175,11 @@ def run(attempt: Attempt, folder: Path, keep: bool) -> Outcome:
     trouble = ""
     try:
         copy(home / "project")
-        for says, command in steps(attempt, home, folder / "downloads"):
-            print(f"\n[{attempt}] {says}", flush=True)
-            done = subprocess.run(command, cwd=home / "project", env=uv_environment())
+        for name, command in steps(attempt, home, folder / "downloads"):
+            print(f"\n[{attempt}] {name}", flush=True)
+            done = subprocess.run(command, cwd=home / "project", env=environment())
             if done.returncode:
-                trouble = f"ended where it {says}"
+                trouble = f"failed: {name}"
                 break
         tests = counts(home / "report.xml") if (home / "report.xml").exists() else {}
     finally:
