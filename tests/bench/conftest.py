@@ -26,6 +26,7 @@ def is_full(config: pytest.Config) -> bool:
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest) -> Bench:
+    """What a benchmark measures with, at the size of this run."""
     full = is_full(request.config)
     # At the smallest size its statistics would be of nothing, and beside other processes it warns that it is off.
     pedantic = request.getfixturevalue("benchmark").pedantic if full else None

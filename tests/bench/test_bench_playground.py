@@ -1,4 +1,4 @@
-"""What a reader waits for: the playground's curve, trained or from the record, and the widgets of the theory notebooks."""
+"""What a reader waits for: the playground's default curve, trained here or from the record."""
 
 import statistics
 import time
@@ -6,10 +6,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import build
-import pytest
 from benching import Bench, Times, own_seconds
-from test_exercises import SOURCES, explorers, extremes, run_cells
 
 from lautum_utils.playground import CONTROLS, STRENGTHS, Playground
 from lautum_utils.sweeps import RECORD
@@ -61,32 +58,3 @@ def test_the_default_curve_from_the_record(bench: Bench) -> None:
     slowest = max(seconds for values in times.values() for seconds in values)
     bench.promise("default curve from the record, a new weight", 1e3 * statistics.median(times["strength"]), "ms", "<= 100")
     bench.promise("    the slowest of all values of all recorded sliders", 1e3 * slowest, "ms")
-
-
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
-def test_theory_widgets(bench: Bench, source: Path) -> None:
-    """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the new value to the new picture."""
-    notebook = build.read(source, solutions=True)
-    last = max(i for i, cell in enumerate(notebook.cells) if "Explorer(" in cell.source)
-    notebook.cells = notebook.cells[: last + 1]  # what comes later trains networks, and no widget needs it
-    names, _ = run_cells(notebook)
-
-    def turn() -> Times:
-        times: Times = {}
-        for cached in names.values():
-            if hasattr(cached, "cache_clear"):
-                cached.cache_clear()
-        for explorer in explorers(names)[: bench.size(None, 1)]:
-            for name, control in islice(explorer.controls.items(), bench.size(None, 1)):
-                for value in extremes(control)[: bench.size(3, 2)]:
-                    if control.value == value:
-                        continue
-                    started = time.perf_counter()
-                    control.value = value
-                    key = f"{explorer.draw.__name__}, {name} = {value}"
-                    times.setdefault(key, []).append(time.perf_counter() - started)
-        return times
-
-    medians = {name: statistics.median(values) for name, values in bench.turns(turn, 5).items()}
-    slowest = max(medians, key=medians.__getitem__)
-    bench.promise(f"widgets of {source.stem}, the slowest", 1e3 * medians[slowest], "ms", "<= 200", f"({slowest})")

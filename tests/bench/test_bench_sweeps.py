@@ -1,4 +1,4 @@
-"""Sweeps on one worker and on two, what the store costs, and the finite world of the promised size."""
+"""Sweeps on one worker and on two, and what the store costs."""
 
 import multiprocessing
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ import torch
 from benching import Bench, Works
 from dask.distributed import Client, LocalCluster
 
-from lautum_utils.finite_world import FiniteWorld
 from lautum_utils.sweeps import open_store, read_store, store_result, sweep
 from lautum_utils.training import Experiment, run
 
@@ -76,21 +75,3 @@ def test_what_the_store_costs(bench: Bench, tmp_path: Path) -> None:
     assert len(read_store(store)) == len(results)
     write, read = (1e3 * medians[name] / len(results) for name in works)
     bench.promise("store: writing and reading a result", write + read, "ms", "<= 2", f"({write:.3g} ms + {read:.3g} ms)")
-
-
-def test_finite_world_of_the_promised_size(bench: Bench) -> None:
-    """Four inputs, three labels, 64 hypotheses, every dataset of 8 examples; all terms and the Gibbs identity."""
-    hypotheses, examples = bench.size((64, 8), (2, 2))
-    generator = torch.Generator().manual_seed(0)
-    f = torch.softmax(torch.randn(hypotheses, 4, 3, generator=generator, dtype=torch.float64), -1)
-    world = FiniteWorld(torch.full((4, 3), 1 / 12, dtype=torch.float64), f)
-
-    def enumerate_all() -> None:
-        learned = world.learn(examples, 5.0)
-        assert abs(learned.gibbs_gap - learned.test_loss + learned.train_loss) < 1e-12
-        assert learned.train_terms()
-        assert learned.test_terms()
-
-    medians = bench.medians({"world": enumerate_all}, 5, block=1)
-    name = f"finite world: every dataset of {examples} examples, {hypotheses} hypotheses"
-    bench.promise(name, 1e3 * medians["world"], "ms", "<= 1000")
