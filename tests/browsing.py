@@ -4,8 +4,17 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+from waiting import GUARD
+
+
+def open_page(browser: Browser, **options: Any) -> Page:
+    """A page that waits as long as it takes."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(1000 * GUARD)
+    return page
 
 
 def picture(image: Locator) -> str:
@@ -30,9 +39,8 @@ def operate(kind: str, control: Locator, by: str) -> None:
         readout, handle = control.locator(".widget-readout"), control.locator(".noUi-handle")
         shown = readout.inner_text()
         if by == "keyboard":
-            handle.press("ArrowRight")
-            if readout.inner_text() == shown:  # it was at its end
-                handle.press("ArrowLeft")
+            at_its_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+            handle.press("ArrowLeft" if at_its_end else "ArrowRight")
         else:
             track = control.locator(".noUi-target")
             size, at = track.bounding_box(), handle.bounding_box()
@@ -52,7 +60,7 @@ def operate(kind: str, control: Locator, by: str) -> None:
         tick = control.locator("input")
         ticked = tick.is_checked()
         tick.press("Space") if by == "keyboard" else tick.click()
-        assert tick.is_checked() != ticked
+        expect(tick, "the box is ticked, or no longer").to_be_checked(checked=not ticked)
 
 
 def every_control_draws(box: Locator, image: Locator, skip: tuple[str, ...] = ()) -> dict[str, float]:

@@ -8,19 +8,22 @@ from pathlib import Path
 import jaxtyping
 import pytest
 import torch
-from hypothesis import settings
+from browsing import open_page
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from waiting import GUARD
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OFF = ("gpu", "dev-shm-usage", "background-networking", "component-update", "sync")
 AS_ROOT = os.name == "posix" and os.geteuid() == 0
 NO_BROWSER = "no browser: get one by .venv/bin/playwright install chromium, or install chromium or Chrome"
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=1000 * GUARD)
 
 # Here hypothesis looks for new counter-examples in every run; continuous integration repeats the same ones.
-settings.register_profile("repeatable", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("repeatable")
+# How long an example takes to draw or to test is not judged.
+settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("repeatable", settings.get_profile("new"), derandomize=True)
+settings.load_profile("repeatable" if os.environ.get("CI") else "new")
 
 # What the tests solve is nobody's progress: neither here nor in the kernels that they start.
 os.environ["LAUTUM_PROGRESS"] = ""
@@ -48,14 +51,14 @@ def browser() -> Iterator[Browser]:
         if not Path(path).exists():
             pytest.fail(NO_BROWSER) if os.environ.get("LAUTUM_BROWSER") == "required" else pytest.skip(NO_BROWSER)
         flags = ["--no-first-run", *(f"--disable-{x}" for x in OFF), *["--no-sandbox"] * AS_ROOT]
-        with playwright.chromium.launch(executable_path=path, args=flags) as browser:
+        with playwright.chromium.launch(executable_path=path, args=flags, timeout=1000 * GUARD) as browser:
             yield browser
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that may not ask another machine for anything, and may have no error in its console."""
-    with browser.new_page(viewport={"width": 1280, "height": 1400}) as page:
+    with open_page(browser, viewport={"width": 1280, "height": 1400}) as page:
         asked, errors = [], []
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)

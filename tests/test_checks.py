@@ -1216,7 +1216,7 @@ values = scalars | constant_tensors() | st.lists(scalars | constant_tensors(), m
 
 
 @pytest.mark.usefixtures("few")
-@settings(deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(sorted(EXERCISES)), values)
 def test_no_constant_is_right_or_raises(exercise: str, value: object) -> None:
     report = check(exercise, lambda *inputs: value)

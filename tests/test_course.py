@@ -54,7 +54,7 @@ def course(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
     """The course of all notebooks, as `make course` builds it."""
     folder = tmp_path_factory.mktemp("classroom") / "new" / "course"
     command = [sys.executable, str(NOTEBOOKS / "build_course.py"), "--to", str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert "Assignments: 4" in done.stdout
     assert [p.name for p in folder.parent.iterdir()] == ["course"]  # and nothing that was needed on the way
@@ -126,7 +126,7 @@ def graded(course: Path, environment: dict[str, str], tmp_path_factory: pytest.T
     (folder / "submitted" / "damaged" / GRADED).mkdir(parents=True)
     (folder / "submitted" / "damaged" / GRADED / f"{GRADED}.ipynb").write_text('{"cells": [', encoding="utf-8")
     command = [sys.executable, "-m", "nbgrader", "autograde", GRADED]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8", timeout=600)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 1, done.stderr  # because of the damaged one
     return folder, done.stderr
 

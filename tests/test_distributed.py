@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
+from waiting import GUARD
 
 from lautum_utils.networks import MLP
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
@@ -28,7 +29,6 @@ SPANS = {"equal": EQUAL, "unequal": UNEQUAL}
 FEATURES, COMPONENTS, PIXELS = 12, 6, 20
 # In float32 the order of the samples decides: shuffling them in one process moves values by 2e-6 and gradients by 4e-6.
 LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
-SECONDS = 60
 Parts = dict[str, Tensor]
 
 # ------------------------------------------------------------------------------------------------------------- the cases
@@ -151,7 +151,7 @@ def work(rank: int, world: int, folder: Path) -> None:
     """All that one rank does: its part of every case, saved under names."""
     torch.set_num_threads(1)
     dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world, timeout=timedelta(seconds=SECONDS)
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world, timeout=timedelta(seconds=GUARD)
     )
     out: Parts = {}
     for case in CASES:
@@ -182,7 +182,7 @@ def ranks_of(world: int) -> list[Parts]:
         for process in ranks:
             process.start()
         for process in ranks:
-            process.join(SECONDS)
+            process.join(GUARD)
         codes = [process.exitcode for process in ranks]
         for process in ranks:
             process.kill()

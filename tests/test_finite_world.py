@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import time
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from lautum_utils import finite_world
 from lautum_utils.finite_world import FiniteWorld, Learned
 from lautum_utils.information import lautum_information, mutual_information
 
@@ -95,7 +95,7 @@ def test_counts_with_weights_are_the_same_as_ordered_datasets(seed: int, n: int,
     assert one.posterior.shape[1] == math.comb(n + 3, 3) <= 4**n
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sizes, st.integers(1, 4), st.floats(0.05, 30))
 def test_every_identity_holds_in_every_world(drawn: Sizes, n: int, gamma: float) -> None:
     """200 worlds, holes in P(x, y) included: the decompositions, the Gibbs identity, the definitions, the chain rules."""
@@ -112,7 +112,7 @@ def test_every_identity_holds_in_every_world(drawn: Sizes, n: int, gamma: float)
     assert (one.joint.sum(0) - at.p_xy).abs().max() < LIMIT
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sizes, st.integers(1, 3), st.integers(1, 2), st.floats(0.05, 20), st.floats(0.02, 1.0))
 def test_every_identity_holds_after_transfer(drawn: Sizes, n_source: int, n: int, gamma: float, target_weight: float) -> None:
     at, generator = world(*drawn)
@@ -248,15 +248,13 @@ def test_information_of_the_dataset_does_not_underflow_at_very_large_gamma() -> 
 
 
 def test_the_promised_size_is_enumerated() -> None:
-    """|X| = 4, |Y| = 3, n = 8, 64 hypotheses: 75,582 datasets. (The time is measured in `make bench`; here only a far bound.)"""
+    """|X| = 4, |Y| = 3, n = 8, 64 hypotheses: 75,582 datasets. (`make bench` measures the time.)"""
     at, _ = world(0, 64, 4, 3)
-    started = time.monotonic()
     one = at.learn(8, 5.0)
     assert worst(one) < LIMIT
     assert abs(one.test_loss - one.train_loss - one.gibbs_gap) < LIMIT
     assert one.posterior.shape == (1, 75_582, 64)
     assert one.p_target.sum().item() == pytest.approx(1, abs=LIMIT)
-    assert time.monotonic() - started < 30
 
 
 def test_float32_is_taken_and_computed_in_float64() -> None:
@@ -320,9 +318,10 @@ def test_bad_settings_get_one_clear_sentence(call: object, message: str) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_what_would_not_fit_in_memory_is_refused_at_once_with_its_size() -> None:
+def test_what_would_not_fit_in_memory_is_refused_with_its_size_before_any_dataset_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     at, _ = world(0, 64, 4, 3)
-    started = time.monotonic()
+    monkeypatch.setattr(finite_world, "_datasets", lambda *_: pytest.fail("datasets are enumerated"))
     with pytest.raises(ValueError, match=r"need 8,568.5 GiB, more than the 2 GiB allowed"):
         at.learn(30, 1.0)
-    assert time.monotonic() - started < 1

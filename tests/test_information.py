@@ -24,7 +24,7 @@ from lautum_utils.information import (
 JOINT = (mutual_information, lautum_information)
 GAUSSIAN = (gaussian_mutual_information, gaussian_lautum_information, canonical_correlations)
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 5)
 

@@ -168,7 +168,7 @@ def test_prepared_inputs_give_the_same_value_and_gradient_bit_for_bit(kind: Regu
 
 
 @both
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32 - 1),
     sizes=st.tuples(st.sampled_from([2, 3, 5, 20]), st.sampled_from([1, 2, 7, 24]), st.sampled_from([1, 3, 12])),

@@ -1,11 +1,11 @@
 """The website: every page there, every link right, everything has words, nothing from outside, and it works in a browser."""
 
 import html
+import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,7 +13,9 @@ import build_site
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import open_page
 from playwright.sync_api import Browser, Page, expect
+from waiting import outcome, until
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 1000}
@@ -50,7 +52,7 @@ def seen(site: Path, browser: Browser) -> dict[str, list[str]]:
     """What a reader's browser meets on a walk through all pages, by kind."""
     found: dict[str, list[str]] = defaultdict(list)
     dark_seen: list[str] = []
-    with browser.new_page(viewport=DESK, color_scheme="light") as page:
+    with open_page(browser, viewport=DESK, color_scheme="light") as page:
         page.on("request", lambda request: found["requests"].append(request.url))
         page.on("requestfailed", lambda request: found["failed"].append(request.url))
         page.on("console", lambda message: found["console"].append(f"{message.type}: {message.text}"))
@@ -168,18 +170,42 @@ def test_a_formula_that_cannot_be_read_ends_the_build(tmp_path: Path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+# A build that waits for its end once a page is read.
+HELD = """
+import signal
+import sys
+from pathlib import Path
+
+import build_site
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sign, render = Path(sys.argv.pop()), build_site.render
+
+def held(pages, site, progress):
+    def hold():
+        sign.touch()
+        signal.pause()
+
+    render(pages, site, hold)
+
+build_site.render = held
+build_site.main()
+"""
+
+
 def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, build_site.__file__, "--to", str(tmp_path / "site")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8")
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    folder, sign = tmp_path / "built", tmp_path / "held"
+    command = [sys.executable, "-c", HELD, "--to", str(folder / "site"), str(sign)]
+    path = os.environ | {"PYTHONPATH": str(Path(build_site.__file__).parent)}
+    with subprocess.Popen(command, env=path, stderr=subprocess.PIPE, encoding="utf-8") as process:
+        until(lambda: sign.exists() or process.poll() is not None, "it is in the middle")
+        half_made = list(folder.iterdir()) if folder.exists() else []
+        process.send_signal(signal.SIGINT)
+        _, said = outcome(process)
+    assert half_made, said
     assert (process.returncode, said.strip().splitlines()[-1:]) == (130, ["Stopped: nothing was written."])
     assert "Traceback" not in said
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
 
 
 def test_no_request_leaves_the_machine(seen: dict[str, list[str]]) -> None:
@@ -204,7 +230,7 @@ def test_search_finds_gibbs_in_02(site: Path, page: Page) -> None:
     page.get_by_role("searchbox").or_(page.locator("input[name=q]")).first.fill("Gibbs")
     page.keyboard.press("Enter")
     results = page.locator("#search-results li a")
-    expect(results.first).to_be_visible(timeout=30_000)
+    expect(results.first).to_be_visible()
     addresses = results.evaluate_all("links => links.map(link => link.getAttribute('href'))")
     assert not any(address.startswith(("solutions/", "files/")) for address in addresses)
     results.and_(page.locator("[href^='02_the_loss_bound.html']")).first.click()

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -549,16 +548,21 @@ def test_callback_that_returns_true_stops_and_leaves_what_is_finished() -> None:
     assert run(QUICK, "cpu", progress=False, callback=lambda progress: True) == []
 
 
-def test_progress_false_prints_nothing_and_true_shows_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
-    def slow(progress: Progress) -> None:
-        if progress.step == 1:
-            time.sleep(2.1)
+@pytest.mark.parametrize(("progress", "seconds", "shown"), [(False, 2.1, False), (True, 2.1, True), (True, 1.9, False)])
+def test_progress_shows_a_bar_from_the_second_second_on(
+    progress: bool, seconds: float, shown: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
 
-    run(replace(QUICK, steps=2), "cpu", progress=False, callback=slow)
+    def takes_long(now: Progress) -> None:
+        clock[0] += seconds * (now.step == 1)
+
+    monkeypatch.setattr("tqdm.std.time", lambda: clock[0])
+    run(replace(QUICK, steps=2), "cpu", progress=progress, callback=takes_long)
     captured = capsys.readouterr()
-    assert captured.out + captured.err == ""
-    run(replace(QUICK, steps=2), "cpu", progress=True, callback=slow)
-    assert "training" in capsys.readouterr().err
+    assert captured.out == ""
+    assert ("training" in captured.err) == shown
+    assert shown or captured.err == ""
 
 
 def test_device_auto_is_the_best_one_there_and_an_absent_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
