@@ -3,19 +3,29 @@ PYTHON ?= python3
 VENV ?= .venv
 LAB_ARGS ?=
 APP_ARGS ?=
+# make lab CPU=1: PyTorch's own builds without CUDA, 1 GB in place of 6, from the index that its installation page names.
+CPU ?=
+CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+ONLY ?=
+# The notebooks with outputs to compare; all of them run headlessly, with other parameters, in tests/test_notebooks.py.
+NBVAL = $(shell grep -l NBVAL_CHECK_OUTPUT notebooks/*.ipynb)
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome
-# One thread a process: the tests run two processes side by side.
+# One thread a process: the tests run two processes side by side. A text file opened without its encoding is an error.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# In a container one is root, and JupyterLab may run as root there; elsewhere it asks for LAB_ARGS=--allow-root.
+CONTAINER = $(or $(container),$(wildcard /.dockerenv /run/.containerenv),$(KUBERNETES_SERVICE_HOST))
+AS_ROOT = $(if $(CONTAINER),$(if $(filter 0,$(shell id -u)),--allow-root))
 
-.PHONY: help lab app test lint notebooks site course record methods bench hooks constraints clean
+.PHONY: help lab app test check lint processors notebooks site course record methods bench hooks constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 lab: $(VENV)/.lab  ## open JupyterLab on notebook 00 (LAB_ARGS="--no-browser --port 8890" to change how)
-	@$(BIN)/jupyter lab $(LAB_ARGS) notebooks/00_start_here.ipynb
+	@$(BIN)/jupyter lab $(AS_ROOT) $(LAB_ARGS) notebooks/00_start_here.ipynb
 
 app: $(VENV)/.lab  ## the playground as a page without code (APP_ARGS="--no-browser --port 8890" to change how)
 	@$(BIN)/python notebooks/app.py $(APP_ARGS)
@@ -27,8 +37,14 @@ hooks:  ## before each commit: ruff, mypy, and whether the notebooks are what th
 	@chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
 	@echo "Each commit is checked now; git commit --no-verify does without, and deleting .git/hooks/pre-commit ends it."
 
-test: lint  ## run every test: code, notebooks, widgets, browser, claims
-	@$(ONE_THREAD) $(BIN)/pytest -q -n 2 --dist loadfile --nbval-lax --nbval-current-env --durations 10
+check: lint  ## after each change: lint and the fast tests, in under a minute
+	@$(PYTEST) -m "not slow" tests
+
+test: lint  ## run every test: code, notebooks, widgets, browser, claims (ONLY=06 or ONLY="sweeps or site": those whose names hold it)
+	@$(PYTEST) --nbval-lax --nbval-current-env --durations 10 $(if $(ONLY),-k "$(ONLY)") tests $(NBVAL)
+
+processors: $(VENV)/.test  ## what depends on rounding, as other processors compute it, with one thread and with two
+	@$(BIN)/python tests/processors.py
 
 lint: $(VENV)/.test  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -67,11 +83,14 @@ clean:  ## remove .venv and caches
 
 $(VENV)/.lab: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(if $(CPU),$(BIN)/pip install --no-deps --index-url $(CPU_INDEX) -c constraints.txt torch torchvision)
 	$(BIN)/pip install -c constraints.txt -e '.[lab]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.lab
 	$(BIN)/pip install -c constraints.txt -e '.[lab,teach,test]'
-	@for b in $(BROWSERS); do command -v $$b > /dev/null && exit 0; done; $(BIN)/playwright install chromium \
-		|| echo "No browser: its tests will be skipped. Get one by: $(BIN)/playwright install chromium (or install chromium or Chrome)."
+	@for b in $(BROWSERS); do command -v $$b > /dev/null && exit 0; done; \
+		echo "No browser is there: Chromium is downloaded for the tests (about 200 MB)."; \
+		$(BIN)/playwright install chromium > $(VENV)/browser.log 2>&1 \
+		|| echo "It could not be downloaded ($(VENV)/browser.log says why): the tests run without a browser."
 	@touch $@

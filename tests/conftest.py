@@ -1,22 +1,23 @@
 """Shared by all tests."""
 
 import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import jaxtyping
 import pytest
 import torch
 from browsing import open_page
 from hypothesis import HealthCheck, settings
+from plan import NO_BROWSER, browser_path
+from plan import pytest_collection_modifyitems as pytest_collection_modifyitems  # hooks of pytest
+from plan import pytest_ignore_collect as pytest_ignore_collect
+from plan import pytest_sessionstart as pytest_sessionstart
+from plan import pytest_terminal_summary as pytest_terminal_summary
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from waiting import GUARD
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 OFF = ("gpu", "dev-shm-usage", "background-networking", "component-update", "sync")
 AS_ROOT = os.name == "posix" and os.geteuid() == 0
-NO_BROWSER = "no browser: get one by .venv/bin/playwright install chromium, or install chromium or Chrome"
 expect.set_options(timeout=1000 * GUARD)
 
 # Here hypothesis looks for new counter-examples in every run; continuous integration repeats the same ones.
@@ -46,10 +47,10 @@ def unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's chromium, or the one of `playwright install chromium`; LAUTUM_BROWSER=required demands that there is one."""
+    path = browser_path()
+    if path is None:
+        pytest.fail(NO_BROWSER) if os.environ.get("LAUTUM_BROWSER") == "required" else pytest.skip(NO_BROWSER)
     with sync_playwright() as playwright:
-        path = next((found for name in BROWSERS if (found := shutil.which(name))), playwright.chromium.executable_path)
-        if not Path(path).exists():
-            pytest.fail(NO_BROWSER) if os.environ.get("LAUTUM_BROWSER") == "required" else pytest.skip(NO_BROWSER)
         flags = ["--no-first-run", *(f"--disable-{x}" for x in OFF), *["--no-sandbox"] * AS_ROOT]
         with playwright.chromium.launch(executable_path=path, args=flags, timeout=1000 * GUARD) as browser:
             yield browser

@@ -14,6 +14,7 @@ import pytest
 from papermill.iorw import load_notebook_node
 from test_exercises import LIMITS
 
+pytestmark = pytest.mark.filterwarnings("error::papermill.exceptions.PapermillWarning")  # named here: it takes long to import
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
 
