@@ -7,6 +7,7 @@ machine can reach it (127.0.0.1). Ctrl-C ends it, and every training with it.
 import argparse
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -43,7 +44,7 @@ TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
 """
 # A parser of addresses that jsonschema takes along if it is there, and that nothing here uses, takes two seconds to import.
 SERVER = "import sys; sys.modules['rfc3987_syntax'] = None; from voila.app import main; main()"
-SECONDS = 60  # the server has to be there within
+PATIENCE = 8  # seconds for the server to end its kernels, of which it kills those that take five
 
 
 def write(folder: Path) -> Path:
@@ -94,6 +95,22 @@ def listens(port: int) -> bool:
         return there.connect_ex(("127.0.0.1", port)) == 0
 
 
+def interrupted(*_: object) -> None:
+    """Ctrl-C; another one is not to get in the way of the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def end(server: subprocess.Popen[bytes]) -> None:
+    """Politely first, so that the server ends its kernels; if it is killed, they miss it within a second and end themselves."""
+    server.terminate()
+    try:
+        server.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, default=8866, help="of the page on this machine (8866)")
@@ -104,24 +121,25 @@ def main() -> None:
             f"port {options.port} is taken, perhaps by this app: give another one with --port, such as --port {options.port + 1}."
         )
     with tempfile.TemporaryDirectory() as folder:
-        server, deadline = serve(Path(folder), options.port), time.monotonic() + SECONDS
+        # The server takes this over: a terminal's Ctrl-C reaches both, but the server is ended from here, and once.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        server = serve(Path(folder), options.port)
         try:
+            signal.signal(signal.SIGINT, interrupted)
             while not listens(options.port):
-                if server.poll() is not None or time.monotonic() > deadline:
+                if server.poll() is not None:
                     said = (Path(folder) / "server.log").read_text(encoding="utf-8")[-2000:]
-                    sys.exit(
-                        f"{said}\nThe server did not come up on port {options.port} within {SECONDS} s; above is what it says."
-                    )
+                    sys.exit(f"{said}\nThe server did not come up on port {options.port}; above is what it says.")
                 time.sleep(0.1)
             print(f"The playground is at http://127.0.0.1:{options.port} · Ctrl-C ends it", flush=True)
             if not options.no_browser:
                 webbrowser.open(f"http://127.0.0.1:{options.port}")
             server.wait()
         except KeyboardInterrupt:
-            print("\nThe playground has ended.")
+            print("\nThe playground has ended.", flush=True)
         finally:
-            server.terminate()
-            server.wait(15)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            end(server)
 
 
 if __name__ == "__main__":
