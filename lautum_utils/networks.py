@@ -1,7 +1,7 @@
 """The small networks, many at a time: G models side by side are G copies along the first axis of every parameter.
 
 Every network has `features(x)` (models, n, k) and `head(features)` (models, n, classes). Model g is initialised from
-seeds[g] alone and never sees another model, so a run gives the same result alone and stacked.
+seeds[g] alone and never sees another model, so on one machine a run gives the same result alone and stacked.
 """
 
 import copy

@@ -166,8 +166,9 @@ def run(
     callback: Callable[[Progress], object] | None = None, on_result: Callable[[Result], object] | None = None,
     checkpoints: str | Path | None = None,
 ) -> list[Result]:  # fmt: skip
-    """Run experiments and return their results in the order given. The same experiment gives the same result, whatever is run
-    beside it: to the bit if its batch sizes are multiples of 16; else, or with other machines or more threads, up to rounding.
+    """Run experiments and return their results in the order given. On one machine the same experiment gives the same result,
+    whatever is run beside it: to the bit if its batch sizes are multiples of 16. With other batch sizes, threads or processors
+    rounding differs, and training amplifies it, by up to a point or two of accuracy: there results agree as samples do.
 
     device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on. callback: called
     with a `Progress` after each step; what it returns, if true, stops the run, and then only the experiments already

@@ -2,6 +2,7 @@
 
 python notebooks/build.py          all of them
 python notebooks/build.py 06 00    those whose names start so
+python notebooks/build.py --text   after a change of words: the text is renewed, nothing runs
 
 What stands between "### BEGIN SOLUTION" and "### END SOLUTION" (nbgrader's markers) becomes a stub in what readers open;
 notebooks/solutions/ holds the notebooks with the solutions filled in, not executed. The picture of a cell tagged "headline"
@@ -75,10 +76,30 @@ def build(source: Path) -> Path:
         if "headline" in cell.metadata.get("tags", []):
             picture = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
             _write(HERE / "headline.png", base64.b64decode(picture))
+    _write_solutions(source)
+    target = HERE / f"{source.stem}.ipynb"
+    _write(target, (nbformat.writes(notebook) + "\n").encode())
+    return target
+
+
+def _write_solutions(source: Path) -> None:
     if has_solutions(source):
         (HERE / "solutions").mkdir(exist_ok=True)
         _write(HERE / "solutions" / f"{source.stem}.ipynb", (nbformat.writes(read(source, solutions=True)) + "\n").encode())
-    target = HERE / f"{source.stem}.ipynb"
+
+
+def renew_text(source: Path) -> Path:
+    """Write the text cells of a source into its notebook and keep every output. ValueError: its code has changed too."""
+    target, notebook = HERE / f"{source.stem}.ipynb", read(source)
+    built = nbformat.read(target, as_version=4)
+    if [c.source for c in built.cells if c.cell_type == "code"] != [c.source for c in notebook.cells if c.cell_type == "code"]:
+        raise ValueError(f"{source.name} needs the code of its notebook, and has other code: run it, without --text.")
+    notebook.metadata = built.metadata  # the state of its widgets
+    ran = iter([cell for cell in built.cells if cell.cell_type == "code"])
+    notebook.cells = [next(ran) if cell.cell_type == "code" else cell for cell in notebook.cells]
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+    _write_solutions(source)
     _write(target, (nbformat.writes(notebook) + "\n").encode())
     return target
 
@@ -98,7 +119,9 @@ def _write(path: Path, content: bytes) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="beginnings of names, such as 06; none builds all")
-    names = parser.parse_args().names
+    parser.add_argument("--text", action="store_true", help="renew the text and keep the outputs: nothing runs")
+    options = parser.parse_args()
+    names, make = options.names, renew_text if options.text else build
     unknown = [name for name in names if not any(p.stem.startswith(name) for p in (HERE / "source").glob("*.py"))]
     sources = sorted(p for p in (HERE / "source").glob("*.py") if not names or p.stem.startswith(tuple(names)))
     if unknown:
@@ -108,7 +131,7 @@ def main() -> None:
         for source in (bar := tqdm(sources, unit="notebook")):
             bar.set_description(source.stem)
             started = time.monotonic()
-            bar.write(f"{build(source).relative_to(HERE.parent)}: {time.monotonic() - started:.0f} s")
+            bar.write(f"{make(source).relative_to(HERE.parent)}: {time.monotonic() - started:.0f} s")
     except (KeyboardInterrupt, AssertionError, DeadKernelError):  # nbclient ends in one of these when it is interrupted
         sys.exit(f"\nStopped in {source.stem}. It is as it was before; those that were built are whole.")
     _write(HERE.parent / "README.md", navigation.readme_with_map().encode())

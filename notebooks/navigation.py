@@ -17,6 +17,11 @@ START = "00_start_here.ipynb"
 MAP = "<!-- map -->"
 MEASURED = 15  # seconds: run times are told in multiples of it
 # Where no link is put: code, formulas, other links, headings, markup.
+SAW = re.compile(r"^## What we saw.*$", re.MULTILINE)
+MOVES = (
+    "*Accuracies, and what is made of them, come from trainings: on another kind of processor each moves, by up to a point or "
+    "two, as with another seed. What is said here holds within the intervals; the digits may move.*"
+)
 _UNTOUCHED = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|!?\[[^\]]*\]\([^)]*\)|^#.*?$|<[^>]*>", re.DOTALL | re.MULTILINE)
 _EXERCISE = re.compile(r"^#* ?### Exercise .+, (\d+) minutes\)$", re.MULTILINE)
 
@@ -40,6 +45,9 @@ def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
     else:
         for cell in texts:
             cell.source = cell.source.replace(MAP, _map(table["notebook"], "{}.ipynb", minutes=True))
+    if row.get("trains"):
+        for cell in texts:
+            cell.source = SAW.sub(lambda heading: f"{heading.group()}\n\n{MOVES}", cell.source)
     minutes = sum(int(m) for cell in texts for m in _EXERCISE.findall(cell.source))
     title, _, rest = texts[0].source.partition("\n")
     links = [f"← {_link(b)}" for b in before] + [f"[map]({START}#The-map)" for _ in before] + [f"{_link(a)} →" for a in after]
