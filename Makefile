@@ -7,6 +7,7 @@ APP_ARGS ?=
 CPU ?=
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 ONLY ?=
+TEXT ?=
 # The notebooks with outputs to compare; all of them run headlessly, with other parameters, in tests/test_notebooks.py.
 NBVAL = $(shell grep -l NBVAL_CHECK_OUTPUT notebooks/*.ipynb)
 BIN := $(VENV)/bin
@@ -49,8 +50,8 @@ processors: $(VENV)/.test  ## what depends on rounding, as other processors comp
 lint: $(VENV)/.test  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one)
-	@$(BIN)/python notebooks/build.py $(ONLY)
+notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one; TEXT=1: words only, nothing runs)
+	@$(BIN)/python notebooks/build.py $(if $(TEXT),--text) $(ONLY)
 
 record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (10 to 20 minutes; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python notebooks/record.py
