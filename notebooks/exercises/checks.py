@@ -40,7 +40,7 @@ class Report:
     name: str
     status: str
     text: str
-    difference: float = math.nan
+    difference: float | None = None  # of the numbers, where there are two to compare
 
     def __repr__(self) -> str:
         return f"{ {'right': '✓', 'wrong': '✗'}.get(self.status, '○') } {self.name}: {self.text}"
