@@ -242,7 +242,7 @@ class Playground:
         self._base, self._as_page = replace(BASE, **settings), as_page
         self.results: dict[Experiment, Result] = {}
         self.recorded, self._source = _recorded(record)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # of _stop; a training holds it while it shows something, so that it is still wanted
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._build(controls, seeds, device)
@@ -379,7 +379,7 @@ class Playground:
         if not all(self._known(e) for e in experiments):
             return False
         self._leave()
-        self._draw(experiments)
+        self._show(*self._drawn(experiments))
         live = sum(e in self.results for e in experiments)
         some = f" ({live} of these {len(experiments)} networks trained here)" if live else ""
         self._say("trained here" if live == len(experiments) else f"recorded{some}. {self._source}")
@@ -402,43 +402,52 @@ class Playground:
     def _work(self, experiments: list[Experiment], device: str, stop: threading.Event, earlier: threading.Thread | None) -> None:
         if earlier is not None:
             earlier.join()
-        if stop.is_set():
-            return
         started, next_drawing = time.monotonic(), 0.0
         missing = [e for e in experiments if e not in self.results]
-        self.stop_button.disabled = False
-        self.bar.value = 0
-        self._say(f"preparing {len(missing)} networks" if missing else "already trained")
+        with self._lock:
+            if stop.is_set():
+                return
+            self.stop_button.disabled = False
+            self.bar.value = 0
+            self._say(f"preparing {len(missing)} networks" if missing else "already trained")
 
         def watch(progress: Progress) -> bool:
             nonlocal next_drawing
             now = time.monotonic()
             self.bar.value = progress.step / progress.total
             if not stop.is_set() and now > next_drawing and progress.histories[0].get("step"):
-                self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
                 pairs = [(e.strength, h) for e, h in zip(progress.experiments, progress.histories, strict=True)]
-                self._show(self.live, history_curves(pairs, steps=self._base.steps).png())
+                picture = history_curves(pairs, steps=self._base.steps).png()
+                with self._lock:
+                    if not stop.is_set():
+                        self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
+                        self._show_picture(self.live, picture)
                 next_drawing = time.monotonic() + REDRAW_SECONDS * max(1.0, 6 * (time.monotonic() - now))
             return stop.is_set()
 
         try:
             for result in run(missing, device, progress=False, callback=watch):
                 self.results[result.experiment] = result
-            whole = all(e in self.results for e in experiments)
-            if self._stop is stop:
-                if whole:
-                    self._draw(experiments)
-                    self.bar.value = 1
-                left = "" if whole or not self.curve.value else ". What is shown is of the values before."
-                self._say(f"{'done' if whole else 'stopped'} after {time.monotonic() - started:.1f} s{left}")
+            drawn = self._drawn(experiments) if all(e in self.results for e in experiments) and self._stop is stop else None
+            with self._lock:
+                if self._stop is stop:
+                    if drawn:
+                        self._show(*drawn)
+                        self.bar.value = 1
+                    left = "" if drawn or not self.curve.value else ". What is shown is of the values before."
+                    self._say(f"{'done' if drawn else 'stopped'} after {time.monotonic() - started:.1f} s{left}")
         except Exception as error:
-            self._say(f"could not train: {error}")
+            with self._lock:
+                if self._stop is stop:
+                    self._say(f"could not train: {error}")
             raise
         finally:
-            if not stop.is_set() or self._stop is stop:
-                self.stop_button.disabled = True
+            with self._lock:
+                if self._stop is stop:
+                    self.stop_button.disabled = True
 
-    def _draw(self, experiments: list[Experiment]) -> None:
+    def _drawn(self, experiments: list[Experiment]) -> tuple[str, bytes, bytes]:
+        """What is known of experiments: a sentence, and both pictures."""
         strength = max(e.strength for e in experiments) if len({e.strength for e in experiments}) <= 2 else self.strength.value
         here = experiments[0]
         results = [found for e in experiments if (found := self._known(e))]
@@ -450,12 +459,15 @@ class Playground:
         text = "Weight 0 is standard transfer: raise the weight to compare."
         if strength:
             text = verdict(ours, control, f"weight {strength:g}")
-        self.sentence.value = f"<b>{html.escape(text)}</b>"
-        self._show(self.curve, explored(alike, strength, here.severity).png())
         curves = [(r.experiment.strength, r.history) for r in results]
-        self._show(self.live, history_curves(curves).png())
+        return f"<b>{html.escape(text)}</b>", explored(alike, strength, here.severity).png(), history_curves(curves).png()
 
-    def _show(self, image: widgets.Image, png: bytes) -> None:
+    def _show(self, sentence: str, curve: bytes, live: bytes) -> None:
+        self.sentence.value = sentence
+        self._show_picture(self.curve, curve)
+        self._show_picture(self.live, live)
+
+    def _show_picture(self, image: widgets.Image, png: bytes) -> None:
         image.value = png
         image.layout.display = self._captions[image].layout.display = ""
 

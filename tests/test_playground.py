@@ -2,8 +2,7 @@
 
 import random
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -12,23 +11,86 @@ from typing import Any
 import ipywidgets as widgets
 import pytest
 from record import LABELS, PROTOCOLS, SEEDS, grid
+from waiting import GUARD, until
 
-from lautum_utils import sweeps
+from lautum_utils import plots, sweeps
 from lautum_utils.domains import SHIFTS
+from lautum_utils.networks import LargeCNN
 from lautum_utils.playground import BASE, CONTROLS, CURVE, LIVE, SEVERITIES, STRENGTHS, Playground, Prediction
-from lautum_utils.training import Experiment, Progress, Result
+from lautum_utils.training import Experiment, Progress, Result, run
 
 PNG = b"\x89PNG\r\n\x1a\n"
 # No recorded grid (an empty name is no file's): what moves trains.
-LONG: dict[str, Any] = {"steps": 20_000, "seeds": 1, "record": ""}
 FAST: dict[str, Any] = {"steps": 4, "finetune_steps": 3, "seeds": 1, "record": ""}
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The larger network with fewer channels: as many layers, a hundredth of the time."""
+    monkeypatch.setattr(LargeCNN, "widths", (8, 8, 8, 8, 16, 16, 32))
 
 
 def trained(**settings: Any) -> Playground:
     playground = Playground(**(FAST | settings))
     playground.train_button.click()
-    playground.wait(60)
+    finish(playground)
     return playground
+
+
+def trains(playground: Playground) -> bool:
+    return playground._thread is not None and playground._thread.is_alive()
+
+
+def finish(playground: Playground) -> None:
+    """Wait until it trains no more."""
+    playground.wait(GUARD)
+    assert not trains(playground), f"it still trains after {GUARD} s"
+
+
+class Steps:
+    """Stands in for `run`: real networks train, but no more steps than they are given."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[Experiment]] = []
+        self.taken = 0
+        self._left = 0.0
+        self._given = threading.Condition()
+
+    def give(self, steps: float) -> None:
+        with self._given:
+            self._left = steps
+            self._given.notify_all()
+
+    def follow(self, playground: Playground, steps: int) -> None:
+        """Wait until so many are taken, or the training has ended; two more may be taken beside whatever comes next."""
+        wanted = self.taken + steps
+        self.give(steps + 2)
+        until(lambda: self.taken >= wanted or not trains(playground), "it has gone on")
+
+    def __call__(
+        self, experiments: list[Experiment], *arguments: Any, callback: Callable[[Progress], object], **options: Any
+    ) -> list[Result]:
+        self.asked.append(experiments)
+
+        def watched(progress: Progress) -> bool:
+            self.taken += 1
+            if callback(progress):
+                return True
+            with self._given:
+                assert self._given.wait_for(lambda: self._left > 0, GUARD)
+                self._left -= 1
+            return False
+
+        return run(experiments, *arguments, callback=watched, **options)
+
+
+@pytest.fixture(name="steps")
+def _steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
+    """A training waits after its first step, until it is given more."""
+    steps = Steps()
+    monkeypatch.setattr("lautum_utils.playground.run", steps)
+    yield steps
+    steps.give(float("inf"))
 
 
 def extremes(control: Any) -> list[Any]:
@@ -49,7 +111,7 @@ def test_every_control_at_minimum_default_and_maximum_trains(name: str) -> None:
             playground.train_button.click()
         else:
             control.value = value
-        playground.wait(120)
+        finish(playground)
         known = name == "device" and value != "auto"  # the same networks as before
         assert playground.status.value.startswith("trained here" if known else "done after")
         assert "weight" in playground.sentence.value.lower()
@@ -74,7 +136,7 @@ def test_what_was_trained_is_kept_and_not_trained_again() -> None:
     before = dict(playground.results)
     picture = bytes(playground.curve.value)
     playground.severity.value = 0.4
-    playground.wait(60)
+    finish(playground)
     assert bytes(playground.curve.value) != picture
     assert len(playground.results) == 4
     thread = playground._thread
@@ -88,7 +150,7 @@ def test_what_was_trained_is_kept_and_not_trained_again() -> None:
 def test_all_weights_button_trains_the_whole_scale() -> None:
     playground = Playground(**FAST)
     playground.curve_button.click()
-    playground.wait(120)
+    finish(playground)
     assert {e.strength for e in playground.results} == set(STRENGTHS)
 
 
@@ -96,54 +158,56 @@ def test_controls_do_not_train_when_told_not_to() -> None:
     playground = Playground(**FAST)
     playground.auto.value = False
     playground.severity.value = 0.4
-    playground.wait(5)
+    finish(playground)
     assert not playground.results
     assert playground._thread is None
 
 
-def test_first_progress_comes_at_once_and_stop_ends_the_training() -> None:
-    playground = Playground(**LONG)
+def test_first_progress_comes_at_once_and_stop_ends_the_training_at_its_next_step(steps: Steps) -> None:
+    playground = Playground(**FAST)
     playground.train_button.click()
-    deadline = time.monotonic() + 30
-    while playground.bar.value == 0 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert playground.bar.value > 0
+    until(lambda: playground.bar.value > 0, "it has taken a step")
+    assert steps.taken == 1
     assert not playground.stop_button.disabled
     playground.stop_button.click()
-    playground.wait(20)
-    assert playground._thread is not None
-    assert not playground._thread.is_alive()
+    steps.give(float("inf"))
+    finish(playground)
+    assert steps.taken == 2
     assert "stopped" in playground.status.value
     assert playground.stop_button.disabled
     assert not playground.results
 
 
-def test_clicking_never_blocks_and_a_new_choice_replaces_the_running_one() -> None:
-    playground = Playground(**LONG)
-    started = time.monotonic()
+def test_clicking_never_blocks_and_a_new_choice_replaces_the_running_one(steps: Steps) -> None:
+    playground = Playground(**FAST)
     playground.train_button.click()
+    until(lambda: steps.taken, "it trains")
+    first = playground._thread
     playground.severity.value = 0.4
     playground.severity.value = 0.2
-    assert time.monotonic() - started < 5
-    time.sleep(0.5)
+    assert first in threading.enumerate(), "nothing has waited for its end"
+    steps.give(1)
+    until(lambda: len(steps.asked) == 2, "the last choice trains")
     playground.stop()
-    playground.wait(30)
+    steps.give(float("inf"))
+    finish(playground)
+    assert [{e.severity for e in asked} for asked in steps.asked] == [{1.0}, {0.2}]
+    assert not playground.results
     assert not [t for t in threading.enumerate() if t.name == "lautum-playground"]
 
 
-def test_closing_and_making_it_again_end_the_thread() -> None:
-    first = Playground(name="again", **LONG)
-    first.train_button.click()
-    Playground(name="again", **FAST)
-    first.wait(20)
-    assert first._thread is not None
-    assert not first._thread.is_alive()
-    other = Playground(name="other", **LONG)
-    other.train_button.click()
-    other.box.close()
-    other.wait(20)
-    assert other._thread is not None
-    assert not other._thread.is_alive()
+def test_closing_and_making_it_again_end_the_thread(steps: Steps) -> None:
+    first, other = Playground(name="again", **FAST), Playground(name="other", **FAST)
+    for playground, end in ((first, lambda: Playground(name="again", **FAST)), (other, other.box.close)):
+        steps.give(0)
+        before = steps.taken
+        playground.train_button.click()
+        until(lambda before=before: steps.taken > before, "it trains")
+        end()
+        steps.give(float("inf"))
+        finish(playground)
+        assert steps.taken == before + 2
+        assert not playground.results
 
 
 def test_an_error_is_shown_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +218,7 @@ def test_an_error_is_shown_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     playground = Playground(**FAST)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     playground.train_button.click()
-    playground.wait(20)
+    finish(playground)
     assert "could not train: no memory &lt;left&gt;" in playground.status.value
     assert playground.stop_button.disabled
 
@@ -165,7 +229,7 @@ def test_the_live_figure_is_drawn_while_training(monkeypatch: pytest.MonkeyPatch
     playground = Playground(steps=8, seeds=1, record="")
     playground.live.observe(lambda change: seen.append(bytes(change["new"])), "value")
     playground.train_button.click()
-    playground.wait(60)
+    finish(playground)
     assert len(set(seen)) > 3
 
 
@@ -295,7 +359,7 @@ def test_train_live_puts_a_real_run_in_the_place_of_the_record_and_says_so(tmp_p
     recorded = bytes(playground.curve.value)
     experiments = playground.experiments()
     playground.train_button.click()
-    playground.wait(60)
+    finish(playground)
     assert playground.status.value.startswith("done after")
     assert set(playground.results) == set(experiments)
     assert all(playground.results[e].test_accuracy != playground.recorded[e].test_accuracy for e in experiments)
@@ -319,7 +383,7 @@ def test_a_missing_or_damaged_record_is_said_and_everything_trains(content: byte
     assert not playground.recorded
     assert playground.curve.layout.display == "none"
     playground.severity.value = 0.4
-    playground.wait(60)
+    finish(playground)
     assert playground.status.value.startswith("done after")
     assert len(playground.results) == 2
 
@@ -336,7 +400,7 @@ def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(auto: bool, tm
     playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
     playground.auto.value = auto
     playground.labels.value = 10
-    playground.wait(60)
+    finish(playground)
     if auto:
         assert playground.status.value.startswith("done after")
         assert {e.labels for e in playground.results} == {10}
@@ -349,6 +413,10 @@ def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(auto: bool, tm
     assert playground.status.value.startswith("recorded. ")
 
 
+def shown(playground: Playground) -> tuple[str, str, bytes, bytes]:
+    return playground.status.value, playground.sentence.value, bytes(playground.curve.value), bytes(playground.live.value)
+
+
 def test_an_answer_from_the_record_is_not_overwritten_by_what_trained_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,7 +424,7 @@ def test_an_answer_from_the_record_is_not_overwritten_by_what_trained_before(
 
     def held(experiments: list[Experiment], *_: object, callback: Callable[[Progress], bool], **__: object) -> list[Result]:
         running.set()
-        assert go_on.wait(30)
+        assert go_on.wait(GUARD)
         history = {name: [1.0] for name in ("step", "loss", "dependence", "target_accuracy")}
         assert callback(Progress("pre-train", 1, 2, experiments, [history] * len(experiments)))
         return []
@@ -364,14 +432,39 @@ def test_an_answer_from_the_record_is_not_overwritten_by_what_trained_before(
     monkeypatch.setattr("lautum_utils.playground.run", held)
     playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
     playground.labels.value = 10
-    assert running.wait(30)
+    assert running.wait(GUARD)
     playground.labels.value = BASE.labels
-    answer = (playground.status.value, playground.sentence.value, bytes(playground.curve.value), bytes(playground.live.value))
+    answer = shown(playground)
     assert answer[0].startswith("recorded. ")
     go_on.set()
-    playground.wait(30)
-    shown = (playground.status.value, playground.sentence.value, bytes(playground.curve.value), bytes(playground.live.value))
-    assert shown == answer
+    finish(playground)
+    assert shown(playground) == answer
+    assert playground.stop_button.disabled
+
+
+@pytest.mark.parametrize("picture", ["explored", "history_curves"])
+def test_a_picture_that_was_being_drawn_when_the_controls_moved_on_is_not_shown(
+    picture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing, go_on = threading.Event(), threading.Event()
+    draw = getattr(plots, picture)
+
+    def held(*arguments: Any, **options: Any) -> plots.Sketch:
+        if threading.current_thread().name == "lautum-playground":
+            drawing.set()
+            assert go_on.wait(GUARD)
+        return draw(*arguments, **options)
+
+    playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
+    monkeypatch.setattr(f"lautum_utils.playground.{picture}", held)
+    playground.labels.value = 10
+    assert drawing.wait(GUARD)
+    playground.labels.value = BASE.labels
+    answer = shown(playground)
+    assert answer[0].startswith("recorded. ")
+    go_on.set()
+    finish(playground)
+    assert shown(playground) == answer
     assert playground.stop_button.disabled
 
 
@@ -383,14 +476,16 @@ def test_the_grid_of_the_record_is_what_the_sliders_reach() -> None:
     assert set(sweeps.read_record()[0]) == set(experiments)
 
 
-def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(
+    steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raised: list[object] = []
     monkeypatch.setattr(threading, "excepthook", raised.append)
-    playground = Playground(**FAST | {"steps": 30})
+    playground = Playground(**FAST)
     moves, training = random.Random(0), 0
     for _ in range(200):
         control = getattr(playground, moves.choice([*CONTROLS, "auto"]))
-        training += playground._thread is not None and playground._thread.is_alive()
+        training += trains(playground)
         values = (
             [False, True]
             if control is playground.auto
@@ -400,23 +495,24 @@ def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(
         )
         value = moves.choice(values)
         control.value = value[1] if isinstance(value, tuple) else value
-        time.sleep(moves.choice([0.0, 0.0, 0.02, 0.2]))
+        steps.follow(playground, moves.choice([0, 0, 2, 10]))
         if moves.random() < 0.1:
             moves.choice([playground.train_button, playground.curve_button, playground.stop_button]).click()
     assert training > 100, "most moves come while networks train"
+    steps.give(float("inf"))
     playground.auto.value, playground.network.value = False, "mlp"
     playground.train_button.click()
-    playground.wait(120)
+    finish(playground)
     assert not raised
     assert playground._thread is not None
     assert not playground._thread.is_alive()
     assert not [t for t in threading.enumerate() if t.name == "lautum-playground"]
     assert playground.status.value.startswith("done after")
     assert playground.stop_button.disabled
-    shown = bytes(playground.curve.value), bytes(playground.live.value), playground.sentence.value
+    last = shown(playground)[1:]
     playground.curve.value = playground.live.value = b""
     assert playground._answer(), "all that is asked for is known"
-    assert (bytes(playground.curve.value), bytes(playground.live.value), playground.sentence.value) == shown
+    assert shown(playground)[1:] == last
 
 
 def test_a_link_restores_every_setting_and_says_what_it_cannot() -> None:
@@ -448,7 +544,7 @@ def test_two_playgrounds_train_at_once_and_do_not_mix() -> None:
     one.train_button.click()
     other.train_button.click()
     for playground, severity in ((one, 1.0), (other, 0.4)):
-        playground.wait(60)
+        finish(playground)
         assert playground.status.value.startswith("done after")
         assert {e.severity for e in playground.results} == {severity}
     assert one.curve.value != other.curve.value
@@ -462,7 +558,7 @@ def test_what_one_is_looking_at_stands_below_each_picture_as_soon_as_there_is_on
         assert about in caption.value
         assert caption.layout.display == image.layout.display == "none"
     playground.train_button.click()
-    playground.wait(60)
+    finish(playground)
     assert {child.layout.display for child in children[children.index(playground.curve) :]} <= {"", None}
 
 
