@@ -76,8 +76,8 @@ def test_the_gain_is_not_bought_by_a_bad_learning_rate_for_the_control() -> None
 
 
 def test_digits_to_letters_gains_with_the_cnn() -> None:
-    results = trained(Experiment(network="cnn"), strength=(0.0, 3e-4), labels=(100, 200, 400))
-    for labels in (100, 200, 400):
+    results = trained(Experiment(network="cnn", steps=300), strength=(0.0, 3e-4), labels=(100, 200))
+    for labels in (100, 200):
         assert gain(results, 3e-4, labels=labels).mean > 0.03
     assert gain(results, 3e-4, labels=200).low > 0
 

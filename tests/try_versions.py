@@ -27,18 +27,7 @@ PROMISED = SpecifierSet(PROJECT["requires-python"])
 EXTRAS = ",".join(PROJECT["optional-dependencies"])
 
 # What selects the fast tests: arguments of pytest.
-FAST = (
-    "tests/test_information.py",
-    "tests/test_finite_world.py",
-    "tests/test_regularizers.py",
-    "tests/test_methods.py",
-    "tests/test_training.py",
-    "tests/test_domains.py",
-    "tests/test_plots.py",
-    "tests/test_explorer.py",
-    "tests/test_checks.py",
-    "-q",
-)
+FAST = ("-m", "not slow", "tests", "-q")
 
 KINDS = {
     "lowest": ["--resolution", "lowest-direct"],

@@ -322,7 +322,7 @@ ax.set_title(
 figure
 
 # %% [markdown]
-# The tables agree to the last digit, in whichever process and beside whichever network an experiment is trained. How far the speed-up stays below the number of workers depends on what else the machine is doing. The workers here start from a server that had imported PyTorch long before (the first cell started it: `forkserver`). A worker on another machine, or one that is started by `spawn`, has to import it first; so start a pool or a cluster once for many sweeps.
+# On this machine the tables agree to the last digit, in whichever process and beside whichever network an experiment is trained. (Another kind of processor rounds in another way, and training amplifies that: results from two kinds agree as samples do, paired over seeds.) How far the speed-up stays below the number of workers depends on what else the machine is doing. The workers here start from a server that had imported PyTorch long before (the first cell started it: `forkserver`). A worker on another machine, or one that is started by `spawn`, has to import it first; so start a pool or a cluster once for many sweeps.
 #
 # ### On a cluster of machines
 #
@@ -769,7 +769,7 @@ if results_path:
 #
 # - A sweep is a list of experiments and a folder. Killed in the middle it loses no result, and the same call goes on; a failure is a row of the table.
 # - papermill makes a function of a notebook; `results_path` is what it returns.
-# - An executor moves a sweep to other processes or machines and leaves every digit where it was. What starting the workers takes is hatched.
+# - An executor moves a sweep to other processes and leaves every digit where it was; on machines with another kind of processor results agree as samples do. What starting the workers takes is hatched.
 # - On several devices the statistics add up, and neither the covariances nor $L$ do. With a `group` the value, the gradient and the trained network are those of one process, up to rounding; unequal source batches need a weight on the cross-entropy.
 # - Once the inputs are projected, the time of the regularizer in a step does not depend on their size.
 #

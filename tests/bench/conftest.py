@@ -61,7 +61,7 @@ def _where() -> str:
     """Versions and threads; torch itself is not imported to tell them, as this file is read before any test runs."""
     torch = sys.modules.get("torch")
     threads = f"{torch.get_num_threads()} threads" if torch else "torch not used"
-    return f"torch {version('torch')}, torchvision {version('torchvision')}, {threads}, CPU"
+    return f"torch {getattr(torch, '__version__', version('torch'))}, torchvision {version('torchvision')}, {threads}, CPU"
 
 
 def _table() -> Iterator[str]:
