@@ -13,7 +13,7 @@ IN_BROWSER = ("test_app.py", "test_browser.py", "test_site.py")
 # `make check` leaves out what takes long: files and single tests by the beginning of their name.
 SLOW_FILES = (*IN_BROWSER, "test_notebooks.py", "test_claims.py", "test_compare_methods.py", "test_records.py", "test_course.py")
 SLOW_FILES += ("test_playground.py", "test_processors.py", "test_bench", "test_exercises.py", "test_distributed.py")
-SLOW_FILES += ("test_versions.py",)
+SLOW_FILES += ("test_versions.py", "test_verdicts.py")
 SLOW_TESTS = (
     "test_sweeps.py::test_a_thousand_experiments",
     "test_sweeps.py::test_a_pool_whose_worker_is_killed",
