@@ -27,7 +27,8 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 def environment(processor: str, threads: int) -> dict[str, str]:
     """The variables under which a child process computes as that processor does."""
     kept = {name: value for name, value in os.environ.items() if name not in NAMES}
-    return kept | PROCESSORS[processor] | dict.fromkeys(THREADS, str(threads))
+    waiting = {"OMP_WAIT_POLICY": "PASSIVE"}  # on a busy machine threads that wait are not to take the cores from those that work
+    return kept | PROCESSORS[processor] | dict.fromkeys(THREADS, str(threads)) | waiting
 
 
 def tests(only: str) -> list[str]:
