@@ -107,7 +107,7 @@ def renew_text(source: Path) -> Path:
 def _is_progress(output: nbformat.NotebookNode) -> bool:
     """A progress bar belongs to the moment in which it is watched."""
     text = output.get("data", {}).get("text/plain", "")
-    return output.get("name") == "stderr" or re.search(r"^\w+: +\d+%\|.*(step|run)/s\]", text) is not None
+    return output.get("name") == "stderr" or re.search(r"^\w+: +\d+%\|.*((step|run)/s|s/(step|run))\]", text) is not None
 
 
 def _write(path: Path, content: bytes) -> None:

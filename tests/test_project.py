@@ -177,8 +177,9 @@ def test_make_help_lists_the_commands() -> None:
 
 def planned(*arguments: str) -> str:
     """What make would do on a fresh clone."""
-    command = ["make", "-n", "VENV=not-there", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    command = ["make", "-n", "--no-print-directory", "VENV=not-there", *arguments]
+    outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    return subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, encoding="utf-8", check=True).stdout
 
 
 def test_make_tests_a_part_or_the_fast_ones() -> None:

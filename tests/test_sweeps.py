@@ -603,10 +603,12 @@ def test_a_pool_whose_worker_is_killed_loses_nothing_and_another_goes_on(
 
 
 THOUSAND = """
+import re
 import resource
 import sys
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 from lautum_utils.sweeps import read_store, sweep
 from lautum_utils.training import Experiment
@@ -618,7 +620,10 @@ experiments = [
     for severity, seed, weight, stage in product((0.4, 1.0), range(4), range(13), stages)
 ][:1000]
 frame = sweep(experiments, sys.argv[1], device="cpu", progress=False)
-print(len(frame), sum(frame.error == ""), len(read_store(sys.argv[1])), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+if (status := Path("/proc/self/status")).exists():  # on Linux a child's ru_maxrss begins with that of the process that started it
+    peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text(encoding="utf-8"))[1])
+print(len(frame), sum(frame.error == ""), len(read_store(sys.argv[1])), peak)
 """
 
 
