@@ -38,7 +38,8 @@ def test_the_records_and_the_theory_hold_there_too(processor: str, threads: int)
         "tests/test_information.py",
         "notebooks/03_gaussian_lautum.ipynb",
     ]
-    only = ["--nbval-lax", "--nbval-current-env", "-k", "playground or regularizers or information or 03_gaussian"]
+    named = "playgrounds_record or test_regularizers or test_information or 03_gaussian"
+    only = ["--nbval-lax", "--nbval-current-env", "-k", named]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *only, *chosen]
     done = subprocess.run(command, cwd=ROOT, env=environment(processor, threads), stdout=subprocess.PIPE, encoding="utf-8")
     assert done.returncode == 0, done.stdout[-3000:]
