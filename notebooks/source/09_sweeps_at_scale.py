@@ -322,7 +322,7 @@ ax.set_title(
 figure
 
 # %% [markdown]
-# On this machine the tables agree to the last digit, in whichever process and beside whichever network an experiment is trained. (Another kind of processor rounds in another way, and training amplifies that: results from two kinds agree as samples do, paired over seeds.) How far the speed-up stays below the number of workers depends on what else the machine is doing. The workers here start from a server that had imported PyTorch long before (the first cell started it: `forkserver`). A worker on another machine, or one that is started by `spawn`, has to import it first; so start a pool or a cluster once for many sweeps.
+# On this machine the tables agree to the last digit, in whichever process and beside whichever network an experiment is trained. (Another kind of processor rounds in another way, and training amplifies that: results from two kinds agree as samples do, paired over seeds.) How far the speed-up stays below the number of workers depends on the machine and on what else it is doing. A sweep of seconds, as this one, can even be slower with workers: each of them draws the data anew and has one thread. The workers here start from a server that had imported PyTorch long before (the first cell started it: `forkserver`). A worker on another machine, or one that is started by `spawn`, has to import it first; so start a pool or a cluster once for many sweeps.
 #
 # ### On a cluster of machines
 #
