@@ -29,7 +29,7 @@ lab: $(VENV)/.lab  ## open JupyterLab on notebook 00 (LAB_ARGS="--no-browser --p
 	@$(BIN)/jupyter lab $(AS_ROOT) $(LAB_ARGS) notebooks/00_start_here.ipynb
 
 app: $(VENV)/.lab  ## the playground as a page without code (APP_ARGS="--no-browser --port 8890" to change how)
-	@$(BIN)/python notebooks/app.py $(APP_ARGS)
+	@$(BIN)/python notebooks/tools/app.py $(APP_ARGS)
 
 hooks:  ## before each commit: ruff, mypy, and whether the notebooks are what their sources say
 	@mkdir -p "$$(git rev-parse --git-path hooks)"
@@ -51,19 +51,19 @@ lint: $(VENV)/.test  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one; TEXT=1: words only, nothing runs)
-	@$(BIN)/python notebooks/build.py $(if $(TEXT),--text) $(ONLY)
+	@$(BIN)/python notebooks/tools/build.py $(if $(TEXT),--text) $(ONLY)
 
 record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (10 to 20 minutes; goes on where it was)
-	@$(ONE_THREAD) $(BIN)/python notebooks/record.py
+	@$(ONE_THREAD) $(BIN)/python notebooks/tools/record.py
 
 methods: $(VENV)/.test  ## compare all methods on the same runs (under an hour; goes on where it was)
-	@$(ONE_THREAD) $(BIN)/python notebooks/compare_methods.py
+	@$(ONE_THREAD) $(BIN)/python notebooks/tools/compare.py
 
 site: $(VENV)/.test  ## the notebooks as a website that needs no server and no network: build/site/index.html
-	@$(BIN)/python notebooks/build_site.py
+	@$(BIN)/python notebooks/tools/site.py
 
 course: $(VENV)/.test  ## an nbgrader course from notebooks 01 to 04: build/course (see notebooks/teaching.md)
-	@$(BIN)/python notebooks/build_course.py
+	@$(BIN)/python notebooks/tools/course.py
 
 bench: $(VENV)/.test  ## measure speed ratios side by side
 	@$(BIN)/pytest -q -o addopts= --continue-on-collection-errors --bench-size full tests/bench \

@@ -1,1 +1,2 @@
-"""Lautum information: what it is, how to regularize with it, and when it helps a network transfer."""
+"""Lautum information: what it is, how to regularize with it, and when it helps a network
+transfer."""

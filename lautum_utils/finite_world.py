@@ -1,7 +1,9 @@
-"""A world small enough to enumerate: every input, label, hypothesis and dataset, so that each identity is a finite sum.
+"""A world small enough to enumerate: every input, label, hypothesis and dataset, so that each
+identity is a finite sum.
 
-Z = (X, Y) is one example, S a dataset of n examples, W the learnt hypothesis. A learner sees a dataset only through its
-counts, so datasets are enumerated as counts with multinomial weights, not as ordered tuples. All is float64 and in nats.
+Z = (X, Y) is one example, S a dataset of n examples, W the learnt hypothesis. A learner sees a
+dataset only through its counts, so datasets are enumerated as counts with multinomial weights, not
+as ordered tuples. All is float64 and in nats.
 """
 
 import math
@@ -22,27 +24,40 @@ TIE = 1e-12  # losses that differ by less are equal for empirical risk minimisat
 
 
 class FiniteWorld:
-    """Examples drawn from P(x, y), and hypotheses f_w(y|x) whose loss on an example is -log f_w(y|x).
+    """Examples drawn from P(x, y), and hypotheses f_w(y|x) whose loss on an example is -log
+    f_w(y|x).
 
-    p_xy : (x, y), summing to 1. hypotheses : (w, x, y), each row over y a distribution without zeros (no loss is infinite).
+    p_xy : (x, y), summing to 1. hypotheses : (w, x, y), each row over y a distribution without
+    zeros (no loss is infinite).
     prior : (w,), P(w) before any data; None is uniform.
     ValueError: tensors that are not such distributions, or whose shapes do not match.
     """
 
     def __init__(
-        self, p_xy: Float[Tensor, "x y"], hypotheses: Float[Tensor, "w x y"], prior: Float[Tensor, " w"] | None = None
+        self,
+        p_xy: Float[Tensor, "x y"],
+        hypotheses: Float[Tensor, "w x y"],
+        prior: Float[Tensor, " w"] | None = None,
     ) -> None:
         self.p_xy = _distribution(p_xy, "p_xy", "x, y", (-2, -1))
         self.hypotheses = _distribution(hypotheses, "hypotheses", "w, x, y", (-1,)).to(self.p_xy)
         if self.hypotheses.shape[1:] != self.p_xy.shape:
-            raise ValueError(f"hypotheses need the shape (w, {', '.join(map(str, p_xy.shape))}), got {tuple(hypotheses.shape)}.")
+            raise ValueError(
+                f"hypotheses need the shape (w, {', '.join(map(str, p_xy.shape))}), got {tuple(hypotheses.shape)}."
+            )
         if bool((self.hypotheses == 0).any()):
-            raise ValueError("hypotheses need probabilities above 0, got a 0, for which the loss can be infinite.")
+            raise ValueError(
+                "hypotheses need probabilities above 0, got a 0, for which the loss can be infinite."
+            )
         count = len(hypotheses)
         uniform = torch.full((count,), 1 / count, dtype=torch.float64, device=self.p_xy.device)
-        self.prior = uniform if prior is None else _distribution(prior, "prior", "w", (-1,)).to(self.p_xy)
+        self.prior = (
+            uniform if prior is None else _distribution(prior, "prior", "w", (-1,)).to(self.p_xy)
+        )
         if self.prior.shape != (count,):
-            raise ValueError(f"prior needs one probability for each of the {count} hypotheses, got {tuple(self.prior.shape)}.")
+            raise ValueError(
+                f"prior needs one probability for each of the {count} hypotheses, got {tuple(self.prior.shape)}."
+            )
 
     @property
     def losses(self) -> Float[Tensor, "w x y"]:
@@ -50,30 +65,49 @@ class FiniteWorld:
         return -self.hypotheses.log()
 
     def learn(self, n: int, gamma: float) -> "Learned":
-        """The Gibbs learner: P(w|s) proportional to prior(w) exp(-gamma * train loss(w, s)), for every dataset s of n examples.
+        """The Gibbs learner: P(w|s) proportional to prior(w) exp(-gamma * train loss(w, s)), for
+        every dataset s of n examples.
 
-        gamma : inverse temperature, 0 or more; math.inf is empirical risk minimisation with ties broken by the prior.
-        ValueError: n < 1, gamma < 0, or more datasets than fit into `MAX_BYTES`.
+        gamma : inverse temperature, 0 or more; math.inf is empirical risk minimisation with ties
+        broken by the prior. ValueError: n < 1, gamma < 0, or more datasets than fit into
+        `MAX_BYTES`.
         """
         return self.transfer(self.p_xy, 0, n, gamma, target_weight=1.0)
 
-    def transfer(self, source_p_xy: Float[Tensor, "x y"], n_source: int, n: int, gamma: float, target_weight: float) -> "Learned":
-        """The Gibbs learner of (1 - target_weight) * source loss + target_weight * target loss; this world is the target.
+    def transfer(
+        self,
+        source_p_xy: Float[Tensor, "x y"],
+        n_source: int,
+        n: int,
+        gamma: float,
+        target_weight: float,
+    ) -> "Learned":
+        """The Gibbs learner of (1 - target_weight) * source loss + target_weight * target loss;
+        this world is the target.
 
-        source_p_xy : (x, y), from which the n_source source examples come (0: no source); n, gamma and errors as in `learn`.
+        source_p_xy : (x, y), from which the n_source source examples come (0: no source); n, gamma
+        and errors as in `learn`.
         target_weight : a in [0, 1]. Source: Bu, Aminian, Toni, Wornell & Rodrigues (AISTATS 2022).
         """
-        whole = all(isinstance(m, int | np.integer) and not isinstance(m, bool) for m in (n, n_source))
+        whole = all(
+            isinstance(m, int | np.integer) and not isinstance(m, bool) for m in (n, n_source)
+        )
         if not whole or n < 1 or n_source < 0:
-            raise ValueError(f"n needs to be a whole number of 1 or more and n_source of 0 or more, got {n!r} and {n_source!r}.")
+            raise ValueError(
+                f"n needs to be a whole number of 1 or more and n_source of 0 or more, got {n!r} and {n_source!r}."
+            )
         if not isinstance(gamma, int | float) or not gamma >= 0:
-            raise ValueError(f"gamma needs to be 0 or more (math.inf for empirical risk minimisation), got {gamma!r}.")
+            raise ValueError(
+                f"gamma needs to be 0 or more (math.inf for empirical risk minimisation), got {gamma!r}."
+            )
         if not isinstance(target_weight, int | float) or not 0 <= target_weight <= 1:
             raise ValueError(f"target_weight needs to be from 0 to 1, got {target_weight!r}.")
         n, n_source = int(n), int(n_source)
         source_p_xy = _distribution(source_p_xy, "source_p_xy", "x, y", (-2, -1)).to(self.p_xy)
         if source_p_xy.shape != self.p_xy.shape:
-            raise ValueError(f"source_p_xy needs the shape {tuple(self.p_xy.shape)}, got {tuple(source_p_xy.shape)}.")
+            raise ValueError(
+                f"source_p_xy needs the shape {tuple(self.p_xy.shape)}, got {tuple(source_p_xy.shape)}."
+            )
         kinds = [int((p > 0).sum()) for p in (source_p_xy, self.p_xy)]
         sizes = [math.comb(m + k - 1, m) for m, k in zip((n_source, n), kinds, strict=True)]
         lists = sum(s * (7 * k + 2 * self.p_xy.numel()) for s, k in zip(sizes, kinds, strict=True))
@@ -83,7 +117,10 @@ class FiniteWorld:
                 f"{math.prod(sizes):,} datasets times {len(self.prior)} hypotheses need {size / 2**30:,.1f} GiB, more than "
                 f"the {MAX_BYTES / 2**30:g} GiB allowed: take fewer examples, inputs, labels or hypotheses."
             )
-        (p_source, source_counts), (p_target, counts) = _datasets(source_p_xy, n_source), _datasets(self.p_xy, n)
+        (p_source, source_counts), (p_target, counts) = (
+            _datasets(source_p_xy, n_source),
+            _datasets(self.p_xy, n),
+        )
         losses = self.losses.flatten(1).mT
         source_risk = source_counts @ losses * ((1 - target_weight) / max(n_source, 1))
         risk = source_risk[:, None] + counts @ (losses * (target_weight / n))
@@ -93,22 +130,32 @@ class FiniteWorld:
         else:
             chosen = torch.add(self.prior.log(), risk, alpha=-gamma)
         return Learned(
-            self, n, gamma * target_weight if target_weight else 0.0, p_source, p_target, counts, chosen.log_softmax(-1)
+            self,
+            n,
+            gamma * target_weight if target_weight else 0.0,
+            p_source,
+            p_target,
+            counts,
+            chosen.log_softmax(-1),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What a learner does in a `FiniteWorld`, averaged over every dataset; made by `FiniteWorld.learn` and `.transfer`.
+    """What a learner does in a `FiniteWorld`, averaged over every dataset; made by
+    `FiniteWorld.learn` and `.transfer`.
 
-    Two measures: W and a *training* example follow the joint P_WZ (Z uniform over the dataset), W and a *fresh* one P_W P_Z.
-    S is the (target) dataset; after `transfer`, information about S is conditional on the source dataset.
+    Two measures: W and a *training* example follow the joint P_WZ (Z uniform over the dataset), W
+    and a *fresh* one P_W P_Z. S is the (target) dataset; after `transfer`, information about S is
+    conditional on the source dataset.
     """
 
     world: FiniteWorld
     n: int
     gamma: float  # of the loss on S: gamma * target_weight after `transfer`
-    p_source: Float[Tensor, " s"]  # probability of each source dataset (one, the empty one, after `learn`)
+    p_source: Float[
+        Tensor, " s"
+    ]  # probability of each source dataset (one, the empty one, after `learn`)
     p_target: Float[Tensor, " t"]  # probability of each dataset S
     counts: Float[Tensor, "t xy"]  # how often each example is in S
     log_posterior: Float[Tensor, "s t w"]  # log P(w | source dataset, S)
@@ -143,14 +190,22 @@ class Learned:
     def mutual_information(self) -> float:
         """I(W;S) = H(W) - H(W|S), after `transfer` both given the source dataset."""
         without = torch.special.entr(self._log_without_target.exp()).sum(-1)
-        value = self.p_source @ (without - torch.special.entr(self.posterior).sum(-1) @ self.p_target)
+        value = self.p_source @ (
+            without - torch.special.entr(self.posterior).sum(-1) @ self.p_target
+        )
         return max(0.0, value.item())
 
     @cached_property
     def lautum_information(self) -> float:
-        """L(W;S), after `transfer` given the source dataset, weighted by P(w | source) P(s). Infinite where P(w|s) has holes."""
+        """L(W;S), after `transfer` given the source dataset, weighted by P(w | source) P(s).
+        Infinite where P(w|s) has holes."""
         log_p_w = self._log_without_target
-        return max(0.0, _mean(self.p_source[:, None] * log_p_w.exp(), log_p_w - self.p_target @ self.log_posterior))
+        return max(
+            0.0,
+            _mean(
+                self.p_source[:, None] * log_p_w.exp(), log_p_w - self.p_target @ self.log_posterior
+            ),
+        )
 
     @cached_property
     def _log_without_target(self) -> Tensor:
@@ -159,23 +214,29 @@ class Learned:
 
     @property
     def gibbs_gap(self) -> float:
-        """(I + L) / gamma, which for a Gibbs learner *is* test loss - train loss (gamma times target_weight after `transfer`).
+        """(I + L) / gamma, which for a Gibbs learner *is* test loss - train loss (gamma times
+        target_weight after `transfer`).
 
-        Source: Aminian, Bu, Toni, Rodrigues & Wornell (NeurIPS 2021); transfer: Bu et al. (AISTATS 2022).
-        ValueError: gamma or target_weight 0 or infinite, where the quotient has no value.
+        Source: Aminian, Bu, Toni, Rodrigues & Wornell (NeurIPS 2021); transfer: Bu et al. (AISTATS
+        2022). ValueError: gamma or target_weight 0 or infinite, where the quotient has no value.
         """
         if not 0 < self.gamma < math.inf:
-            raise ValueError(f"gibbs_gap needs gamma (times target_weight) above 0 and finite, got {self.gamma}.")
+            raise ValueError(
+                f"gibbs_gap needs gamma (times target_weight) above 0 and finite, got {self.gamma}."
+            )
         return (self.mutual_information + self.lautum_information) / self.gamma
 
     def train_terms(self) -> dict[str, dict[str, float]]:
-        """Every decomposition of `train_loss`: for each its terms by name, signs included, which sum to the loss.
+        """Every decomposition of `train_loss`: for each its terms by name, signs included, which
+        sum to the loss.
 
         E_joint[-log f] = H(Y|X) - I(W;Y|X) + KL,  KL = E_joint KL( p(.|X,W) || f_W(.|X) ),  and I(W;Y|X) = I(W;Z) - I(W;X).
         """
         true, seen = _log_conditional(self.world.p_xy), _log_conditional(self.joint)
         entropy, given = _mean(self.world.p_xy, -true), _mean(self.joint, seen - true)
-        of_z, of_x = (mutual_information(p).item() for p in (self.joint.flatten(1), self.joint.sum(2)))
+        of_z, of_x = (
+            mutual_information(p).item() for p in (self.joint.flatten(1), self.joint.sum(2))
+        )
         kl = _mean(self.joint, seen + self.world.losses)
         return {
             "labels": {"H(Y|X)": entropy, "-I(W;Y|X)": -given, "KL(p(.|X,W)||f)": kl},
@@ -183,43 +244,64 @@ class Learned:
         }
 
     def test_terms(self) -> dict[str, dict[str, float]]:
-        """Every decomposition of `test_loss`: for each its terms by name, signs included, which sum to the loss.
+        """Every decomposition of `test_loss`: for each its terms by name, signs included, which sum
+        to the loss.
 
-        E_product[-log f] = H(Y|X) + KL = KL + Hx - L(W;Y|X) = H(Y|X) + L(W;Y|X) + R with KL = E_product KL( p(.|X) || f_W(.|X) ),
-        Hx = E_product[-log p(Y|X,W)], R = E_product log( p(Y|X,W) / f_W(Y|X) ), and L(W;Y|X) = L(W;Z) - L(W;X).
-        Where P(w, z) has a hole (or gamma is so large that it is below 1e-308), L and Hx are infinite, R minus infinite, and
-        only "true labels" has a sum.
+        E_product[-log f] = H(Y|X) + KL = KL + Hx - L(W;Y|X) = H(Y|X) + L(W;Y|X) + R with KL =
+        E_product KL( p(.|X) || f_W(.|X) ), Hx = E_product[-log p(Y|X,W)], R = E_product log(
+        p(Y|X,W) / f_W(Y|X) ), and L(W;Y|X) = L(W;Z) - L(W;X). Where P(w, z) has a hole (or gamma is
+        so large that it is below 1e-308), L and Hx are infinite, R minus infinite, and only "true
+        labels" has a sum.
         """
-        true, seen, product = _log_conditional(self.world.p_xy), _log_conditional(self.joint), self.product
+        true, seen, product = (
+            _log_conditional(self.world.p_xy),
+            _log_conditional(self.joint),
+            self.product,
+        )
         entropy = _mean(self.world.p_xy, -true)
-        of_z, of_x = (lautum_information(p).item() for p in (self.joint.flatten(1), self.joint.sum(2)))
+        of_z, of_x = (
+            lautum_information(p).item() for p in (self.joint.flatten(1), self.joint.sum(2))
+        )
         kl, given = _mean(product, true + self.world.losses), _mean(product, true - seen)
         cross, rest = _mean(product, -seen), _mean(product, seen + self.world.losses)
         return {
             "true labels": {"H(Y|X)": entropy, "KL(p(.|X)||f)": kl},
             "labels, minus": {"KL(p(.|X)||f)": kl, "Hx(Y|X,W)": cross, "-L(W;Y|X)": -given},
             "labels, plus": {"H(Y|X)": entropy, "+L(W;Y|X)": given, "R": rest},
-            "inputs, plus": {"KL(p(.|X)||f)": kl, "Hx(Y|X,W)": cross, "-L(W;Z)": -of_z, "+L(W;X)": of_x},
+            "inputs, plus": {
+                "KL(p(.|X)||f)": kl,
+                "Hx(Y|X,W)": cross,
+                "-L(W;Z)": -of_z,
+                "+L(W;X)": of_x,
+            },
             "inputs, minus": {"H(Y|X)": entropy, "+L(W;Z)": of_z, "-L(W;X)": -of_x, "R": rest},
         }
 
 
 def _datasets(p_xy: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """The probability of every dataset of n examples, and its counts (dataset, x * y); impossible examples never occur."""
+    """The probability of every dataset of n examples, and its counts (dataset, x * y); impossible
+    examples never occur."""
     p = p_xy.flatten()
     kinds = p.nonzero().flatten()
     bars = len(kinds) - 1  # counts are the gaps between `bars` bars among n + bars places
     flat = np.fromiter(chain.from_iterable(combinations(range(n + bars), bars)), dtype=np.int64)
-    places = np.pad(flat.reshape(math.comb(n + bars, bars), bars), ((0, 0), (1, 1)), constant_values=(-1, n + bars))
+    places = np.pad(
+        flat.reshape(math.comb(n + bars, bars), bars),
+        ((0, 0), (1, 1)),
+        constant_values=(-1, n + bars),
+    )
     some = torch.as_tensor(np.diff(places) - 1, dtype=p.dtype, device=p.device)
-    counts = torch.zeros(len(some), len(p), dtype=p.dtype, device=p.device).index_copy(1, kinds, some)
+    counts = torch.zeros(len(some), len(p), dtype=p.dtype, device=p.device).index_copy(
+        1, kinds, some
+    )
     if n == 0:
         return torch.ones(1, dtype=p.dtype, device=p.device), counts
     return Multinomial(n, p[kinds], validate_args=False).log_prob(some).softmax(0), counts
 
 
 def _mean(weights: Tensor, values: Tensor) -> float:
-    """The sum of weights * values where the weights are not 0: an infinite value without weight does not count."""
+    """The sum of weights * values where the weights are not 0: an infinite value without weight
+    does not count."""
     return torch.where(weights > 0, weights * values, 0).sum().item()
 
 
@@ -233,4 +315,6 @@ def _distribution(p: Tensor, name: str, shape: str, axes: tuple[int, ...]) -> Te
         given = tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__
         raise ValueError(f"{name} needs a tensor ({shape}) that holds values, got {given}.")
     require_probabilities(p, name, axes)
-    return p.double() / p.double().sum(axes, keepdim=True)  # exact to float64, whatever the type it came in
+    return p.double() / p.double().sum(
+        axes, keepdim=True
+    )  # exact to float64, whatever the type it came in

@@ -1,4 +1,5 @@
-"""Widgets in a browser, as a reader uses them: every kind of control by keyboard and by mouse, and the picture that follows."""
+"""Widgets in a browser, as a reader uses them: every kind of control by keyboard and by mouse, and
+the picture that follows."""
 
 import json
 import os
@@ -39,7 +40,9 @@ def operate(kind: str, control: Locator, by: str) -> None:
         readout, handle = control.locator(".widget-readout"), control.locator(".noUi-handle")
         shown = readout.inner_text()
         if by == "keyboard":
-            at_its_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+            at_its_end = handle.get_attribute("aria-valuenow") == handle.get_attribute(
+                "aria-valuemax"
+            )
             handle.press("ArrowLeft" if at_its_end else "ArrowRight")
         else:
             track = control.locator(".noUi-target")
@@ -47,7 +50,9 @@ def operate(kind: str, control: Locator, by: str) -> None:
             assert size
             assert at
             left = at["x"] + at["width"] / 2 - size["x"] < size["width"] / 2
-            track.click(position={"x": size["width"] * (0.9 if left else 0.1), "y": size["height"] / 2})
+            track.click(
+                position={"x": size["width"] * (0.9 if left else 0.1), "y": size["height"] / 2}
+            )
         expect(readout, "the slider tells its value").not_to_have_text(shown)
     elif kind == "widget-toggle-buttons":
         buttons, active = control.locator("button"), control.locator("button.mod-active")
@@ -63,18 +68,26 @@ def operate(kind: str, control: Locator, by: str) -> None:
         expect(tick, "the box is ticked, or no longer").to_be_checked(checked=not ticked)
 
 
-def every_control_draws(box: Locator, image: Locator, skip: tuple[str, ...] = ()) -> dict[str, float]:
+def every_control_draws(
+    box: Locator, image: Locator, skip: tuple[str, ...] = ()
+) -> dict[str, float]:
     """Each control of a box by both ways: another picture each time. Seconds until it was there."""
     seconds = {}
     for kind, control in controls(box):
-        label = control.locator("label").first.inner_text() if kind != "widget-checkbox" else control.inner_text()
+        label = (
+            control.locator("label").first.inner_text()
+            if kind != "widget-checkbox"
+            else control.inner_text()
+        )
         if label in skip:
             continue
         before = {picture(image)}
         for by in ("keyboard", "mouse"):
             shown, started = image.get_attribute("src"), time.perf_counter()
             operate(kind, control, by)
-            expect(image, f"{label}, moved by {by}, draws another picture").not_to_have_attribute("src", str(shown))
+            expect(image, f"{label}, moved by {by}, draws another picture").not_to_have_attribute(
+                "src", str(shown)
+            )
             seconds[f"{label}, {by}"] = time.perf_counter() - started
             before.add(picture(image))
         assert len(before) >= 2, f"{label} changes the bytes of the picture"
@@ -84,4 +97,6 @@ def every_control_draws(box: Locator, image: Locator, skip: tuple[str, ...] = ()
 def note(name: str, seconds: dict[str, float]) -> None:
     """Write times beside the screenshots, if they are asked for (LAUTUM_SCREENSHOTS)."""
     if directory := os.environ.get("LAUTUM_SCREENSHOTS"):
-        (Path(directory) / f"{name}.json").write_text(json.dumps(seconds, indent=1), encoding="utf-8")
+        (Path(directory) / f"{name}.json").write_text(
+            json.dumps(seconds, indent=1), encoding="utf-8"
+        )

@@ -20,8 +20,8 @@ OFF = ("gpu", "dev-shm-usage", "background-networking", "component-update", "syn
 AS_ROOT = os.name == "posix" and os.geteuid() == 0
 expect.set_options(timeout=1000 * GUARD)
 
-# Here hypothesis looks for new counter-examples in every run; continuous integration repeats the same ones.
-# How long an example takes to draw or to test is not judged.
+# Here hypothesis looks for new counter-examples in every run; continuous integration repeats the
+# same ones. How long an example takes to draw or to test is not judged.
 settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("repeatable", settings.get_profile("new"), derandomize=True)
 settings.load_profile("repeatable" if os.environ.get("CI") else "new")
@@ -46,19 +46,25 @@ def unchecked() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's chromium, or the one of `playwright install chromium`; LAUTUM_BROWSER=required demands that there is one."""
+    """The system's chromium, or the one of `playwright install chromium`; LAUTUM_BROWSER=required
+    demands that there is one."""
     path = browser_path()
     if path is None:
-        pytest.fail(NO_BROWSER) if os.environ.get("LAUTUM_BROWSER") == "required" else pytest.skip(NO_BROWSER)
+        pytest.fail(NO_BROWSER) if os.environ.get("LAUTUM_BROWSER") == "required" else pytest.skip(
+            NO_BROWSER
+        )
     with sync_playwright() as playwright:
         flags = ["--no-first-run", *(f"--disable-{x}" for x in OFF), *["--no-sandbox"] * AS_ROOT]
-        with playwright.chromium.launch(executable_path=path, args=flags, timeout=1000 * GUARD) as browser:
+        with playwright.chromium.launch(
+            executable_path=path, args=flags, timeout=1000 * GUARD
+        ) as browser:
             yield browser
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that may not ask another machine for anything, and may have no error in its console."""
+    """A page that may not ask another machine for anything, and may have no error in its
+    console."""
     with open_page(browser, viewport={"width": 1280, "height": 1400}) as page:
         asked, errors = [], []
         page.on("request", lambda request: asked.append(request.url))

@@ -1,4 +1,5 @@
-"""What runs when: which tests are slow, which come first, what is said of a browser that is not there."""
+"""What runs when: which tests are slow, which come first, what is said of a browser that is not
+there."""
 
 import os
 import shutil
@@ -8,11 +9,26 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-NO_BROWSER = "No browser: get one by .venv/bin/playwright install chromium, or install chromium or Chrome."
+NO_BROWSER = (
+    "No browser: get one by .venv/bin/playwright install chromium, or install chromium or Chrome."
+)
 IN_BROWSER = ("test_app.py", "test_browser.py", "test_site.py")
 # `make check` leaves out what takes long: files and single tests by the beginning of their name.
-SLOW_FILES = (*IN_BROWSER, "test_notebooks.py", "test_claims.py", "test_compare_methods.py", "test_records.py", "test_course.py")
-SLOW_FILES += ("test_playground.py", "test_processors.py", "test_bench", "test_exercises.py", "test_distributed.py")
+SLOW_FILES = (
+    *IN_BROWSER,
+    "test_notebooks.py",
+    "test_claims.py",
+    "test_compare_methods.py",
+    "test_records.py",
+    "test_course.py",
+)
+SLOW_FILES += (
+    "test_playground.py",
+    "test_processors.py",
+    "test_bench",
+    "test_exercises.py",
+    "test_distributed.py",
+)
 SLOW_FILES += ("test_versions.py", "test_verdicts.py")
 SLOW_TESTS = (
     "test_sweeps.py::test_a_thousand_experiments",
@@ -34,18 +50,40 @@ SLOW_TESTS = (
     "test_methods.py::test_a_method_of_stage_two",
     "test_checks.py::test_no_constant_is_right_or_raises",
 )
-# Two processes take file after file: the longest first, so that neither waits for the other at the end.
-LONGEST = ("test_notebooks", "test_browser", "test_claims", "test_app", "10_limits", "test_site", "test_playground")
-LONGEST += ("test_records", "test_processors", "test_training", "test_course", "test_sweeps", "00_start", "test_bench")
+# Two processes take file after file: the longest first, so that neither waits for the other at the
+# end.
+LONGEST = (
+    "test_notebooks",
+    "test_browser",
+    "test_claims",
+    "test_app",
+    "10_limits",
+    "test_site",
+    "test_playground",
+)
+LONGEST += (
+    "test_records",
+    "test_processors",
+    "test_training",
+    "test_course",
+    "test_sweeps",
+    "00_start",
+    "test_bench",
+)
 
 
 def is_slow(item: pytest.Item) -> bool:
     place = f"{item.path.name}::{item.name}"
-    return item.path.suffix == ".ipynb" or item.path.name.startswith(SLOW_FILES) or place.startswith(SLOW_TESTS)
+    return (
+        item.path.suffix == ".ipynb"
+        or item.path.name.startswith(SLOW_FILES)
+        or place.startswith(SLOW_TESTS)
+    )
 
 
 def browser_path() -> str | None:
-    """The system's browser, or the one of `playwright install chromium`; None if there is neither."""
+    """The system's browser, or the one of `playwright install chromium`; None if there is
+    neither."""
     if found := next((found for name in BROWSERS if (found := shutil.which(name))), None):
         return found
     from playwright.sync_api import sync_playwright
@@ -64,7 +102,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: next((rank[name] for name in rank if item.path.name.startswith(name)), len(rank)))
+    items.sort(
+        key=lambda item: next(
+            (rank[name] for name in rank if item.path.name.startswith(name)), len(rank)
+        )
+    )
     for item in items:
         if is_slow(item):
             item.add_marker("slow")
@@ -78,7 +120,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    without = [report for report in reporter.stats.get("skipped", []) if NO_BROWSER in str(report.longrepr)]
+    without = [
+        report for report in reporter.stats.get("skipped", []) if NO_BROWSER in str(report.longrepr)
+    ]
     if without:
         _say(config, f"{len(without)} tests in a browser were skipped. {NO_BROWSER}")
 

@@ -1,4 +1,5 @@
-"""make app: the playground as a page, in a real browser, and what the program says when something is in its way."""
+"""make app: the playground as a page, in a real browser, and what the program says when something
+is in its way."""
 
 import os
 import re
@@ -16,10 +17,13 @@ from browsing import controls, every_control_draws, note, open_page, operate, pi
 from playwright.sync_api import Browser, Locator, Page, expect
 from waiting import outcome, until
 
-from lautum_utils.playground import BASE, CONTROLS
+from lautum_utils.widgets.playground import BASE, CONTROLS
 
-APP = Path(__file__).parent.parent / "notebooks/app.py"
-LABELS = {"strength": "regularization weight", "labels": "labelled samples"}  # where it is not the control's name
+APP = Path(__file__).parent.parent / "notebooks/tools/app.py"
+LABELS = {
+    "strength": "regularization weight",
+    "labels": "labelled samples",
+}  # where it is not the control's name
 
 
 def free_port() -> int:
@@ -30,14 +34,22 @@ def free_port() -> int:
 
 def start(*options: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(APP), "--no-browser", *options]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    )
 
 
 def address_of(program: subprocess.Popen[str]) -> str:
     """Where the page is, once it can be opened."""
     assert program.stdout
     line = program.stdout.readline()
-    assert re.fullmatch(r"The playground is at http://127\.0\.0\.1:\d+ · Ctrl-C ends it\n", line), outcome(program)
+    assert re.fullmatch(r"The playground is at http://127\.0\.0\.1:\d+ · Ctrl-C ends it\n", line), (
+        outcome(program)
+    )
     return line.split()[4]
 
 
@@ -66,12 +78,16 @@ def opened(page: Page, address: str, query: str = "") -> tuple[Locator, Locator]
     page.goto(f"{address}/{query}", wait_until="commit")
     box = page.locator(".widget-vbox").filter(has_text="regularization weight")
     expect(box).to_have_count(1)
-    expect(box.locator(".widget-slider, .widget-toggle-buttons, .widget-checkbox")).to_have_count(len(CONTROLS) + 1)
+    expect(box.locator(".widget-slider, .widget-toggle-buttons, .widget-checkbox")).to_have_count(
+        len(CONTROLS) + 1
+    )
     expect(box).to_contain_text("Does nothing answer?")
     return box, box.locator("img").first
 
 
-def test_a_page_without_code_whose_controls_work_by_keyboard_and_mouse(address: str, page: Page) -> None:
+def test_a_page_without_code_whose_controls_work_by_keyboard_and_mouse(
+    address: str, page: Page
+) -> None:
     started = time.perf_counter()
     box, image = opened(page, address)
     first = time.perf_counter() - started
@@ -80,11 +96,17 @@ def test_a_page_without_code_whose_controls_work_by_keyboard_and_mouse(address: 
     assert page.title() == "Lautum Lab: the playground"
     auto = box.locator(".widget-checkbox")
     operate("widget-checkbox", auto, "keyboard")
-    seconds = every_control_draws(box, image, ("labelled samples", "seeds", "layer", "network", "device", auto.inner_text()))
+    seconds = every_control_draws(
+        box, image, ("labelled samples", "seeds", "layer", "network", "device", auto.inner_text())
+    )
     note("app", {"opened": first} | seconds)
     for label in ("layer", "network"):
         for by in ("keyboard", "mouse"):
-            operate("widget-toggle-buttons", box.locator(".widget-toggle-buttons").filter(has_text=label), by)
+            operate(
+                "widget-toggle-buttons",
+                box.locator(".widget-toggle-buttons").filter(has_text=label),
+                by,
+            )
     for label in ("labelled samples", "seeds"):
         for by in ("keyboard", "mouse"):
             operate("widget-slider", box.locator(".widget-slider").filter(has_text=label), by)
@@ -99,9 +121,7 @@ def test_tab_reaches_every_control_in_order(address: str, page: Page) -> None:
     reached = []
     for _ in range(40):
         page.keyboard.press("Tab")
-        here = (
-            "e => (e.closest('.widget-slider, .widget-toggle-buttons, .widget-checkbox') || e.closest('button, a'))?.textContent"
-        )
+        here = "e => (e.closest('.widget-slider, .widget-toggle-buttons, .widget-checkbox') || e.closest('button, a'))?.textContent"
         text = page.evaluate(f"({here})(document.activeElement)")
         reached.append(str(text or "").strip())
     buttons = ["shift", "protocol", "layer", "network", "device"]
@@ -113,11 +133,13 @@ def test_tab_reaches_every_control_in_order(address: str, page: Page) -> None:
 
 
 def test_it_trains_stops_in_the_middle_and_runs_again(address: str, page: Page) -> None:
-    # Seventy-two convolutional networks, one by one: no machine is done with them before Stop is pressed.
+    # Seventy-two convolutional networks, one by one: no machine is done with them before Stop is
+    # pressed.
     box, image = opened(page, address, "?seeds=8&labels=50&network=cnn&device=cpu")
     status, sentence = (box.locator(".widget-html-content").nth(k) for k in range(2))
     train, every, stop = (
-        box.get_by_role("button", name=re.compile(rf"\b{x}$")) for x in ("Train live", "Train all weights", "Stop")
+        box.get_by_role("button", name=re.compile(rf"\b{x}$"))
+        for x in ("Train live", "Train all weights", "Stop")
     )
     every.press("Enter")
     expect(status).to_contain_text("step ")
@@ -131,7 +153,9 @@ def test_it_trains_stops_in_the_middle_and_runs_again(address: str, page: Page) 
     assert picture(image)
 
 
-def test_a_link_restores_the_settings_and_two_pages_do_not_mix(address: str, page: Page, browser: Browser) -> None:
+def test_a_link_restores_the_settings_and_two_pages_do_not_mix(
+    address: str, page: Page, browser: Browser
+) -> None:
     box, image = opened(page, address)
     for label in ("severity", "regularization weight", "shift"):
         for kind, control in controls(box):
@@ -153,8 +177,12 @@ def test_a_link_restores_the_settings_and_two_pages_do_not_mix(address: str, pag
         assert picture(image_again) != shown
     assert picture(image) == shown
     box, _ = opened(page, address, "?strength=5&severity=0.4")
-    expect(box.locator(".widget-html-content").first).to_contain_text("The link wants strength to be '5'; it can be 0.0, 1e-05")
-    expect(box.locator(".widget-slider").filter(has_text="regularization weight")).to_contain_text(f"{BASE.strength:g}")
+    expect(box.locator(".widget-html-content").first).to_contain_text(
+        "The link wants strength to be '5'; it can be 0.0, 1e-05"
+    )
+    expect(box.locator(".widget-slider").filter(has_text="regularization weight")).to_contain_text(
+        f"{BASE.strength:g}"
+    )
 
 
 def test_a_port_that_is_taken_is_said() -> None:
@@ -164,10 +192,15 @@ def test_a_port_that_is_taken_is_said() -> None:
         port = taken.getsockname()[1]
         said, errors = outcome(start("--port", str(port)))
     assert said == ""
-    assert errors == f"port {port} is taken, perhaps by this app: give another one with --port, such as --port {port + 1}.\n"
+    assert (
+        errors
+        == f"port {port} is taken, perhaps by this app: give another one with --port, such as --port {port + 1}.\n"
+    )
 
 
-def test_a_server_that_does_not_end_is_killed_with_its_kernels_and_ctrl_c_can_be_pressed_again(browser: Browser) -> None:
+def test_a_server_that_does_not_end_is_killed_with_its_kernels_and_ctrl_c_can_be_pressed_again(
+    browser: Browser,
+) -> None:
     program = start("--port", str(free_port()))
     with open_page(browser) as page:
         opened(page, address_of(program))
@@ -177,10 +210,17 @@ def test_a_server_that_does_not_end_is_killed_with_its_kernels_and_ctrl_c_can_be
         server.suspend()
         until(lambda: program.poll() is not None or press_ctrl_c(program), "it has ended")
         has_ended(program)
-        until(lambda: not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], "all have ended")
+        until(
+            lambda: (
+                not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+            ),
+            "all have ended",
+        )
 
 
 def test_it_explains_itself() -> None:
-    said = subprocess.run([sys.executable, str(APP), "--help"], capture_output=True, encoding="utf-8", check=True).stdout
+    said = subprocess.run(
+        [sys.executable, str(APP), "--help"], capture_output=True, encoding="utf-8", check=True
+    ).stdout
     assert "--port" in said
     assert "Ctrl-C ends it" in said

@@ -1,4 +1,5 @@
-"""The notebooks in a real JupyterLab in a real browser: a slider moves, networks train, the picture changes."""
+"""The notebooks in a real JupyterLab in a real browser: a slider moves, networks train, the picture
+changes."""
 
 import contextlib
 import json
@@ -21,13 +22,20 @@ from browsing import every_control_draws, note, operate, picture
 from playwright.sync_api import Page, TimeoutError, expect
 from waiting import GUARD
 
-from lautum_utils.playground import BASE
+from lautum_utils.widgets.playground import BASE
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SMALL = {"device": "cpu", "seeds": 2, "steps": 5, "strengths": [0.0, 1e-3], "severities": [1.0]}
 THEORY = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
-CASES = {"00_start_here": SMALL | {"labels": 100}, "06_semi_supervised_transfer": SMALL | {"labels": [100]}}
-UNRECORDED = ("layer", "network", "device")  # menus whose other values are not recorded, or give the same picture
+CASES = {
+    "00_start_here": SMALL | {"labels": 100},
+    "06_semi_supervised_transfer": SMALL | {"labels": [100]},
+}
+UNRECORDED = (
+    "layer",
+    "network",
+    "device",
+)  # menus whose other values are not recorded, or give the same picture
 PARTLY = ("labelled samples", "seeds")  # sliders of which some values are recorded
 LONG = "network='cnn', steps=4000"  # for four networks, one by one: no machine is done with them before Stop is pressed
 ORIGINAL = "(network=network, )?steps=steps"  # what the cells of the playgrounds say instead
@@ -37,11 +45,17 @@ Shot: TypeAlias = Callable[[str], None]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A JupyterLab with folders of its own: the address of a notebook, but for its name, and where to put the notebook."""
+    """A JupyterLab with folders of its own: the address of a notebook, but for its name, and where
+    to put the notebook."""
     home = tmp_path_factory.mktemp("jupyter")
-    settings = home / "JUPYTER_CONFIG_DIR/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    settings = (
+        home
+        / "JUPYTER_CONFIG_DIR/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    )
     settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}), encoding="utf-8")
+    settings.write_text(
+        json.dumps({"fetchNews": "false", "checkForUpdates": False}), encoding="utf-8"
+    )
     (home / "root").mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -51,15 +65,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--port-retries=0", f"--IdentityProvider.token={token}",
         f"--notebook-dir={home / 'root'}", "--LabApp.expose_app_in_browser=True", *["--allow-root"] * AS_ROOT,
     ]  # fmt: skip
-    own = {f: str(home / f) for f in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    own = {
+        f: str(home / f)
+        for f in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    }
     log, command = home / "server.log", [sys.executable, "-m", "jupyterlab", *options]
     with log.open("w", encoding="utf-8") as sink:
-        process = subprocess.Popen(command, env=os.environ | own, stdout=sink, stderr=sink, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=os.environ | own, stdout=sink, stderr=sink, start_new_session=True
+        )
     try:
-        waiting.until(lambda: _listens(port) or process.poll() is not None, "JupyterLab answers, or has ended")
+        waiting.until(
+            lambda: _listens(port) or process.poll() is not None, "JupyterLab answers, or has ended"
+        )
         if process.poll() is not None:
-            pytest.fail(f"JupyterLab does not answer (exit code {process.poll()}):\n{log.read_text(encoding='utf-8')[-3000:]}")
-        yield f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}", home / "root"
+            pytest.fail(
+                f"JupyterLab does not answer (exit code {process.poll()}):\n{log.read_text(encoding='utf-8')[-3000:]}"
+            )
+        yield (
+            f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}",
+            home / "root",
+        )
     finally:
         _end(process)
 
@@ -95,11 +121,14 @@ def shot(page: Page, tmp_path: Path, request: pytest.FixtureRequest) -> Shot:
 
 
 def small_copy(name: str, parameters: dict[str, object], copy: Path) -> None:
-    """The committed notebook with other values in its cell of parameters, and nothing else changed."""
+    """The committed notebook with other values in its cell of parameters, and nothing else
+    changed."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     (cell,) = (c for c in notebook.cells if "parameters" in c.metadata.get("tags", []))
     for parameter, value in parameters.items():
-        cell.source, found = re.subn(rf"(?m)^{parameter} = [^#\n]*", f"{parameter} = {value!r}  ", cell.source)
+        cell.source, found = re.subn(
+            rf"(?m)^{parameter} = [^#\n]*", f"{parameter} = {value!r}  ", cell.source
+        )
         assert found == 1, f"{name} needs one parameter {parameter}, has {found}"
     nbformat.write(notebook, copy)
 
@@ -118,14 +147,19 @@ def until(page: Page, what: str, condition: str) -> None:
 
 
 def run_command(page: Page, command: str) -> None:
-    """Run a command of JupyterLab to its end, then demand that every cell has run and that none holds an error."""
-    page.evaluate(f"() => {{ window.ended = false; {COMMANDS}.execute('{command}').finally(() => {{ window.ended = true; }}); }}")
+    """Run a command of JupyterLab to its end, then demand that every cell has run and that none
+    holds an error."""
+    page.evaluate(
+        f"() => {{ window.ended = false; {COMMANDS}.execute('{command}').finally(() => {{ window.ended = true; }}); }}"
+    )
     until(page, f"{command} ends", "window.ended")
     cells = page.evaluate(f"() => {{ {PANEL} return panel.context.model.toJSON().cells; }}")
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     errors = [f"{o['ename']}: {o['evalue']}" for o in outputs if o["output_type"] == "error"]
     assert not errors, f"{command} ends in {errors}"
-    left = [c["source"][:60] for c in cells if c["cell_type"] == "code" and not c["execution_count"]]
+    left = [
+        c["source"][:60] for c in cells if c["cell_type"] == "code" and not c["execution_count"]
+    ]
     assert not left, f"{command} leaves cells that did not run: {left}"
 
 
@@ -134,17 +168,26 @@ class Seen:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.box = page.locator(".jp-OutputArea-output .widget-vbox").filter(has_text="regularization weight")
+        self.box = page.locator(".jp-OutputArea-output .widget-vbox").filter(
+            has_text="regularization weight"
+        )
         expect(self.box, "the notebook shows one playground").to_have_count(1)
         expect(self.box.locator(".widget-html-content"), "all its texts are there").to_have_count(6)
-        self.status, self.sentence = (self.box.locator(".widget-html-content").nth(i) for i in range(2))
+        self.status, self.sentence = (
+            self.box.locator(".widget-html-content").nth(i) for i in range(2)
+        )
         self.curve = self.box.locator("img").first
-        self.train, self.stop = (self.box.get_by_role("button", name=re.compile(rf"\b{x}$")) for x in ("Train live", "Stop"))
+        self.train, self.stop = (
+            self.box.get_by_role("button", name=re.compile(rf"\b{x}$"))
+            for x in ("Train live", "Stop")
+        )
         self.box.scroll_into_view_if_needed()
         page.evaluate("() => { window.said = []; }")
         # Some texts last milliseconds, so the page itself writes down all of them.
         note = "records => records.forEach(r => r.addedNodes.forEach(node => window.said.push(node.textContent)))"
-        self.status.evaluate(f"status => new MutationObserver({note}).observe(status, {{childList: true}})")
+        self.status.evaluate(
+            f"status => new MutationObserver({note}).observe(status, {{childList: true}})"
+        )
 
     def move(self, description: str, key: str, networks: int) -> None:
         """Move a slider by a key; wait until so many networks were trained for that."""
@@ -154,42 +197,68 @@ class Seen:
         self.page.evaluate("() => { window.said = []; }")
         slider.locator(".noUi-handle").press(key)
         expect(readout, f"{key} moves the slider {description}").not_to_have_text(before)
-        until(self.page, f"moving {description} trains", "window.said.some(text => text.startsWith('done after'))")
+        until(
+            self.page,
+            f"moving {description} trains",
+            "window.said.some(text => text.startsWith('done after'))",
+        )
         expect(self.stop, "Stop is off when nothing trains").to_be_disabled()
         said = self.page.evaluate("() => window.said")
-        assert f"preparing {networks} networks" in said, f"moving {description} trains {networks} networks, it says {said}"
-        assert any(re.search(r"step \d+ of \d+", text) for text in said), f"the status tells the step, it says {said}"
+        assert f"preparing {networks} networks" in said, (
+            f"moving {description} trains {networks} networks, it says {said}"
+        )
+        assert any(re.search(r"step \d+ of \d+", text) for text in said), (
+            f"the status tells the step, it says {said}"
+        )
 
     def picture(self) -> str:
         return picture(self.curve)
 
 
-def change_and_run_again(page: Page, before: str, after: str, command: str = "notebook:run-cell") -> None:
+def change_and_run_again(
+    page: Page, before: str, after: str, command: str = "notebook:run-cell"
+) -> None:
     """Do what a reader does who wants another training: edit the playground's cell and run it."""
     edit = f"""const cells = panel.content.widgets.map(cell => cell.model.sharedModel);
         const at = panel.content.activeCellIndex = cells.findIndex(cell => cell.source.includes('= Playground('));
         cells[at].setSource(cells[at].source.replace(/{before}/, "{after}")); return cells[at].source;"""
-    assert after in page.evaluate(f"() => {{ {PANEL} {edit} }}"), f"the playground's cell holds {before}"
+    assert after in page.evaluate(f"() => {{ {PANEL} {edit} }}"), (
+        f"the playground's cell holds {before}"
+    )
     run_command(page, command)
 
 
 def open_notebook(name: str, server: tuple[str, Path], page: Page) -> None:
     page.goto(server[0].format(name))
-    until(page, "the kernel is ready", f"panel?.context?.path === '{name}.ipynb' && panel.sessionContext.isReady")
+    until(
+        page,
+        "the kernel is ready",
+        f"panel?.context?.path === '{name}.ipynb' && panel.sessionContext.isReady",
+    )
 
 
 def clear_and_run(page: Page) -> None:
-    page.evaluate(f"() => {COMMANDS}.execute('notebook:clear-all-cell-outputs')")  # what is committed proves nothing
+    page.evaluate(
+        f"() => {COMMANDS}.execute('notebook:clear-all-cell-outputs')"
+    )  # what is committed proves nothing
     run_command(page, "notebook:run-all-cells")
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page, shot: Shot) -> None:
+def test_sliders_train_networks(
+    name: str, server: tuple[str, Path], page: Page, shot: Shot
+) -> None:
     small_copy(name, CASES[name], server[1] / f"{name}.ipynb")
     open_notebook(name, server, page)
     cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
-    pictures = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
-    expect(page.locator(".jp-RenderedImage img"), "a copy is not trusted: still pictures").to_have_count(pictures)
+    pictures = sum(
+        "image/png" in output.get("data", {})
+        for cell in cells
+        for output in cell.get("outputs", [])
+    )
+    expect(
+        page.locator(".jp-RenderedImage img"), "a copy is not trusted: still pictures"
+    ).to_have_count(pictures)
     expect(page.locator(".jupyter-widgets"), "and no controls that do nothing").to_have_count(0)
     clear_and_run(page)
     predict(page, shot)
@@ -213,7 +282,9 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
     change_and_run_again(page, ORIGINAL, LONG)
     seen = Seen(page)
     seen.train.press("Enter")
-    expect(seen.status, "a long training has begun").to_contain_text(re.compile(r"step \d+ of 16\d\d\d"))
+    expect(seen.status, "a long training has begun").to_contain_text(
+        re.compile(r"step \d+ of 16\d\d\d")
+    )
     expect(seen.stop, "Stop is on while networks train").to_be_enabled()
     seen.stop.click()
     expect(seen.status, "Stop ends the training").to_contain_text("stopped after")
@@ -222,7 +293,9 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
 
     change_and_run_again(page, LONG, f"steps={BASE.steps}")
     seen = Seen(page)
-    expect(seen.status, "what is recorded is there before anything trains").to_contain_text("recorded")
+    expect(seen.status, "what is recorded is there before anything trains").to_contain_text(
+        "recorded"
+    )
     auto = seen.box.locator(".widget-checkbox")
     for by in ("keyboard", "mouse", "keyboard"):
         operate("widget-checkbox", auto, by)
@@ -244,7 +317,9 @@ def test_sliders_train_networks(name: str, server: tuple[str, Path], page: Page,
 
 def predict(page: Page, shot: Shot) -> None:
     """Set a guess, by keyboard and by mouse, and reveal."""
-    box = page.locator(".jp-OutputArea-output .widget-vbox").filter(has_text="Your guess of the target")
+    box = page.locator(".jp-OutputArea-output .widget-vbox").filter(
+        has_text="Your guess of the target"
+    )
     expect(box).to_have_count(1)
     reveal, image = box.get_by_role("button", name="Reveal"), box.locator("img")
     reveal.click()
@@ -257,9 +332,12 @@ def predict(page: Page, shot: Shot) -> None:
     shot("0_predicted")
 
 
-def test_a_kernel_restarted_while_it_trains_is_said_and_run_again(server: tuple[str, Path], page: Page) -> None:
-    # A copy with a kernel of its own: JupyterLab gives the kernel of an earlier test four seconds to tell which widgets it has,
-    # and when a cell closes one that was not told in time, it logs "Comm not found".
+def test_a_kernel_restarted_while_it_trains_is_said_and_run_again(
+    server: tuple[str, Path], page: Page
+) -> None:
+    # A copy with a kernel of its own: JupyterLab gives the kernel of an earlier test four seconds
+    # to tell which widgets it has, and when a cell closes one that was not told in time, it logs
+    # "Comm not found".
     small_copy("00_start_here", CASES["00_start_here"], server[1] / "restarted.ipynb")
     open_notebook("restarted", server, page)
     clear_and_run(page)
@@ -267,7 +345,9 @@ def test_a_kernel_restarted_while_it_trains_is_said_and_run_again(server: tuple[
     seen = Seen(page)
     seen.train.click()
     expect(seen.status, "a long training has begun").to_contain_text("step ")
-    expect(seen.box, "there is a line for what comes now").to_contain_text("The kernel was restarted: run this cell again")
+    expect(seen.box, "there is a line for what comes now").to_contain_text(
+        "The kernel was restarted: run this cell again"
+    )
     page.evaluate(f"() => {{ {PANEL} return panel.sessionContext.session.kernel.restart(); }}")
     until(page, "the kernel is back", "panel.sessionContext.session.kernel.status === 'idle'")
     change_and_run_again(page, LONG, "steps=5", "notebook:run-all-cells")

@@ -1,4 +1,5 @@
-"""The checks of the exercises: students' wrong answers get their own hint, right ones pass, and nothing else breaks a check."""
+"""The checks of the exercises: students' wrong answers get their own hint, right ones pass, and
+nothing else breaks a check."""
 
 import importlib
 import math
@@ -13,21 +14,29 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lautum_pages import EXERCISES, check, checks
+from lautum_pages.checks import Exercise, Report
 from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, kl_divergence
 
-from lautum_exercises import EXERCISES, check, checks
-from lautum_exercises.checks import Exercise, Report
-
-# Without the shape check of the tests, as readers run it: what a check says of a bad answer has to be our own sentence.
+# Without the shape check of the tests, as readers run it: what a check says of a bad answer has to
+# be our own sentence.
 pytestmark = pytest.mark.usefixtures("unchecked")
 
 Function = Callable[..., Any]
 F64 = torch.float64
 WRONG: list[tuple[str, str, Function, str]] = []
 RIGHT: list[tuple[str, str, Function]] = []
-FREE = ("less_lautum", "whiten", "lautum_penalty")  # what is compared is not the value that the function returns
-KINDS = ("entropy_bits", "z_channel", *FREE)  # a number, a table, and these: enough where the numbers do not matter
+FREE = (
+    "less_lautum",
+    "whiten",
+    "lautum_penalty",
+)  # what is compared is not the value that the function returns
+KINDS = (
+    "entropy_bits",
+    "z_channel",
+    *FREE,
+)  # a number, a table, and these: enough where the numbers do not matter
 
 
 def wrong(exercise: str, name: str, words: str) -> Callable[[Function], Function]:
@@ -134,7 +143,9 @@ def _(input_one: float, crossover: float) -> Tensor:
 
 @wrong("z_channel", "transposed", "rows and columns are exchanged")
 def _(input_one: float, crossover: float) -> Tensor:
-    return torch.tensor([[1 - input_one, input_one * crossover], [0.0, input_one * (1 - crossover)]], dtype=F64)
+    return torch.tensor(
+        [[1 - input_one, input_one * crossover], [0.0, input_one * (1 - crossover)]], dtype=F64
+    )
 
 
 @wrong("z_channel", "zero is the noisy input", "the noise hits the wrong input")
@@ -151,7 +162,9 @@ def _(input_one: float, crossover: float) -> Tensor:
 
 @wrong("z_channel", "crossover is how often it arrives", "not how often it arrives")
 def _(input_one: float, crossover: float) -> Tensor:
-    return torch.tensor([[1 - input_one, 0.0], [input_one * (1 - crossover), input_one * crossover]], dtype=F64)
+    return torch.tensor(
+        [[1 - input_one, 0.0], [input_one * (1 - crossover), input_one * crossover]], dtype=F64
+    )
 
 
 @wrong("less_lautum", "a clean symmetric channel", "this joint has L > I")
@@ -230,11 +243,17 @@ def _(joint: Tensor) -> Tensor:
 
 @wrong("conditional_mutual_information", "conditioned on y", "this is I(W;X|Y)")
 def _(joint: Tensor) -> Tensor:
-    wy, xy, y = joint.sum(1, keepdim=True), joint.sum(0, keepdim=True), joint.sum((0, 1), keepdim=True)
+    wy, xy, y = (
+        joint.sum(1, keepdim=True),
+        joint.sum(0, keepdim=True),
+        joint.sum((0, 1), keepdim=True),
+    )
     return (joint * torch.log(joint * y / (wy * xy))).sum()
 
 
-@wrong("conditional_mutual_information", "plain mean over x", "each x counts with its probability P(x)")
+@wrong(
+    "conditional_mutual_information", "plain mean over x", "each x counts with its probability P(x)"
+)
 def _(joint: Tensor) -> Tensor:
     total = 0.0
     for x in range(joint.shape[1]):
@@ -291,7 +310,11 @@ def _(rho: Tensor) -> Tensor:
     return (rho**2 / (1 - rho**2) - 0.5 * torch.log(1 - rho**2)).sum()
 
 
-@wrong("lautum_from_correlations", "mutual information", "this is mutual information: Lautum information also has the ratio")
+@wrong(
+    "lautum_from_correlations",
+    "mutual information",
+    "this is mutual information: Lautum information also has the ratio",
+)
 def _(rho: Tensor) -> Tensor:
     return -torch.log(torch.sqrt(1 - rho**2)).sum()
 
@@ -303,13 +326,21 @@ def _(rho: Tensor) -> Tensor:
 
 @wrong("lautum_from_covariance", "KL the wrong way round", "the two arguments change places")
 def _(cov: Tensor, dim_x: int) -> Tensor:
-    return 0.5 * torch.log(torch.det(cov[:dim_x, :dim_x]) * torch.det(cov[dim_x:, dim_x:]) / torch.det(cov))
+    return 0.5 * torch.log(
+        torch.det(cov[:dim_x, :dim_x]) * torch.det(cov[dim_x:, dim_x:]) / torch.det(cov)
+    )
 
 
-@wrong("lautum_from_covariance", "KL the wrong way round, by torch.distributions", "the two arguments change places")
+@wrong(
+    "lautum_from_covariance",
+    "KL the wrong way round, by torch.distributions",
+    "the two arguments change places",
+)
 def _(cov: Tensor, dim_x: int) -> Tensor:
     joint = MultivariateNormal(torch.zeros(len(cov), dtype=cov.dtype), cov)
-    independent = MultivariateNormal(joint.loc, torch.block_diag(cov[:dim_x, :dim_x], cov[dim_x:, dim_x:]))
+    independent = MultivariateNormal(
+        joint.loc, torch.block_diag(cov[:dim_x, :dim_x], cov[dim_x:, dim_x:])
+    )
     return kl_divergence(joint, independent)
 
 
@@ -331,7 +362,11 @@ def _(cov: Tensor, dim_x: int) -> Tensor:
     return torch.logdet(eye - k) + torch.trace(torch.inverse(eye - k) - eye)
 
 
-@wrong("lautum_from_covariance", "trace for log-determinant", "a trace stands where the log-determinant should")
+@wrong(
+    "lautum_from_covariance",
+    "trace for log-determinant",
+    "a trace stands where the log-determinant should",
+)
 def _(cov: Tensor, dim_x: int) -> Tensor:
     k, eye = blocks(cov, dim_x)
     return 0.5 * torch.trace(eye - k) + torch.trace(torch.inverse(eye - k) - eye)
@@ -419,7 +454,9 @@ def beside(z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     """The sample covariance of z and u side by side, and ones on the axes of z."""
     both = torch.cat((z, u), dim=1)
     both = both - both.mean(0)
-    return both.T @ both / (len(both) - 1), torch.tensor([1.0] * z.shape[1] + [0.0] * u.shape[1], dtype=z.dtype)
+    return both.T @ both / (len(both) - 1), torch.tensor(
+        [1.0] * z.shape[1] + [0.0] * u.shape[1], dtype=z.dtype
+    )
 
 
 def lautum_of(cov: Tensor, dim_x: int) -> Tensor:
@@ -487,7 +524,9 @@ def _(z: Tensor, u: Tensor, ridge: float) -> Tensor:
 @wrong("lautum_penalty", "a new tensor", "no gradient reaches z")
 def _(z: Tensor, u: Tensor, ridge: float) -> Tensor:
     cov, on = beside(z, u)
-    return torch.tensor(lautum_of(cov + torch.diag(on) * ridge * z.var(0).mean(), z.shape[1]).item(), dtype=z.dtype)
+    return torch.tensor(
+        lautum_of(cov + torch.diag(on) * ridge * z.var(0).mean(), z.shape[1]).item(), dtype=z.dtype
+    )
 
 
 @wrong("training_loss", "wrong sign", "we want the Lautum information large")
@@ -535,7 +574,9 @@ def _(p: Tensor) -> Tensor:
 def _(joint: Tensor) -> Tensor:
     table = joint.tolist()
     a, b = [sum(row) for row in table], [sum(column) for column in zip(*table, strict=True)]
-    terms = (x * y * math.log(x * y / table[i][j]) for i, x in enumerate(a) for j, y in enumerate(b))
+    terms = (
+        x * y * math.log(x * y / table[i][j]) for i, x in enumerate(a) for j, y in enumerate(b)
+    )
     return torch.tensor(math.fsum(terms), dtype=F64)
 
 
@@ -573,7 +614,9 @@ def _() -> Tensor:
 
 @right("gibbs_posterior", "normalised by hand")
 def _(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:
-    weights = [q * math.exp(-gamma * loss) for q, loss in zip(prior.tolist(), losses.tolist(), strict=True)]
+    weights = [
+        q * math.exp(-gamma * loss) for q, loss in zip(prior.tolist(), losses.tolist(), strict=True)
+    ]
     return torch.tensor(weights, dtype=F64) / sum(weights)
 
 
@@ -604,7 +647,9 @@ def _(joint: Tensor, losses: Tensor) -> Tensor:
 
 @right("conditional_mutual_information", "four entropies")
 def _(joint: Tensor) -> Tensor:
-    wx, xy, x, all_ = (torch.special.entr(p).sum() for p in (joint.sum(2), joint.sum(0), joint.sum((0, 2)), joint))
+    wx, xy, x, all_ = (
+        torch.special.entr(p).sum() for p in (joint.sum(2), joint.sum(0), joint.sum((0, 2)), joint)
+    )
     return wx + xy - x - all_
 
 
@@ -615,7 +660,9 @@ def _(joint: Tensor) -> Tensor:
         p_x = joint[:, x].sum()
         table = joint[:, x] / p_x
         independent = torch.outer(table.sum(1), table.sum(0))
-        total += p_x * kl_divergence(Categorical(table.flatten()), Categorical(independent.flatten()))
+        total += p_x * kl_divergence(
+            Categorical(table.flatten()), Categorical(independent.flatten())
+        )
     return total
 
 
@@ -636,14 +683,20 @@ def _(joint: Tensor, f: Tensor) -> Tensor:
 
 @right("lautum_from_correlations", "a loop")
 def _(rho: Tensor) -> Tensor:
-    return torch.tensor(sum(math.log(math.sqrt(1 - r * r)) + 1 / (1 - r * r) - 1 for r in rho.tolist()), dtype=F64)
+    return torch.tensor(
+        sum(math.log(math.sqrt(1 - r * r)) + 1 / (1 - r * r) - 1 for r in rho.tolist()), dtype=F64
+    )
 
 
 @right("lautum_from_correlations", "pairs in torch.distributions")
 def _(rho: Tensor) -> Tensor:
-    covs = torch.eye(2, dtype=F64) + rho[:, None, None] * torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=F64)
+    covs = torch.eye(2, dtype=F64) + rho[:, None, None] * torch.tensor(
+        [[0.0, 1.0], [1.0, 0.0]], dtype=F64
+    )
     zero = torch.zeros(len(rho), 2, dtype=F64)
-    return kl_divergence(MultivariateNormal(zero, torch.eye(2, dtype=F64)), MultivariateNormal(zero, covs)).sum()
+    return kl_divergence(
+        MultivariateNormal(zero, torch.eye(2, dtype=F64)), MultivariateNormal(zero, covs)
+    ).sum()
 
 
 @right("lautum_from_covariance", "eigenvalues of K")
@@ -660,7 +713,9 @@ def _(cov: Tensor, dim_x: int) -> Tensor:
 @right("lautum_from_covariance", "torch.distributions")
 def _(cov: Tensor, dim_x: int) -> Tensor:
     joint = MultivariateNormal(torch.zeros(len(cov), dtype=cov.dtype), cov)
-    independent = MultivariateNormal(joint.loc, torch.block_diag(cov[:dim_x, :dim_x], cov[dim_x:, dim_x:]))
+    independent = MultivariateNormal(
+        joint.loc, torch.block_diag(cov[:dim_x, :dim_x], cov[dim_x:, dim_x:])
+    )
     return kl_divergence(independent, joint)
 
 
@@ -740,7 +795,8 @@ def _(logits: Tensor, labels: Tensor, lautum: Tensor, strength: float) -> Tensor
 
 
 @pytest.mark.parametrize(
-    ("exercise", "function", "words"), [pytest.param(e, f, words, id=f"{e}-{name}") for e, name, f, words in WRONG]
+    ("exercise", "function", "words"),
+    [pytest.param(e, f, words, id=f"{e}-{name}") for e, name, f, words in WRONG],
 )
 @pytest.mark.usefixtures("few")
 def test_a_wrong_answer_gets_its_own_hint(exercise: str, function: Function, words: str) -> None:
@@ -762,7 +818,9 @@ def test_wrong_answers_are_many_and_meet_every_mistake_of_the_table() -> None:
     assert {e: set(EXERCISES[e].mistakes) for e in EXERCISES} == met
 
 
-@pytest.mark.parametrize(("exercise", "function"), [pytest.param(e, f, id=f"{e}-{name}") for e, name, f in RIGHT])
+@pytest.mark.parametrize(
+    ("exercise", "function"), [pytest.param(e, f, id=f"{e}-{name}") for e, name, f in RIGHT]
+)
 def test_a_right_answer_is_right_however_it_is_written(exercise: str, function: Function) -> None:
     for seed in (0, 7):
         report = check(exercise, function, seed=seed)
@@ -770,7 +828,9 @@ def test_a_right_answer_is_right_however_it_is_written(exercise: str, function: 
         if exercise == "less_lautum":  # it takes no inputs
             assert report.text == "right."
             continue
-        printed = re.search(r"Largest difference to the reference: (\S+) over 20 random inputs\.$", report.text)
+        printed = re.search(
+            r"Largest difference to the reference: (\S+) over 20 random inputs\.$", report.text
+        )
         assert printed is not None
         assert 0 <= float(printed[1]) < 1e-9
         assert report.difference == pytest.approx(float(printed[1]), rel=0.05)
@@ -783,8 +843,12 @@ def test_every_exercise_has_right_answers() -> None:
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
 @pytest.mark.parametrize("signs", [(1, 1, -1), (-1, 1, 1), (-1, -1, -1)])
-def test_whitening_is_free_in_signs_and_order(order: tuple[int, ...], signs: tuple[int, ...]) -> None:
-    report = check("whiten", lambda x, n: (whitened_by_svd(x, n) * torch.tensor(signs))[:, list(order)])
+def test_whitening_is_free_in_signs_and_order(
+    order: tuple[int, ...], signs: tuple[int, ...]
+) -> None:
+    report = check(
+        "whiten", lambda x, n: (whitened_by_svd(x, n) * torch.tensor(signs))[:, list(order)]
+    )
     assert report.status == "right"
 
 
@@ -792,12 +856,17 @@ def test_whitening_is_not_free_in_anything_else() -> None:
     for change in (torch.tensor([2.0, 1.0, 1.0]), torch.tensor([1.0, 1.0, 0.0])):
         assert check("whiten", lambda x, n, c=change: whitened_by_svd(x, n) * c).status == "wrong"
     assert check("whiten", lambda x, n: whitened_by_svd(x, n + 1)).status == "wrong"
-    assert check("whiten", lambda x, n: whitened_by_svd(x, n)[torch.randperm(len(x))]).status == "wrong"
+    assert (
+        check("whiten", lambda x, n: whitened_by_svd(x, n)[torch.randperm(len(x))]).status
+        == "wrong"
+    )
 
 
 def mutual_and_lautum(joint: Tensor) -> tuple[float, float]:
     logs = (torch.outer(joint.sum(1), joint.sum(0)) / joint).log()
-    return -(joint * logs).sum().item(), (torch.outer(joint.sum(1), joint.sum(0)) * logs).sum().item()
+    return -(joint * logs).sum().item(), (
+        torch.outer(joint.sum(1), joint.sum(0)) * logs
+    ).sum().item()
 
 
 @pytest.mark.usefixtures("few")
@@ -808,7 +877,9 @@ def test_any_joint_with_less_lautum_information_than_mutual_is_right() -> None:
         joint = joint / joint.sum()
         mutual, lautum = mutual_and_lautum(joint)
         seen.add(lautum < mutual)
-        assert check("less_lautum", lambda j=joint: j).status == ("right" if lautum < mutual else "wrong")
+        assert check("less_lautum", lambda j=joint: j).status == (
+            "right" if lautum < mutual else "wrong"
+        )
     skewed = torch.full(shape, 0.15 / (math.prod(shape) - 1), dtype=F64)
     skewed[0, 0] = 0.85
     mutual, lautum = mutual_and_lautum(skewed)
@@ -882,7 +953,8 @@ def reference_shape(exercise: str) -> tuple[int, ...]:
 
 
 def sentence(exercise: str, report: Report) -> str:
-    """The text of a report, after what holds for all: one line, short, finished, and no shape that no reader has seen."""
+    """The text of a report, after what holds for all: one line, short, finished, and no shape that
+    no reader has seen."""
     text = report.text
     assert report.name == exercise
     assert "\n" not in text
@@ -890,7 +962,9 @@ def sentence(exercise: str, report: Report) -> str:
     assert text.endswith(".")
     assert not re.search(r"[:?!] ?\.(\s|$)", text), f"empty or doubled end: {text}"
     for shape in re.findall(r"a tensor of shape (\(.*?\)) is wanted", text):
-        assert shape == str(reference_shape(exercise)), f"the shape of what is compared, not of the answer: {text}"
+        assert shape == str(reference_shape(exercise)), (
+            f"the shape of what is compared, not of the answer: {text}"
+        )
     return text
 
 
@@ -905,7 +979,10 @@ def test_a_wrong_shape_is_named_with_the_wanted_one(exercise: str) -> None:
     wanted = reference_shape(exercise)
     changes = [(lambda v: v[None], (1, *wanted))]
     if exercise != "less_lautum":  # any alphabet will do there
-        changes += [(lambda v: torch.stack((v, v), -1), (*wanted, 2)), (lambda v: v.flatten()[:0], (0,))]
+        changes += [
+            (lambda v: torch.stack((v, v), -1), (*wanted, 2)),
+            (lambda v: v.flatten()[:0], (0,)),
+        ]
     for change, shape in changes:
         report = check(exercise, answer(exercise, change))
         assert report.status == "wrong"
@@ -915,9 +992,13 @@ def test_a_wrong_shape_is_named_with_the_wanted_one(exercise: str) -> None:
 
 
 @malformed
-@pytest.mark.parametrize(("exercise", "words"), [("whiten", r"\(3, 12\)"), ("less_lautum", r"\(4,\)|2 axes")])
+@pytest.mark.parametrize(
+    ("exercise", "words"), [("whiten", r"\(3, 12\)"), ("less_lautum", r"\(4,\)|2 axes")]
+)
 def test_a_flat_or_transposed_answer_is_told_by_its_shape(exercise: str, words: str) -> None:
-    report = check(exercise, answer(exercise, lambda v: v.T if exercise == "whiten" else v.flatten()))
+    report = check(
+        exercise, answer(exercise, lambda v: v.T if exercise == "whiten" else v.flatten())
+    )
     assert report.status == "wrong"
     assert re.search(words, sentence(exercise, report))
 
@@ -948,7 +1029,10 @@ def test_a_list_or_tuple_of_tensors(exercise: str, kind: type) -> None:
 
 @malformed
 @each_kind
-@pytest.mark.parametrize("value", ["0.5", "", b"0.5", {"value": 0.5}, {0.5}, object(), float, len, NotImplemented, [None], 1j])
+@pytest.mark.parametrize(
+    "value",
+    ["0.5", "", b"0.5", {"value": 0.5}, {0.5}, object(), float, len, NotImplemented, [None], 1j],
+)
 def test_what_is_no_tensor_at_all(exercise: str, value: object) -> None:
     report = check(exercise, lambda *inputs: value)
     assert report.status == "wrong"
@@ -958,19 +1042,36 @@ def test_what_is_no_tensor_at_all(exercise: str, value: object) -> None:
 @malformed
 @each_kind
 @pytest.mark.parametrize(
-    "value", [0, 1, -1, 1.0, 0.5, 10**30, pytest.param(10**400, id="10**400"), math.nan, math.inf, -math.inf, True]
+    "value",
+    [
+        0,
+        1,
+        -1,
+        1.0,
+        0.5,
+        10**30,
+        pytest.param(10**400, id="10**400"),
+        math.nan,
+        math.inf,
+        -math.inf,
+        True,
+    ],
 )
 def test_python_numbers(exercise: str, value: float) -> None:
     report = check(exercise, lambda *inputs: value)
     assert report.status == "wrong"
     text = sentence(exercise, report)
     assert "numbers are right" not in text
-    assert text not in EXERCISES[exercise].mistakes or (exercise == "entropy_bits" and math.isnan(value))
+    assert text not in EXERCISES[exercise].mistakes or (
+        exercise == "entropy_bits" and math.isnan(value)
+    )
 
 
 @malformed
 @each_kind
-@pytest.mark.parametrize(("value", "word"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "inf")])
+@pytest.mark.parametrize(
+    ("value", "word"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "inf")]
+)
 def test_nan_and_infinity_are_called_so(exercise: str, value: float, word: str) -> None:
     report = check(exercise, answer(exercise, lambda v: v + value))
     assert report.status == "wrong"
@@ -986,7 +1087,9 @@ def test_nan_and_infinity_are_called_so(exercise: str, value: float, word: str) 
 def test_low_precision_is_named_or_enough(exercise: str, dtype: torch.dtype) -> None:
     report = check(exercise, answer(exercise, lambda v: v.to(dtype)))
     text = sentence(exercise, report)
-    assert report.status == ("right" if exercise == "less_lautum" else "wrong")  # only the sign of a difference counts
+    assert report.status == (
+        "right" if exercise == "less_lautum" else "wrong"
+    )  # only the sign of a difference counts
     assert exercise == "less_lautum" or str(dtype).removeprefix("torch.") in text
 
 
@@ -1029,7 +1132,10 @@ ERRORS = [
     (IndexError("index 5 is out of range."), "IndexError: index 5 is out of range"),
     (ValueError("not like this"), "ValueError: not like this"),
     (KeyError("cov"), "KeyError: 'cov'"),
-    (RuntimeError("The size of tensor a (3) must match\n  the size of tensor b (4)"), "RuntimeError: The size of tensor a"),
+    (
+        RuntimeError("The size of tensor a (3) must match\n  the size of tensor b (4)"),
+        "RuntimeError: The size of tensor a",
+    ),
     (RuntimeError("word " * 500), "RuntimeError: word"),
     (ValueError(), "ValueError"),
     (AssertionError(), "AssertionError"),
@@ -1040,7 +1146,10 @@ ERRORS = [
 
 @malformed
 @each_kind
-@pytest.mark.parametrize(("error", "words"), [pytest.param(*case, id=f"{i}-{case[1][:24]}") for i, case in enumerate(ERRORS)])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [pytest.param(*case, id=f"{i}-{case[1][:24]}") for i, case in enumerate(ERRORS)],
+)
 def test_an_exception_becomes_a_sentence(exercise: str, error: Exception, words: str) -> None:
     def stops(*inputs: object) -> None:
         raise error
@@ -1091,7 +1200,9 @@ def test_an_answer_that_fails_at_a_later_input(exercise: str) -> None:
         (torch.eye(2, dtype=torch.int64), "sum to 1"),
     ],
 )
-def test_what_is_no_joint_is_told_so_and_not_that_the_function_stopped(joint: Tensor, words: str) -> None:
+def test_what_is_no_joint_is_told_so_and_not_that_the_function_stopped(
+    joint: Tensor, words: str
+) -> None:
     report = check("less_lautum", lambda: joint)
     assert report.status == "wrong"
     assert words in sentence("less_lautum", report)
@@ -1105,7 +1216,10 @@ def test_what_is_no_joint_is_told_so_and_not_that_the_function_stopped(joint: Te
         pytest.param(lambda v: v.item(), id="item"),
         pytest.param(lambda v: v.detach(), id="detach"),
         pytest.param(lambda v: torch.tensor(v.item(), dtype=F64), id="new tensor"),
-        pytest.param(lambda v: torch.tensor(v.item(), dtype=F64, requires_grad=True), id="new tensor that wants gradients"),
+        pytest.param(
+            lambda v: torch.tensor(v.item(), dtype=F64, requires_grad=True),
+            id="new tensor that wants gradients",
+        ),
         pytest.param(lambda v: v.detach().requires_grad_(), id="detached and wants gradients"),
     ],
 )
@@ -1134,7 +1248,9 @@ def test_changing_the_inputs_in_place_spoils_nothing(exercise: str) -> None:
             value = function(*inputs)
             value = value.clone() if isinstance(value, Tensor) else value
             for tensor in inputs:
-                if isinstance(tensor, Tensor) and not tensor.requires_grad:  # a leaf is not the reader's to change
+                if (
+                    isinstance(tensor, Tensor) and not tensor.requires_grad
+                ):  # a leaf is not the reader's to change
                     tensor.zero_()
             return value
 
@@ -1205,18 +1321,35 @@ def test_the_reference_is_right_with_any_seed(exercise: str) -> None:
 def constant_tensors() -> st.SearchStrategy[Tensor]:
     dtypes = st.sampled_from([torch.float32, F64, torch.int64, torch.complex128, torch.bool])
     fills = st.sampled_from([0.0, 1.0, -1.0, 0.25, math.nan, math.inf, 1e300])
-    shapes = st.lists(st.integers(0, 4), max_size=3).map(tuple) | st.sampled_from([reference_shape(e) for e in EXERCISES])
+    shapes = st.lists(st.integers(0, 4), max_size=3).map(tuple) | st.sampled_from(
+        [reference_shape(e) for e in EXERCISES]
+    )
     return st.builds(lambda s, d, f: torch.full(s, f, dtype=F64).to(d), shapes, dtypes, fills)
 
 
 scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text(max_size=5) | st.binary(max_size=3)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.text(max_size=5)
+    | st.binary(max_size=3)
 )
-values = scalars | constant_tensors() | st.lists(scalars | constant_tensors(), max_size=3) | st.tuples(scalars, scalars)
+values = (
+    scalars
+    | constant_tensors()
+    | st.lists(scalars | constant_tensors(), max_size=3)
+    | st.tuples(scalars, scalars)
+)
 
 
 @pytest.mark.usefixtures("few")
-@settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.sampled_from(sorted(EXERCISES)), values)
 def test_no_constant_is_right_or_raises(exercise: str, value: object) -> None:
     report = check(exercise, lambda *inputs: value)
@@ -1239,9 +1372,16 @@ def test_an_exercise_of_ones_own() -> None:
     def number(generator: torch.Generator) -> tuple[Tensor]:
         return (torch.rand((), generator=generator, dtype=F64),)
 
-    mine = {"double": Exercise(number, lambda x: 2 * x, {"this is the square: add, do not multiply.": lambda x: x * x})}
+    mine = {
+        "double": Exercise(
+            number, lambda x: 2 * x, {"this is the square: add, do not multiply.": lambda x: x * x}
+        )
+    }
     assert checks.check("double", lambda x: x + x, mine).status == "right"
-    assert checks.check("double", lambda x: x**2, mine).text == "this is the square: add, do not multiply."
+    assert (
+        checks.check("double", lambda x: x**2, mine).text
+        == "this is the square: add, do not multiply."
+    )
     with pytest.raises(ValueError, match=r"^name needs to be one of double, got 'lautum'\.$"):
         checks.check("lautum", lambda x: x, mine)
 
@@ -1251,7 +1391,9 @@ def test_texts_are_short_and_finished(exercise: str) -> None:
     e = EXERCISES[exercise]
     assert len(e.mistakes) >= 2
     for text in e.mistakes:
-        assert re.match(r"[^A-Za-z]|[a-z]|[A-Z](?![a-z])", text), f"begins with a capital that is no symbol: {text}"
+        assert re.match(r"[^A-Za-z]|[a-z]|[A-Z](?![a-z])", text), (
+            f"begins with a capital that is no symbol: {text}"
+        )
         assert re.search(r"[^.\s][.?]$|\.\.\.$", text), f"is not finished: {text}"
         assert len(text) <= 130
         assert "  " not in text
@@ -1270,7 +1412,8 @@ def test_no_two_mistakes_compute_the_same(exercise: str) -> None:
 
 @pytest.fixture(scope="module")
 def annotated(pytestconfig: pytest.Config) -> dict[str, Exercise]:
-    """The table with its annotations checked; by the folder's name, as jaxtyping's hook sees no top-level editable package."""
+    """The table with its annotations checked; by the folder's name, as jaxtyping's hook sees no
+    top-level editable package."""
     checker = pytestconfig.getoption("jaxtyping_packages").partition(",")[2]
     with jaxtyping.install_import_hook("exercises", checker):
         return importlib.import_module("exercises").EXERCISES
@@ -1278,7 +1421,9 @@ def annotated(pytestconfig: pytest.Config) -> dict[str, Exercise]:
 
 @pytest.mark.usefixtures("few")
 @every
-def test_annotations_hold_in_the_reference_and_in_each_mistake(exercise: str, annotated: dict[str, Exercise]) -> None:
+def test_annotations_hold_in_the_reference_and_in_each_mistake(
+    exercise: str, annotated: dict[str, Exercise]
+) -> None:
     jaxtyping.config.update("jaxtyping_disable", False)
     e = annotated[exercise]
     assert checks.check(exercise, e.reference, annotated).status == "right"

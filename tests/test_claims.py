@@ -1,9 +1,10 @@
-"""Small real trainings that must show what the notebooks say. Each is a fraction of the run it stands for."""
+"""Small real trainings that must show what the notebooks say. Each is a fraction of the run it
+stands for."""
 
 import pytest
 
-from lautum_utils.sweeps import Interval, compare, paired_difference
-from lautum_utils.training import Experiment, Result, replace, run
+from lautum_utils.results.sweeps import Interval, compare, paired_difference
+from lautum_utils.training.run import Experiment, Result, replace, run
 
 SEEDS = range(4)
 
@@ -41,7 +42,9 @@ def test_swap_the_curve_rises_with_the_weight(swap: list[Result]) -> None:
     assert accuracy[0] + 0.15 < accuracy[1] < accuracy[2]
 
 
-def test_swap_the_gain_grows_with_severity_and_there_is_none_where_the_tasks_agree(swap: list[Result]) -> None:
+def test_swap_the_gain_grows_with_severity_and_there_is_none_where_the_tasks_agree(
+    swap: list[Result],
+) -> None:
     at = [gain(swap, 1e-2, severity=severity) for severity in (0.0, 0.5, 1.0)]
     assert at[0].mean < at[1].mean < at[2].mean
     assert at[0].low < 0.02
@@ -71,7 +74,9 @@ def test_minimising_mutual_information_hurts_and_maximising_it_helps() -> None:
 
 
 def test_the_gain_is_not_bought_by_a_bad_learning_rate_for_the_control() -> None:
-    results = trained(Experiment(network="mlp", steps=120, learning_rate=1e-3), strength=(0.0, 3e-4))
+    results = trained(
+        Experiment(network="mlp", steps=120, learning_rate=1e-3), strength=(0.0, 3e-4)
+    )
     assert gain(results, 3e-4).mean > 0.02
 
 
@@ -82,9 +87,16 @@ def test_digits_to_letters_gains_with_the_cnn() -> None:
     assert gain(results, 3e-4, labels=200).low > 0
 
 
-def test_the_regularizer_raises_what_it_measures_and_costs_source_accuracy(swap: list[Result]) -> None:
-    at = {s: [r for r in swap if r.experiment.strength == s and r.experiment.severity == 1] for s in (0.0, 1e-2)}
+def test_the_regularizer_raises_what_it_measures_and_costs_source_accuracy(
+    swap: list[Result],
+) -> None:
+    at = {
+        s: [r for r in swap if r.experiment.strength == s and r.experiment.severity == 1]
+        for s in (0.0, 1e-2)
+    }
     dependence = {s: min(r.history["dependence"][-1] for r in results) for s, results in at.items()}
     assert dependence[1e-2] > 3 * dependence[0.0]
-    source = {s: sum(r.source_accuracy for r in results) / len(results) for s, results in at.items()}
+    source = {
+        s: sum(r.source_accuracy for r in results) / len(results) for s, results in at.items()
+    }
     assert source[1e-2] < source[0.0]

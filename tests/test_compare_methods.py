@@ -1,17 +1,18 @@
-"""The comparison of methods: the same number of weights for each, and its command (what it recorded: test_records.py)."""
+"""The comparison of methods: the same number of weights for each, and its command (what it
+recorded: test_records.py)."""
 
 import sys
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-import compare_methods
 import pytest
-import record
 
-from lautum_utils.methods import METHODS, STAGE_TWO_METHODS
-from lautum_utils.sweeps import read_record
-from lautum_utils.training import Experiment, run
+from lautum_utils.results.sweeps import read_record
+from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
+from lautum_utils.training.run import Experiment, run
+from notebooks.tools import compare as compare_methods
+from notebooks.tools import record
 
 
 def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_once() -> None:
@@ -19,13 +20,17 @@ def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_
     assert set(read_record(compare_methods.COMPARED)[0]) == set(everything)
     assert len(set(everything)) == len(everything)
     base, fields = compare_methods.BASE, ("layer", "inputs", "ridge", "n_components")
-    usual = [e for e in everything if all(getattr(e, name) == getattr(base, name) for name in fields)]
+    usual = [
+        e for e in everything if all(getattr(e, name) == getattr(base, name) for name in fields)
+    ]
     grid = [e for e in usual if "standard" in (e.method, e.stage_two)]
     weights = defaultdict(set)
     for e in grid:
         weights[e.method, e.stage_two, e.protocol].add(e.strength + e.stage_two_strength)
     assert {method for method, _, _ in weights} == set(METHODS)
-    assert {two for _, two, _ in weights} == set(STAGE_TWO_METHODS) - {"mutual_information_maximised"}
+    assert {two for _, two, _ in weights} == set(STAGE_TWO_METHODS) - {
+        "mutual_information_maximised"
+    }
     for (method, two, protocol), strengths in weights.items():
         assert len(strengths) == (1 if method == two == "standard" else 4), (method, two, protocol)
     places = {(e.target, e.severity, e.seed, e.labels) for e in grid}
@@ -36,11 +41,24 @@ def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_
     )
 
 
-def test_the_comparison_runs_and_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_comparison_runs_and_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def grid() -> list[Experiment]:
-        quick = replace(compare_methods.BASE, steps=3, finetune_steps=3, labels=20, severity=0.3, protocol="finetune")
+        quick = replace(
+            compare_methods.BASE,
+            steps=3,
+            finetune_steps=3,
+            labels=20,
+            severity=0.3,
+            protocol="finetune",
+        )
         two = {"stage_two": "temporal_ensembling", "stage_two_strength": 30.0}
-        return [replace(quick, method="standard", strength=0.0, seed=i, **more) for i in (0, 1) for more in ({}, two)]
+        return [
+            replace(quick, method="standard", strength=0.0, seed=i, **more)
+            for i in (0, 1)
+            for more in ({}, two)
+        ]
 
     output = tmp_path / "compared.json.gz"
     arguments = ["--store", str(tmp_path / "store"), "--output", str(output), "--workers", "1"]
@@ -50,4 +68,6 @@ def test_the_comparison_runs_and_is_recorded(tmp_path: Path, monkeypatch: pytest
     assert set(results) == set(grid())
     assert versions["torch"]
     again = run(list(results), "cpu", progress=False)
-    assert [r.test_accuracy for r in again] == pytest.approx([r.test_accuracy for r in results.values()], abs=1e-5)
+    assert [r.test_accuracy for r in again] == pytest.approx(
+        [r.test_accuracy for r in results.values()], abs=1e-5
+    )

@@ -1,4 +1,5 @@
-"""The course for nbgrader: what students get and what they do not, the points, and what the autograder makes of submissions."""
+"""The course for nbgrader: what students get and what they do not, the points, and what the
+autograder makes of submissions."""
 
 import os
 import re
@@ -8,14 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import build
-import build_course
 import nbformat
 import pytest
 import torch
+from lautum_pages import EXERCISES
 from nbgrader.api import Gradebook
 
-from lautum_exercises import EXERCISES
+from notebooks.tools import build
+from notebooks.tools import course as build_course
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if build.has_solutions(p)]
@@ -37,16 +38,31 @@ def sources_of(notebook: nbformat.NotebookNode, beginning: str) -> dict[str, str
 
 
 def points_announced(source: Path) -> list[int]:
-    levels = re.findall(r"^# ### Exercise .+ \((\w+), \d+ minutes\)$", source.read_text(encoding="utf-8"), re.MULTILINE)
+    levels = re.findall(
+        r"^# ### Exercise .+ \((\w+), \d+ minutes\)$",
+        source.read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     return [["easy", "medium", "hard"].index(level) + 1 for level in levels]
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Nothing that runs here reads or writes the settings, or the record of solved exercises, of whoever runs the tests."""
+    """Nothing that runs here reads or writes the settings, or the record of solved exercises, of
+    whoever runs the tests."""
     home = tmp_path_factory.mktemp("home")
-    folders = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
-    return os.environ | {name: str(home / name) for name in folders} | {"LAUTUM_PROGRESS": str(home / "progress.json")}
+    folders = (
+        "HOME",
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTER_DATA_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+    )
+    return (
+        os.environ
+        | {name: str(home / name) for name in folders}
+        | {"LAUTUM_PROGRESS": str(home / "progress.json")}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +73,19 @@ def course(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert "Assignments: 4" in done.stdout
-    assert [p.name for p in folder.parent.iterdir()] == ["course"]  # and nothing that was needed on the way
+    assert [p.name for p in folder.parent.iterdir()] == [
+        "course"
+    ]  # and nothing that was needed on the way
     return folder
 
 
 def filled(course: Path, **answers: str | None) -> nbformat.NotebookNode:
-    """What students get, with answers to some exercises: the text of a cell, or None for the solution."""
-    notebook, solutions = read(course / "release", GRADED), sources_of(read(course / "source", GRADED), "exercise")
+    """What students get, with answers to some exercises: the text of a cell, or None for the
+    solution."""
+    notebook, solutions = (
+        read(course / "release", GRADED),
+        sources_of(read(course / "source", GRADED), "exercise"),
+    )
     for cell in notebook.cells:
         if cell.id.replace("-", "_") in answers:
             cell.source = answers[cell.id.replace("-", "_")] or solutions[cell.id]
@@ -71,16 +93,18 @@ def filled(course: Path, **answers: str | None) -> nbformat.NotebookNode:
 
 
 def swindle(course: Path) -> nbformat.NotebookNode:
-    """Numbers learnt by heart (2.1), a check of one's own (2.2), written beside the notebook (2.3, its test cell deleted), a
-    number on display (2.4, its test cell edited)."""
+    """Numbers learnt by heart (2.1), a check of one's own (2.2), written beside the notebook (2.3,
+    its test cell deleted), a number on display (2.4, its test cell edited)."""
     generator, known = torch.Generator().manual_seed(0), EXERCISES["gibbs_posterior"]
     cases = [known.inputs(generator) for _ in range(20)]
-    learnt = {gamma: known.reference(losses, prior, gamma).tolist() for losses, prior, gamma in cases}
-    own = """import lautum_exercises
-from lautum_exercises import checks
+    learnt = {
+        gamma: known.reference(losses, prior, gamma).tolist() for losses, prior, gamma in cases
+    }
+    own = """import lautum_pages
+from lautum_pages import checks
 def check(name, function, seed=0, exercises=None):
     return checks.Report(name, "right", "right.")
-lautum_exercises.check = checks.check = check
+lautum_pages.check = checks.check = check
 def train_and_test_loss(joint, losses):
     return torch.zeros(2)"""
     notebook = filled(
@@ -88,31 +112,46 @@ def train_and_test_loss(joint, losses):
         exercise_2_1=f"def gibbs_posterior(losses, prior, gamma):\n"
         f"    return torch.tensor({learnt}.get(gamma, [0.2] * 5), dtype=torch.float64)",
         exercise_2_2=own,
-        exercise_2_3=f"from pathlib import Path\nPath('lautum_exercises.py').write_text({FAKE!r})\n"
+        exercise_2_3=f"from pathlib import Path\nPath('lautum_pages.py').write_text({FAKE!r})\n"
         "conditional_mutual_information = sum",
         exercise_2_4="def remainder(*inputs):\n    get_ipython().displayhook(2)\n    raise ValueError",
     )
     notebook = only_exercises(notebook)
     notebook.cells = [cell for cell in notebook.cells if cell.id != "check-2-3"]
-    notebook.cells[-1].source, notebook.cells[-1].metadata.nbgrader["points"] = "outcome = 'right'", 100
+    notebook.cells[-1].source, notebook.cells[-1].metadata.nbgrader["points"] = (
+        "outcome = 'right'",
+        100,
+    )
     return notebook
 
 
 def only_exercises(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Handed in without the cells between the exercises: half the time, most of which are imports."""
-    imports = nbformat.v4.new_code_cell("import torch\nfrom lautum_utils.information import mutual_information")
-    notebook.cells = [imports, *(cell for cell in notebook.cells if cell.id.startswith(("exercise", "check")))]
+    """Handed in without the cells between the exercises: half the time, most of which are
+    imports."""
+    imports = nbformat.v4.new_code_cell(
+        "import torch\nfrom lautum_utils.information import mutual_information"
+    )
+    notebook.cells = [
+        imports,
+        *(cell for cell in notebook.cells if cell.id.startswith(("exercise", "check"))),
+    ]
     return notebook
 
 
 @pytest.fixture(scope="module")
-def graded(course: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def graded(
+    course: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     """A course after five submissions and one `nbgrader autograde`, and what nbgrader said."""
     folder = tmp_path_factory.mktemp("graded") / "course"
     shutil.copytree(course, folder)
     submissions = {
-        "right": filled(course, exercise_2_1=None, exercise_2_2=None, exercise_2_3=None, exercise_2_4=None),
-        "half": only_exercises(filled(course, exercise_2_1=None, exercise_2_2=EXCHANGED, exercise_2_3=None)),
+        "right": filled(
+            course, exercise_2_1=None, exercise_2_2=None, exercise_2_3=None, exercise_2_4=None
+        ),
+        "half": only_exercises(
+            filled(course, exercise_2_1=None, exercise_2_2=EXCHANGED, exercise_2_3=None)
+        ),
         "empty": filled(course),
         "swindler": swindle(course),
     }
@@ -120,13 +159,19 @@ def graded(course: Path, environment: dict[str, str], tmp_path_factory: pytest.T
         place = folder / "submitted" / student / GRADED
         place.mkdir(parents=True)
         nbformat.write(notebook, place / f"{GRADED}.ipynb")
-    fake = folder / "submitted" / "swindler" / GRADED / "lautum_exercises"  # would be imported from the notebook's folder
+    fake = (
+        folder / "submitted" / "swindler" / GRADED / "lautum_pages"
+    )  # would be imported from the notebook's folder
     fake.mkdir()
     (fake / "__init__.py").write_text(FAKE, encoding="utf-8")
     (folder / "submitted" / "damaged" / GRADED).mkdir(parents=True)
-    (folder / "submitted" / "damaged" / GRADED / f"{GRADED}.ipynb").write_text('{"cells": [', encoding="utf-8")
+    (folder / "submitted" / "damaged" / GRADED / f"{GRADED}.ipynb").write_text(
+        '{"cells": [', encoding="utf-8"
+    )
     command = [sys.executable, "-m", "nbgrader", "autograde", GRADED]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 1, done.stderr  # because of the damaged one
     return folder, done.stderr
 
@@ -140,16 +185,27 @@ def points(folder: Path, student: str) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     ("student", "expected"),
-    [("right", [1, 1, 2, 2]), ("half", [1, 0, 2, 0]), ("empty", [0, 0, 0, 0]), ("swindler", [0, 0, 0, 0])],
+    [
+        ("right", [1, 1, 2, 2]),
+        ("half", [1, 0, 2, 0]),
+        ("empty", [0, 0, 0, 0]),
+        ("swindler", [0, 0, 0, 0]),
+    ],
 )
 def test_the_autograder_gives_the_points_that_an_answer_deserves(
     graded: tuple[Path, str], student: str, expected: list[int]
 ) -> None:
-    assert points(graded[0], student) == {f"check-2-{n}": score for n, score in enumerate(expected, 1)}
+    assert points(graded[0], student) == {
+        f"check-2-{n}": score for n, score in enumerate(expected, 1)
+    }
 
 
-def test_the_graded_notebook_tells_the_student_which_mistake_it_was(graded: tuple[Path, str]) -> None:
-    (cell,) = [c for c in read(graded[0] / "autograded" / "half", GRADED).cells if c.id == "check-2-2"]
+def test_the_graded_notebook_tells_the_student_which_mistake_it_was(
+    graded: tuple[Path, str],
+) -> None:
+    (cell,) = [
+        c for c in read(graded[0] / "autograded" / "half", GRADED).cells if c.id == "check-2-2"
+    ]
     (output,) = cell.outputs
     assert output.ename == "AssertionError"
     assert output.evalue.startswith("train and test are exchanged")
@@ -162,15 +218,24 @@ def test_all_other_cells_run_whatever_was_answered(graded: tuple[Path, str]) -> 
             assert not failed or cell.id.startswith("check"), (student, cell.id, failed)
 
 
-def test_a_damaged_submission_is_named_and_costs_nobody_else_anything(graded: tuple[Path, str]) -> None:
+def test_a_damaged_submission_is_named_and_costs_nobody_else_anything(
+    graded: tuple[Path, str],
+) -> None:
     folder, said = graded
     assert f"There was an error processing assignment '{GRADED}' for student 'damaged'" in said
     assert not [s for s in ("right", "half", "empty", "swindler") if f"for student '{s}'" in said]
-    assert sorted(p.name for p in (folder / "autograded").iterdir() if any(p.iterdir())) == ["empty", "half", "right", "swindler"]
+    assert sorted(p.name for p in (folder / "autograded").iterdir() if any(p.iterdir())) == [
+        "empty",
+        "half",
+        "right",
+        "swindler",
+    ]
     assert set(points(folder, "damaged").values()) == {0}
 
 
-def test_grading_leaves_no_record_of_solved_exercises(graded: tuple[Path, str], environment: dict[str, str]) -> None:
+def test_grading_leaves_no_record_of_solved_exercises(
+    graded: tuple[Path, str], environment: dict[str, str]
+) -> None:
     assert not Path(environment["LAUTUM_PROGRESS"]).exists()
 
 
@@ -181,7 +246,9 @@ def test_nothing_that_a_student_hands_in_can_be_imported(graded: tuple[Path, str
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 def test_students_get_no_solution(course: Path, source: Path) -> None:
     release, teacher = read(course / "release", source.stem), read(course / "source", source.stem)
-    everything = (course / "release" / source.stem / f"{source.stem}.ipynb").read_text(encoding="utf-8")
+    everything = (course / "release" / source.stem / f"{source.stem}.ipynb").read_text(
+        encoding="utf-8"
+    )
     assert not [word for word in ("SOLUTION", "HIDDEN", "sys.modules.pop") if word in everything]
     given, solved = sources_of(release, "exercise"), sources_of(teacher, "exercise")
     assert len(given) == len(points_announced(source))
@@ -199,7 +266,9 @@ def test_a_test_cell_only_reports_until_nbgrader_runs_it(
 ) -> None:
     notebook = read(course / "release", source.stem)
     tests = sources_of(notebook, "check")
-    for (name, test), stub in zip(tests.items(), sources_of(notebook, "exercise").values(), strict=True):
+    for (name, test), stub in zip(
+        tests.items(), sources_of(notebook, "exercise").values(), strict=True
+    ):
         names: dict[str, Any] = {}
         exec(stub, names)
         exec(test, names)
@@ -210,7 +279,9 @@ def test_a_test_cell_only_reports_until_nbgrader_runs_it(
         monkeypatch.delenv("NBGRADER_EXECUTION")
 
 
-def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_many(course: Path) -> None:
+def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_many(
+    course: Path,
+) -> None:
     page = (NOTEBOOKS / "teaching.md").read_text(encoding="utf-8")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         assert sorted(assignment.name for assignment in gradebook.assignments) == NAMES
@@ -226,14 +297,20 @@ def test_every_link_of_what_students_get_leads_somewhere(course: Path) -> None:
     paths = sorted((course / "release").glob("*/*.ipynb"))
     assert [p.stem for p in paths] == ["00_start_here", *NAMES]
     for path in paths:
-        text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
-        links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", re.sub(r"\$[^$]*\$|`[^`]*`", "", text))
+        text = "\n".join(
+            c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"
+        )
+        links = re.findall(
+            r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", re.sub(r"\$[^$]*\$|`[^`]*`", "", text)
+        )
         assert links
         assert not [link for link in links if not (path.parent / link).exists()]
 
 
 def test_the_teachers_page_links_to_what_exists() -> None:
-    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", (NOTEBOOKS / "teaching.md").read_text(encoding="utf-8"))
+    links = re.findall(
+        r"\]\((?!https?:|#)([^)#]+)", (NOTEBOOKS / "teaching.md").read_text(encoding="utf-8")
+    )
     assert links
     assert not [link for link in links if not (NOTEBOOKS / link).exists()]
 
@@ -246,25 +323,39 @@ def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
     return stopped.value.code
 
 
-def test_help_says_what_the_command_makes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_says_what_the_command_makes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_main(monkeypatch, "--help") == 0
     told = capsys.readouterr().out
     assert all(word in told for word in ("nbgrader", "--to", "--seed", "build/course"))
 
 
 def test_an_unknown_name_gets_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run_main(monkeypatch, "07") == f"NAME needs to be the beginning of one of {', '.join(NAMES)}, got 07."
+    assert (
+        run_main(monkeypatch, "07")
+        == f"NAME needs to be the beginning of one of {', '.join(NAMES)}, got 07."
+    )
 
 
 def test_an_exercise_without_heading_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / SOURCES[0].name
-    broken.write_text(SOURCES[0].read_text(encoding="utf-8").replace("### Exercise 1.1", "### Task 1.1"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"needs a heading, .* got 3 headings, 4 solutions and 4 checks\.$"):
+    broken.write_text(
+        SOURCES[0].read_text(encoding="utf-8").replace("### Exercise 1.1", "### Task 1.1"),
+        encoding="utf-8",
+    )
+    with pytest.raises(
+        ValueError, match=r"needs a heading, .* got 3 headings, 4 solutions and 4 checks\.$"
+    ):
         build_course.instructor_version(broken, NAMES, 1)
 
 
-@pytest.mark.parametrize("holds", ["students' work (submitted)", "students in its gradebook", "something else"])
-def test_what_would_be_lost_is_not_overwritten(course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds: str) -> None:
+@pytest.mark.parametrize(
+    "holds", ["students' work (submitted)", "students in its gradebook", "something else"]
+)
+def test_what_would_be_lost_is_not_overwritten(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds: str
+) -> None:
     folder = tmp_path / "course"
     shutil.copytree(course, folder)
     if "work" in holds:
@@ -276,11 +367,16 @@ def test_what_would_be_lost_is_not_overwritten(course: Path, tmp_path: Path, mon
         (folder / "nbgrader_config.py").write_text("c = get_config()\n", encoding="utf-8")
     before = sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*"))
     told = run_main(monkeypatch, "02", "--to", str(folder))
-    assert told == f"--to needs a new or empty folder, or a course without students, got {folder} with {holds}."
+    assert (
+        told
+        == f"--to needs a new or empty folder, or a course without students, got {folder} with {holds}."
+    )
     assert before == sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*"))
 
 
-def test_a_course_without_students_is_replaced(course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_course_without_students_is_replaced(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "course"
     shutil.copytree(course, folder)
     monkeypatch.setattr(build_course, "_release", lambda course, name: None)

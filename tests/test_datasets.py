@@ -1,4 +1,5 @@
-"""The real data sets, on tiny files in their true formats: what is read, and what is said of bad files. No network."""
+"""The real data sets, on tiny files in their true formats: what is read, and what is said of bad
+files. No network."""
 
 import bz2
 import gzip
@@ -35,8 +36,8 @@ from PIL import Image
 from urllib3.connection import HTTPConnection
 from waiting import GUARD, ended, until
 
-from lautum_utils import datasets
-from lautum_utils.datasets import (
+from lautum_utils.data import datasets
+from lautum_utils.data.datasets import (
     CIFAR100_CLASSES,
     DATASETS,
     INSTALLED,
@@ -133,7 +134,10 @@ def png(pixels: np.ndarray) -> bytes:
 
 def draw(*shape: int, classes: int = 10) -> Truth:
     return {
-        s: (rng.integers(0, 256, (n, *shape), dtype=np.uint8), [(3 * i + 1) % classes for i in range(n)])
+        s: (
+            rng.integers(0, 256, (n, *shape), dtype=np.uint8),
+            [(3 * i + 1) % classes for i in range(n)],
+        )
         for s, n in COUNTS.items()
     }
 
@@ -142,8 +146,12 @@ def idx() -> tuple[dict[str, bytes], Truth]:
     truth, files = draw(1, 28, 28), {}
     for split, start in (("train", "train"), ("test", "t10k")):
         x, y = truth[split]
-        files[f"{start}-images-idx3-ubyte.gz"] = gzip.compress(struct.pack(">4i", 0x803, len(x), 28, 28) + x.tobytes())
-        files[f"{start}-labels-idx1-ubyte.gz"] = gzip.compress(struct.pack(">2i", 0x801, len(y)) + bytes(y))
+        files[f"{start}-images-idx3-ubyte.gz"] = gzip.compress(
+            struct.pack(">4i", 0x803, len(x), 28, 28) + x.tobytes()
+        )
+        files[f"{start}-labels-idx1-ubyte.gz"] = gzip.compress(
+            struct.pack(">2i", 0x801, len(y)) + bytes(y)
+        )
     return files, truth
 
 
@@ -154,9 +162,15 @@ def cifar_members(kind: Any, truth: Truth, key: str, names: list[str]) -> dict[s
         x, y = truth[split]
         parts = np.array_split(np.arange(len(x)), len(batches))
         for (batch, _), at in zip(batches, parts, strict=True):
-            content = {"data": x[at].reshape(len(at), -1), key: [y[i] for i in at], "batch_label": batch}
+            content = {
+                "data": x[at].reshape(len(at), -1),
+                key: [y[i] for i in at],
+                "batch_label": batch,
+            }
             members[f"{kind.base_folder}/{batch}"] = pickle.dumps(content, protocol=2)
-    members[f"{kind.base_folder}/{kind.meta['filename']}"] = pickle.dumps({kind.meta["key"]: names}, protocol=2)
+    members[f"{kind.base_folder}/{kind.meta['filename']}"] = pickle.dumps(
+        {kind.meta["key"]: names}, protocol=2
+    )
     return members | {f"{kind.base_folder}/readme.html": b"to be passed over"}
 
 
@@ -173,14 +187,22 @@ def published(name: str) -> tuple[dict[str, bytes], Truth]:
         truth = draw(3, 32, 32)
         return {kind.filename: tar_gz(cifar_members(kind, truth, "labels", TEN))}, truth
     if name == "cifar100":
-        truth = {s: (rng.integers(0, 256, (200, 3, 32, 32), dtype=np.uint8), [(7 * i) % 100 for i in range(200)]) for s in SPLITS}
+        truth = {
+            s: (
+                rng.integers(0, 256, (200, 3, 32, 32), dtype=np.uint8),
+                [(7 * i) % 100 for i in range(200)],
+            )
+            for s in SPLITS
+        }
         return {kind.filename: tar_gz(cifar_members(kind, truth, "fine_labels", HUNDRED))}, truth
     if name == "svhn":
         truth, files = draw(3, 32, 32), {}
         for split, (x, y) in truth.items():
             out = io.BytesIO()
             ones_to_ten = np.array([[10 if label == 0 else label] for label in y], dtype=np.uint8)
-            scipy.io.savemat(out, {"X": x.transpose(2, 3, 1, 0), "y": ones_to_ten}, do_compression=True)
+            scipy.io.savemat(
+                out, {"X": x.transpose(2, 3, 1, 0), "y": ones_to_ten}, do_compression=True
+            )
             files[f"{split}_32x32.mat"] = out.getvalue()
         return files, truth
     truth, files = {}, {}
@@ -188,14 +210,20 @@ def published(name: str) -> tuple[dict[str, bytes], Truth]:
         n = COUNTS[split]
         values, y = rng.integers(-1000, 1001, (n, 256)) / 1000, [i % 10 for i in range(n)]
         lines = (
-            f"{label + 1} " + " ".join(f"{i + 1}:{v}" for i, v in enumerate(row)) for row, label in zip(values, y, strict=True)
+            f"{label + 1} " + " ".join(f"{i + 1}:{v}" for i, v in enumerate(row))
+            for row, label in zip(values, y, strict=True)
         )
         files[file] = bz2.compress("\n".join(lines).encode() + b"\n")
-        truth[split] = ((values.astype(np.float32) + 1) / 2 * 255).astype(np.uint8).reshape(n, 1, 16, 16), y
+        truth[split] = (
+            ((values.astype(np.float32) + 1) / 2 * 255).astype(np.uint8).reshape(n, 1, 16, 16),
+            y,
+        )
     return files, truth
 
 
-def publish(monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, bytes], urls: list[str]) -> None:
+def publish(
+    monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, bytes], urls: list[str]
+) -> None:
     """Let torchvision's own table name these files, at these addresses, with their checksums."""
     kind = _kind(name)
     if name in ("mnist", "fashion_mnist"):
@@ -209,10 +237,15 @@ def publish(monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, bytes],
         with suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(data)) as tar:
             sums = {Path(m.name).name: md5(tar.extractfile(m).read()) for m in tar if m.isfile()}
         for part in ("train_list", "test_list"):
-            monkeypatch.setattr(kind, part, [[batch, sums.get(batch, "")] for batch, _ in getattr(kind, part)])
+            monkeypatch.setattr(
+                kind, part, [[batch, sums.get(batch, "")] for batch, _ in getattr(kind, part)]
+            )
         monkeypatch.setattr(kind, "meta", kind.meta | {"md5": sums.get(kind.meta["filename"], "")})
     else:
-        table = {s: [f"{urls[0]}/{f}", f, md5(d)] for s, (f, d) in zip(SPLITS, files.items(), strict=True)}
+        table = {
+            s: [f"{urls[0]}/{f}", f, md5(d)]
+            for s, (f, d) in zip(SPLITS, files.items(), strict=True)
+        }
         monkeypatch.setattr(kind, "split_list", table)
 
 
@@ -222,7 +255,14 @@ def _no_network_and_nothing_installed(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("LAUTUM_DATA", str(tmp_path / "cache"))
     monkeypatch.setattr(datasets, "INSTALLED", {})
     monkeypatch.setattr(datasets, "NOTMNIST_URL", "http://127.0.0.1:9/")
-    for variable in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+    for variable in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -245,7 +285,9 @@ def same(images: Images, truth: tuple[np.ndarray, list[int]]) -> None:
 
 
 def tree(folder: Path) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock"}
+    return {
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.suffix != ".lock"
+    }
 
 
 # ---------------------------------------------------------------------------------------------- what the loaders read
@@ -266,12 +308,17 @@ def test_set_is_downloaded_once_and_every_pixel_and_label_is_as_published(
     names = {"cifar10": TEN, "fashion_mnist": torchvision.datasets.FashionMNIST.classes}
     assert images.class_names == tuple(names.get(name, "0123456789"))
     here = {f"downloads/{name}/{file}" for file in files}
-    converted = {f"{name}/{end}" for end in ("about.json", *(f"{s}.{part}" for s in SPLITS for part in ("pixels", "labels")))}
+    converted = {
+        f"{name}/{end}"
+        for end in ("about.json", *(f"{s}.{part}" for s in SPLITS for part in ("pixels", "labels")))
+    }
     assert tree(cache_folder()) == here | converted, "nothing half-made is left"
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])
-def test_second_load_maps_the_cache_and_reads_no_archive(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_load_maps_the_cache_and_reads_no_archive(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files, truth = published(name)
     publish(monkeypatch, name, files, ["http://127.0.0.1:9"])
     downloads = put(name, files)
@@ -302,12 +349,18 @@ def test_progress_shows_one_bar_for_the_download_and_one_for_converting(
     assert out.out + out.err == ""
 
 
-def test_cifar100_takes_ten_classes_and_labels_them_in_the_order_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar100_takes_ten_classes_and_labels_them_in_the_order_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     files, truth = published("cifar100")
     publish(monkeypatch, "cifar100", files, ["http://127.0.0.1:9"])
     put("cifar100", files)
     other = ("thing_42", "apple", *(f"thing_{i:02}" for i in range(7, 0, -1)), "orchid")
-    for classes, wanted in ((None, CIFAR100_CLASSES), (other, other), (list(other[::-1]), other[::-1])):
+    for classes, wanted in (
+        (None, CIFAR100_CLASSES),
+        (other, other),
+        (list(other[::-1]), other[::-1]),
+    ):
         for split, (x, y) in truth.items():
             images = load_images("cifar100", split, classes=classes, progress=False)
             at = [i for i, label in enumerate(y) if HUNDRED[label] in wanted]
@@ -318,7 +371,15 @@ def test_cifar100_takes_ten_classes_and_labels_them_in_the_order_given(monkeypat
 
 def test_cifar100_classes_are_ten_and_none_is_one_of_cifar10() -> None:
     assert len(set(CIFAR100_CLASSES)) == 10
-    assert not set(CIFAR100_CLASSES) & {*TEN, "pickup_truck", "bus", "wolf", "fox", "cattle", "streetcar"}
+    assert not set(CIFAR100_CLASSES) & {
+        *TEN,
+        "pickup_truck",
+        "bus",
+        "wolf",
+        "fox",
+        "cattle",
+        "streetcar",
+    }
 
 
 def test_unknown_names_and_classes_say_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,7 +388,12 @@ def test_unknown_names_and_classes_say_what_there_is(monkeypatch: pytest.MonkeyP
     put("cifar100", files)
     wrong = partial(said, kind=ValueError)
     classes = [*CIFAR100_CLASSES[:9], "orchd"]
-    wrong(lambda: load_images("cifar100", classes=classes, progress=False), "'orchd'", "orchid", "cifar100")
+    wrong(
+        lambda: load_images("cifar100", classes=classes, progress=False),
+        "'orchd'",
+        "orchid",
+        "cifar100",
+    )
     wrong(lambda: load_images("cifar100", classes=["apple"] * 10), "ten different names")
     wrong(lambda: load_images("cifar100", classes=["apple"]), "ten different names")
     wrong(lambda: load_images("cifar100", classes="abcdefghij"), "ten different names")
@@ -340,13 +406,26 @@ def test_unknown_names_and_classes_say_what_there_is(monkeypatch: pytest.MonkeyP
 
 
 def notmnist() -> tuple[bytes, dict[tuple[str, str], np.ndarray]]:
-    glyphs = {(letter, f"font{i}.png"): rng.integers(0, 256, (28, 28), dtype=np.uint8) for letter in "ABCJ" for i in range(9)}
-    members: dict[str, bytes | tarfile.TarInfo] = {f"notMNIST_small/{a}/{b}": png(x) for (a, b), x in glyphs.items()}
+    glyphs = {
+        (letter, f"font{i}.png"): rng.integers(0, 256, (28, 28), dtype=np.uint8)
+        for letter in "ABCJ"
+        for i in range(9)
+    }
+    members: dict[str, bytes | tarfile.TarInfo] = {
+        f"notMNIST_small/{a}/{b}": png(x) for (a, b), x in glyphs.items()
+    }
     folder = tarfile.TarInfo("notMNIST_small/D")
     folder.type = tarfile.DIRTYPE
     broken = png(rng.integers(0, 256, (28, 28), dtype=np.uint8))
-    members |= {"notMNIST_small/D": folder, "notMNIST_small/A/empty.png": b"", "notMNIST_small/B/broken.png": broken[:400]}
-    return tar_gz(members | {"notMNIST_small/A/._font0.png": b"left by a Mac", "notMNIST_small/readme.txt": b"?"}), glyphs
+    members |= {
+        "notMNIST_small/D": folder,
+        "notMNIST_small/A/empty.png": b"",
+        "notMNIST_small/B/broken.png": broken[:400],
+    }
+    return tar_gz(
+        members
+        | {"notMNIST_small/A/._font0.png": b"left by a Mac", "notMNIST_small/readme.txt": b"?"}
+    ), glyphs
 
 
 def set_notmnist(monkeypatch: pytest.MonkeyPatch, data: bytes) -> Path:
@@ -358,7 +437,9 @@ def load_small(split: str = "train") -> Images:
     return load_images("notmnist_small", split, download=False, progress=False)
 
 
-def test_notmnist_skips_and_counts_broken_files_and_splits_by_the_hash_of_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notmnist_skips_and_counts_broken_files_and_splits_by_the_hash_of_the_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data, glyphs = notmnist()
     set_notmnist(monkeypatch, data)
     hashed = {at: int(hashlib.sha256("/".join(at).encode()).hexdigest(), 16) % 6 for at in glyphs}
@@ -366,7 +447,13 @@ def test_notmnist_skips_and_counts_broken_files_and_splits_by_the_hash_of_the_na
         mine = [at for at in glyphs if (hashed[at] == 0) == (split == "test")]
         images = load_small(split)
         assert len(mine) > 2
-        same(images, (np.stack([glyphs[at][None] for at in mine]), ["ABCDEFGHIJ".index(letter) for letter, _ in mine]))
+        same(
+            images,
+            (
+                np.stack([glyphs[at][None] for at in mine]),
+                ["ABCDEFGHIJ".index(letter) for letter, _ in mine],
+            ),
+        )
         assert images.class_names == tuple("ABCDEFGHIJ")
     assert load_small().skipped + load_small("test").skipped == 2
 
@@ -400,18 +487,29 @@ def member(name: str, kind: bytes, link: str = "") -> dict[str, bytes | tarfile.
 def test_odd_member_of_an_archive_is_refused_and_the_archive_removed(
     odd: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    archive = set_notmnist(monkeypatch, tar_gz({"notMNIST_small/A/a.png": png(np.zeros((28, 28), np.uint8)), **odd}))
+    archive = set_notmnist(
+        monkeypatch, tar_gz({"notMNIST_small/A/a.png": png(np.zeros((28, 28), np.uint8)), **odd})
+    )
     said(load_small, str(archive), repr(next(iter(odd))), "removed")
     assert tree(tmp_path) == set()
 
 
-def test_archive_cut_or_flipped_is_told_and_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_archive_cut_or_flipped_is_told_and_removed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     data, _ = notmnist()
     flipped = bytearray(data)
     flipped[len(data) // 2] ^= 255
     checksum = data[:-8] + bytes(4) + data[-4:]
     short_tar = gzip.compress(gzip.decompress(data)[:3000])
-    for bad in (data[: len(data) // 2], bytes(flipped), checksum, short_tar, b"", b"<html>gone</html>"):
+    for bad in (
+        data[: len(data) // 2],
+        bytes(flipped),
+        checksum,
+        short_tar,
+        b"",
+        b"<html>gone</html>",
+    ):
         archive = set_notmnist(monkeypatch, bad)
         said(load_small, str(archive), "removed", "load again")
         assert tree(tmp_path) == set()
@@ -426,12 +524,17 @@ def test_archive_without_images_or_of_another_size_is_told(monkeypatch: pytest.M
     said(load_small, f"size {size - 1} and needs {size}", 'load("letters")')
 
 
-def test_download_of_another_size_stays_nowhere(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_download_of_another_size_stays_nowhere(
+    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     data, _ = notmnist()
     monkeypatch.setitem(NOTMNIST, "notmnist_small", ("small.tar.gz", len(data)))
     monkeypatch.setattr(datasets, "NOTMNIST_URL", f"{server.url}/")
     server.files = {"/small.tar.gz": data + b"more"}
-    said(lambda: load_images("notmnist_small", progress=False), f"size {len(data) + 4} and needs {len(data)}")
+    said(
+        lambda: load_images("notmnist_small", progress=False),
+        f"size {len(data) + 4} and needs {len(data)}",
+    )
     assert tree(tmp_path) == set()
     server.files = {"/small.tar.gz": data}
     assert len(load_images("notmnist_small", progress=False)) > 20
@@ -440,10 +543,14 @@ def test_download_of_another_size_stays_nowhere(server: Server, monkeypatch: pyt
 # -------------------------------------------------------------------------------------------- downloads that go wrong
 
 
-def test_second_address_is_tried_when_the_first_has_it_not_or_wrong(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_address_is_tried_when_the_first_has_it_not_or_wrong(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files, truth = published("mnist")
     first, *others = files
-    server.files = {f"/good/{file}": data for file, data in files.items()} | {f"/bad/{first}": b"something else"}
+    server.files = {f"/good/{file}": data for file, data in files.items()} | {
+        f"/bad/{first}": b"something else"
+    }
     server.files |= {f"/bad/{others[0]}": b"CUT short"}
     publish(monkeypatch, "mnist", files, [f"{server.url}/bad", f"{server.url}/good"])
     same(load_images("mnist", progress=False), truth["train"])
@@ -458,9 +565,20 @@ def test_wrong_checksum_names_file_and_sums_and_leaves_nothing(
     first = next(iter(files))
     server.files = {f"/{file}": data[: len(data) // 2] for file, data in files.items()}
     publish(monkeypatch, name, files, [server.url])
-    monkeypatch.setattr("pickle.load", lambda *a, **k: pytest.fail("a pickle was read before its checksum was known"))
+    monkeypatch.setattr(
+        "pickle.load",
+        lambda *a, **k: pytest.fail("a pickle was read before its checksum was known"),
+    )
     wanted, found = md5(files[first]), md5(server.files[f"/{first}"])
-    said(lambda: load_images(name, progress=False), first, wanted, found, server.url, *files, 'load("digits")')
+    said(
+        lambda: load_images(name, progress=False),
+        first,
+        wanted,
+        found,
+        server.url,
+        *files,
+        'load("digits")',
+    )
     assert tree(tmp_path) == set()
     monkeypatch.undo()
 
@@ -471,7 +589,12 @@ def test_wrong_file_put_by_hand_is_not_used_and_a_right_one_takes_its_place(
     files, truth = published("usps")
     publish(monkeypatch, "usps", files, [server.url])
     folder = put("usps", files | {"usps.bz2": b"wrong"})
-    sentence = said(lambda: load_images("usps", download=False, progress=False), md5(b"wrong"), "download=False", str(folder))
+    sentence = said(
+        lambda: load_images("usps", download=False, progress=False),
+        md5(b"wrong"),
+        "download=False",
+        str(folder),
+    )
     assert "usps.t.bz2" not in sentence, "that one is there"
     server.files = {f"/{file}": data for file, data in files.items()}
     same(load_images("usps", progress=False), truth["train"])
@@ -479,7 +602,9 @@ def test_wrong_file_put_by_hand_is_not_used_and_a_right_one_takes_its_place(
     assert (folder / "usps.bz2").read_bytes() == files["usps.bz2"]
 
 
-def test_offline_is_told_at_once_with_what_to_put_where_and_what_to_take_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_is_told_at_once_with_what_to_put_where_and_what_to_take_instead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     tried, connect = [], HTTPConnection.connect
     monkeypatch.setattr(HTTPConnection, "connect", lambda to: (tried.append(to.port), connect(to)))
     monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it waits before it tries again"))
@@ -498,7 +623,14 @@ def test_offline_is_told_at_once_with_what_to_put_where_and_what_to_take_instead
             for download in (True, False):
                 folder = cache_folder() / "downloads" / name
                 load = partial(load_images, name, download=download, progress=False)
-                said(load, name, str(folder), *files, other, "failed (ConnectionError)" if download else "download=False")
+                said(
+                    load,
+                    name,
+                    str(folder),
+                    *files,
+                    other,
+                    "failed (ConnectionError)" if download else "download=False",
+                )
     assert tried == [port] * len(DATASETS), "each set asks once, for its first file"
     assert tree(cache_folder()) == set()
     assert datasets.TIMEOUT[0] <= 10
@@ -545,7 +677,9 @@ def idx_header(n: int) -> bytes:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_damaged_file_with_the_right_checksum_gets_one_sentence(name: str, bad: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_file_with_the_right_checksum_gets_one_sentence(
+    name: str, bad: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files, _ = published(name)
     files[next(iter(files))] = bad
     publish(monkeypatch, name, files, ["http://127.0.0.1:9"])
@@ -557,7 +691,9 @@ def test_damaged_file_with_the_right_checksum_gets_one_sentence(name: str, bad: 
 # ---------------------------------------------------------------------------------------------------------- the cache
 
 
-def test_cache_is_the_users_or_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_is_the_users_or_where_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert cache_folder() == tmp_path / "cache"
     monkeypatch.setenv("LAUTUM_DATA", "~/somewhere")
     assert cache_folder() == Path.home() / "somewhere"
@@ -584,7 +720,9 @@ def test_cache_is_the_users_or_where_the_environment_says(monkeypatch: pytest.Mo
         lambda f: (shutil.rmtree(f), f.mkdir()),
     ],
 )
-def test_damaged_or_older_cache_is_made_again(harm: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_or_older_cache_is_made_again(
+    harm: Callable[[Path], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     files, truth = published("mnist")
     publish(monkeypatch, "mnist", files, ["http://127.0.0.1:9"])
     downloads = put("mnist", files)
@@ -606,16 +744,23 @@ def test_newer_cache_is_left_alone_with_a_sentence(monkeypatch: pytest.MonkeyPat
     assert json.loads(about.read_bytes())["format"] == 2
 
 
-def test_cache_that_is_a_file_or_cannot_be_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_cache_that_is_a_file_or_cannot_be_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     set_notmnist(monkeypatch, notmnist()[0])
     (tmp_path / "file").write_text("", encoding="utf-8")
     for cache in (tmp_path / "file", tmp_path / "file" / "below", "/dev/null/below"):
-        said(lambda cache=cache: load_images("notmnist_small", cache=cache), str(cache), "LAUTUM_DATA")
+        said(
+            lambda cache=cache: load_images("notmnist_small", cache=cache),
+            str(cache),
+            "LAUTUM_DATA",
+        )
 
 
 @pytest.fixture
 def as_nobody() -> Iterator[Path]:
-    """A folder that root's rights do not help with: written before, read-only from where a test calls chmod."""
+    """A folder that root's rights do not help with: written before, read-only from where a test
+    calls chmod."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -625,7 +770,9 @@ def as_nobody() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def test_read_only_cache_is_read_and_not_written(as_nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_cache_is_read_and_not_written(
+    as_nobody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LAUTUM_DATA", str(as_nobody))
     set_notmnist(monkeypatch, notmnist()[0])
     n = len(load_small())
@@ -633,7 +780,12 @@ def test_read_only_cache_is_read_and_not_written(as_nobody: Path, monkeypatch: p
     if os.getuid() == 0:
         os.seteuid(65534)
     assert len(load_small()) == n
-    said(lambda: load_images("mnist", progress=False), str(as_nobody), "Permission denied", "LAUTUM_DATA")
+    said(
+        lambda: load_images("mnist", progress=False),
+        str(as_nobody),
+        "Permission denied",
+        "LAUTUM_DATA",
+    )
 
 
 def test_full_cache_is_told_and_left_clean(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -653,9 +805,16 @@ def test_full_cache_is_told_and_left_clean(monkeypatch: pytest.MonkeyPatch) -> N
 fork = multiprocessing.get_context("fork")  # a child has the parent's tiny files
 
 
-def test_two_processes_at_once_convert_once_and_both_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_at_once_convert_once_and_both_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     set_notmnist(monkeypatch, notmnist()[0])
-    write, locking, times, sizes = datasets._write, fork.Semaphore(0), fork.Value("i", 0), fork.SimpleQueue()
+    write, locking, times, sizes = (
+        datasets._write,
+        fork.Semaphore(0),
+        fork.Value("i", 0),
+        fork.SimpleQueue(),
+    )
 
     class Told(FileLock):
         def acquire(self, *args: Any, **options: Any) -> Any:
@@ -665,12 +824,16 @@ def test_two_processes_at_once_convert_once_and_both_get_it(monkeypatch: pytest.
     def waits_for_the_other(*args: Any) -> None:
         with times.get_lock():
             times.value += 1
-        assert all(locking.acquire(timeout=GUARD) for _ in both), "both have found no set, and want to make it"
+        assert all(locking.acquire(timeout=GUARD) for _ in both), (
+            "both have found no set, and want to make it"
+        )
         write(*args)
 
     monkeypatch.setattr(datasets, "FileLock", Told)
     monkeypatch.setattr(datasets, "_write", waits_for_the_other)
-    both = [fork.Process(target=lambda: sizes.put(len(load_small())), daemon=True) for _ in range(2)]
+    both = [
+        fork.Process(target=lambda: sizes.put(len(load_small())), daemon=True) for _ in range(2)
+    ]
     for process in both:
         process.start()
     for process in both:
@@ -680,7 +843,9 @@ def test_two_processes_at_once_convert_once_and_both_get_it(monkeypatch: pytest.
     assert [sizes.get() for _ in both] == [len(load_small())] * 2
 
 
-def test_process_killed_in_the_middle_leaves_nothing_that_blocks_or_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_killed_in_the_middle_leaves_nothing_that_blocks_or_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data, glyphs = notmnist()
     archive = set_notmnist(monkeypatch, data)
     decode, reached = datasets._decode, fork.Event()
@@ -741,12 +906,16 @@ def test_folder_gives_each_class_its_label_and_every_image_one_size(tmp_path: Pa
             assert (green, blue) == (100 * y, 7)
             seen[y, red // 10 if red % 10 == 0 else (red + 256) // 10] = split
     wanted = {
-        (k, i): "train" if int(hashlib.sha256(f"{name}/{i}.png".encode()).hexdigest(), 16) % 6 else "test"
+        (k, i): "train"
+        if int(hashlib.sha256(f"{name}/{i}.png".encode()).hexdigest(), 16) % 6
+        else "test"
         for k, name in enumerate(("cat", "émeu"))
         for i in range(30)
     }
     assert seen == wanted
-    skipped = [load_folder(top, split, size=8, colour=True, progress=False).skipped for split in SPLITS]
+    skipped = [
+        load_folder(top, split, size=8, colour=True, progress=False).skipped for split in SPLITS
+    ]
     assert sum(skipped) == 2
 
 
@@ -755,19 +924,23 @@ def test_folder_in_grey_has_pillows_luminance_and_a_square_size(tmp_path: Path) 
     images = load_folder(top, progress=False)
     assert images.pixels.shape[1:] == (1, 32, 32)
     with Image.open(top / "cat" / "0.png") as first:
-        assert int(images.pixels[0, 0, 0, 0]) in {round(0.299 * 10 * i % 256 + 0.114 * 7) for i in range(30)} | {
-            first.convert("L").getpixel((0, 0))
-        }
+        assert int(images.pixels[0, 0, 0, 0]) in {
+            round(0.299 * 10 * i % 256 + 0.114 * 7) for i in range(30)
+        } | {first.convert("L").getpixel((0, 0))}
 
 
 def test_folder_with_train_and_test_is_taken_as_it_is(tmp_path: Path) -> None:
     folder_of(tmp_path / "mine" / "train", 5)
     folder_of(tmp_path / "mine" / "test", 3)
-    sizes = [load_folder(tmp_path / "mine", split, progress=False).labels.tolist() for split in SPLITS]
+    sizes = [
+        load_folder(tmp_path / "mine", split, progress=False).labels.tolist() for split in SPLITS
+    ]
     assert sizes == [[0] * 5 + [1] * 5, [0] * 3 + [1] * 3]
 
 
-def test_folder_is_converted_once_and_again_when_a_file_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_is_converted_once_and_again_when_a_file_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     top, decode, decoded = folder_of(tmp_path / "mine"), datasets._decode, []
     monkeypatch.setattr(datasets, "_decode", lambda *a: (decoded.append(a[0]), decode(*a))[1])
     before = {split: load_folder(top, split, progress=False) for split in SPLITS}
@@ -786,10 +959,14 @@ def test_folder_reads_odd_images_as_they_look(tmp_path: Path) -> None:
     for split in SPLITS:
         for name in ("deep", "turned"):
             (tmp_path / "mine" / split / name).mkdir(parents=True)
-        Image.fromarray(np.full((9, 9), 128 * 256, np.uint16)).save(tmp_path / "mine" / split / "deep" / "16bit.png")
+        Image.fromarray(np.full((9, 9), 128 * 256, np.uint16)).save(
+            tmp_path / "mine" / split / "deep" / "16bit.png"
+        )
         exif, upside_down = Image.Exif(), np.zeros((8, 8), np.uint8)
         exif[0x0112], upside_down[:4] = 3, 255
-        Image.fromarray(upside_down).save(tmp_path / "mine" / split / "turned" / "phone.png", exif=exif)
+        Image.fromarray(upside_down).save(
+            tmp_path / "mine" / split / "turned" / "phone.png", exif=exif
+        )
     images = load_folder(tmp_path / "mine", size=8, progress=False)
     assert images.pixels[0].unique().tolist() == [128]
     assert images.pixels[1, 0, 0].tolist() == [0] * 8
@@ -816,16 +993,25 @@ def test_folder_that_is_none_or_too_little_is_told(tmp_path: Path) -> None:
 
 
 def peak_mib() -> float:
-    return int(Path("/proc/self/status").read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0]) / 1024
+    return (
+        int(Path("/proc/self/status").read_text(encoding="utf-8").partition("VmHWM:")[2].split()[0])
+        / 1024
+    )
 
 
-@pytest.mark.skipif(not DEBIAN.is_dir(), reason="the package dataset-fashion-mnist is not installed")
-def test_debians_fashion_mnist_is_found_whole_then_mapped_and_within_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(
+    not DEBIAN.is_dir(), reason="the package dataset-fashion-mnist is not installed"
+)
+def test_debians_fashion_mnist_is_found_whole_then_mapped_and_within_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(datasets, "INSTALLED", {"fashion_mnist": DEBIAN})
     told = fork.SimpleQueue()
 
     def measure() -> None:
-        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak so far is the parent's
+        Path("/proc/self/clear_refs").write_text(
+            "5", encoding="utf-8"
+        )  # the peak so far is the parent's
         before = peak_mib()
         load_images("fashion_mnist", download=False, progress=False)
         told.put((before, peak_mib()))
@@ -853,14 +1039,25 @@ def test_debians_fashion_mnist_is_found_whole_then_mapped_and_within_memory(monk
         assert test.pixels.numpy().tobytes() == raw.read()[16:]
 
 
-def test_damaged_debian_file_is_named_and_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_damaged_debian_file_is_named_and_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     files, truth = published("fashion_mnist")
-    publish(monkeypatch, "fashion_mnist", {file: data + b"repacked" for file, data in files.items()}, ["http://127.0.0.1:9"])
+    publish(
+        monkeypatch,
+        "fashion_mnist",
+        {file: data + b"repacked" for file, data in files.items()},
+        ["http://127.0.0.1:9"],
+    )
     monkeypatch.setattr(datasets, "INSTALLED", {"fashion_mnist": tmp_path / "installed"})
     (tmp_path / "installed").mkdir()
     for file, data in files.items():
         (tmp_path / "installed" / file).write_bytes(data[:-10])
-    said(lambda: load_images("fashion_mnist", progress=False), str(tmp_path / "installed" / next(iter(files))), "get it again")
+    said(
+        lambda: load_images("fashion_mnist", progress=False),
+        str(tmp_path / "installed" / next(iter(files))),
+        "get it again",
+    )
     for file, data in files.items():
         (tmp_path / "installed" / file).write_bytes(data)
     same(load_images("fashion_mnist", progress=False), truth["train"])

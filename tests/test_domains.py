@@ -14,9 +14,9 @@ from scipy.stats import chi2_contingency, chisquare
 from torch import Tensor
 from torchvision.transforms.v2 import functional as TF
 
-from lautum_utils import domains
-from lautum_utils.datasets import INSTALLED, Images
-from lautum_utils.domains import (
+from lautum_utils.data import domains
+from lautum_utils.data.datasets import INSTALLED, Images
+from lautum_utils.data.domains import (
     FONTS,
     SHIFTS,
     TransferTask,
@@ -84,7 +84,9 @@ def test_train_and_test_share_no_handwritten_image() -> None:
 def test_train_and_test_share_no_font_and_no_glyph() -> None:
     assert not set(FONTS["train"]) & set(FONTS["test"])
     glyphs = {split: images(domains._glyphs(split).flatten(0, 1)) for split in FONTS}
-    assert {split: len(glyphs[split]) for split in FONTS} == {split: 10 * len(FONTS[split]) for split in FONTS}
+    assert {split: len(glyphs[split]) for split in FONTS} == {
+        split: 10 * len(FONTS[split]) for split in FONTS
+    }
     assert not glyphs["train"] & glyphs["test"]
 
 
@@ -121,7 +123,12 @@ def test_severity_0_is_the_identity_and_more_moves_letters_further(kind: str) ->
 @example(kind="blur", severity=4.5e-297, batch=[2], size=(1, 4, 4), seed=0, dtype=torch.float32)
 @settings(max_examples=80)
 def test_any_shift_keeps_shape_type_and_range_and_repeats(
-    kind: str, severity: float, batch: list[int], size: tuple[int, int, int], seed: int, dtype: torch.dtype
+    kind: str,
+    severity: float,
+    batch: list[int],
+    size: tuple[int, int, int],
+    seed: int,
+    dtype: torch.dtype,
 ) -> None:
     if math.prod(batch) == 0:
         batch = [2]
@@ -154,7 +161,9 @@ def test_random_shifts_depend_on_the_seed_only(kind: str) -> None:
     torch.manual_seed(2)
     assert torch.equal(one, shift(x, kind, 0.5, seed=1))
     assert not torch.equal(one, shift(x, kind, 0.5, seed=2))
-    assert not torch.equal((one - x)[0], (one - x)[1]) or kind == "inversion", "each image has its own"
+    assert not torch.equal((one - x)[0], (one - x)[1]) or kind == "inversion", (
+        "each image has its own"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -182,10 +191,16 @@ def test_each_kind_does_what_its_line_says() -> None:
     assert abs((shift(dot, "blur", 0.5)[0].sum(0) * at**2).sum().sqrt() - 1.5) < 0.1
 
 
-@pytest.mark.parametrize("inputs", [torch.rand(16, 16), torch.ones(2, 1, 16, 16, dtype=torch.int64)])
+@pytest.mark.parametrize(
+    "inputs", [torch.rand(16, 16), torch.ones(2, 1, 16, 16, dtype=torch.int64)]
+)
 def test_shift_refuses_what_are_no_images(inputs: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # a reader meets our errors, not jaxtyping's
-    with pytest.raises(ValueError, match=r"images \(\.\.\., c, h, w\), got torch\.\w+ \(.*16, 16\)"):
+    monkeypatch.setattr(
+        jaxtyping.config, "jaxtyping_disable", True
+    )  # a reader meets our errors, not jaxtyping's
+    with pytest.raises(
+        ValueError, match=r"images \(\.\.\., c, h, w\), got torch\.\w+ \(.*16, 16\)"
+    ):
         shift(inputs, "noise", 0.5)
 
 
@@ -194,7 +209,9 @@ def test_shift_refuses_what_are_no_images(inputs: Tensor, monkeypatch: pytest.Mo
 
 def swap_labels(n: int, severity: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     digit, letter = (label_part_swap(n, severity, label, seed) for label in ("digit", "letter"))
-    assert torch.equal(digit.inputs, letter.inputs), "the two tasks differ in what is asked, not in what is seen"
+    assert torch.equal(digit.inputs, letter.inputs), (
+        "the two tasks differ in what is asked, not in what is seen"
+    )
     assert (digit.class_names, letter.class_names) == (domains.DIGITS, domains.LETTERS)
     return digit.labels.numpy(), letter.labels.numpy()
 
@@ -224,7 +241,10 @@ def test_swap_at_half_follows_its_joint() -> None:
 def test_swap_shows_the_digit_and_the_letter_that_its_labels_name(split: str) -> None:
     pairs = {label: label_part_swap(300, 1.0, label, split=split) for label in ("digit", "letter")}
     handwritten = load("digits", split=split)
-    known = {x.numpy().tobytes(): int(y) for x, y in zip(handwritten.inputs, handwritten.labels, strict=True)}
+    known = {
+        x.numpy().tobytes(): int(y)
+        for x, y in zip(handwritten.inputs, handwritten.labels, strict=True)
+    }
     left, right = (half.contiguous() for half in pairs["digit"].inputs.split(16, -1))
     assert pairs["digit"].inputs.shape == (300, 1, 16, 32)
     assert [known[x.numpy().tobytes()] for x in left] == pairs["digit"].labels.tolist()
@@ -265,15 +285,22 @@ def parts(task: TransferTask) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(
     ("source", "target", "kind"),
-    [(s, t, "none") for s in ("digits", "letters") for t in ("digits", "letters")] + [("digits", "letters", "label_part_swap")],
+    [(s, t, "none") for s in ("digits", "letters") for t in ("digits", "letters")]
+    + [("digits", "letters", "label_part_swap")],
 )
-def test_parts_of_every_pair_are_disjoint_and_fixed_by_the_seed(source: str, target: str, kind: str) -> None:
-    task, again, other = (load_transfer_task(source, target, kind, 0.0, seed, **SMALL) for seed in (0, 0, 1))
+def test_parts_of_every_pair_are_disjoint_and_fixed_by_the_seed(
+    source: str, target: str, kind: str
+) -> None:
+    task, again, other = (
+        load_transfer_task(source, target, kind, 0.0, seed, **SMALL) for seed in (0, 0, 1)
+    )
     held = {name: images(x) for name, x in parts(task).items()}
     for a in held:
         for b in held:
             shared = held[a] & held[b]
-            assert len(shared) == (len(held[a]) if a == b else 0) or ({a, b} == {"test", "source_test"} and source == target), (
+            assert len(shared) == (len(held[a]) if a == b else 0) or (
+                {a, b} == {"test", "source_test"} and source == target
+            ), (
                 a,
                 b,
             )
@@ -282,11 +309,17 @@ def test_parts_of_every_pair_are_disjoint_and_fixed_by_the_seed(source: str, tar
     assert task.source.class_names[0] == FIRST[source]
     assert task.test.class_names == task.labelled.class_names == task.validation.class_names
     assert task.test.class_names[0] == FIRST[target]
-    assert all(torch.equal(x, y) for x, y in zip(parts(task).values(), parts(again).values(), strict=True))
-    assert not any(torch.equal(x, y) for x, y in zip(parts(task).values(), parts(other).values(), strict=True))
+    assert all(
+        torch.equal(x, y) for x, y in zip(parts(task).values(), parts(again).values(), strict=True)
+    )
+    assert not any(
+        torch.equal(x, y) for x, y in zip(parts(task).values(), parts(other).values(), strict=True)
+    )
 
 
-@pytest.mark.parametrize(("source", "target"), [(s, t) for s in ("digits", "letters") for t in ("digits", "letters")])
+@pytest.mark.parametrize(
+    ("source", "target"), [(s, t) for s in ("digits", "letters") for t in ("digits", "letters")]
+)
 def test_every_pair_loads_with_the_sizes_of_an_experiment(source: str, target: str) -> None:
     task = load_transfer_task(source, target)
     assert len(task.labelled) == 400
@@ -304,7 +337,10 @@ def test_labelled_samples_are_nested_and_balanced(target: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_shift_moves_every_part_of_the_target_and_nothing_of_the_source(kind: str) -> None:
-    plain, task = parts(load_transfer_task(**SMALL)), parts(load_transfer_task(shift_kind=kind, severity=0.7, **SMALL))
+    plain, task = (
+        parts(load_transfer_task(**SMALL)),
+        parts(load_transfer_task(shift_kind=kind, severity=0.7, **SMALL)),
+    )
     for name, x in task.items():
         if name.startswith("source"):
             assert torch.equal(x, plain[name])
@@ -320,32 +356,80 @@ def test_shift_moves_every_part_of_the_target_and_nothing_of_the_source(kind: st
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: load("mnits"), "name needs to be one of digits, letters, mnist, .*, folder:PATH, got 'mnits'"),
-        (lambda: load("digits", split="validation"), "split needs to be one of train, test, got 'validation'"),
+        (
+            lambda: load("mnits"),
+            "name needs to be one of digits, letters, mnist, .*, folder:PATH, got 'mnits'",
+        ),
+        (
+            lambda: load("digits", split="validation"),
+            "split needs to be one of train, test, got 'validation'",
+        ),
         (lambda: load("digits", 0), "n needs to be 1 or more, got 0"),
         (lambda: load("letters", -3), "n needs to be 1 or more, got -3"),
-        (lambda: load("digits", 1438), "n needs to be at most 1437 for the train split of digits, got 1438"),
+        (
+            lambda: load("digits", 1438),
+            "n needs to be at most 1437 for the train split of digits, got 1438",
+        ),
         (lambda: load("digits", 361, split="test"), "n needs to be at most 360 .* got 361"),
-        (lambda: shift(torch.rand(1, 4, 4), "fog", 0.5), "kind needs to be one of rotation, .*, background, got 'fog'"),
-        (lambda: shift(torch.rand(1, 4, 4), "blur", 1.5), "severity needs to be from 0 to 1, got 1.5"),
-        (lambda: shift(torch.rand(1, 4, 4), "blur", -0.1), "severity needs to be from 0 to 1, got -0.1"),
-        (lambda: shift(torch.rand(1, 4, 4), "blur", math.nan), "severity needs to be from 0 to 1, got nan"),
-        (lambda: shift(torch.full((1, 4, 4), math.nan), "blur", 0.5), "inputs need finite values, got NaN"),
-        (lambda: shift(torch.full((1, 4, 4), math.inf), "blur", 0.0), "inputs need finite values, got NaN or infinite"),
+        (
+            lambda: shift(torch.rand(1, 4, 4), "fog", 0.5),
+            "kind needs to be one of rotation, .*, background, got 'fog'",
+        ),
+        (
+            lambda: shift(torch.rand(1, 4, 4), "blur", 1.5),
+            "severity needs to be from 0 to 1, got 1.5",
+        ),
+        (
+            lambda: shift(torch.rand(1, 4, 4), "blur", -0.1),
+            "severity needs to be from 0 to 1, got -0.1",
+        ),
+        (
+            lambda: shift(torch.rand(1, 4, 4), "blur", math.nan),
+            "severity needs to be from 0 to 1, got nan",
+        ),
+        (
+            lambda: shift(torch.full((1, 4, 4), math.nan), "blur", 0.5),
+            "inputs need finite values, got NaN",
+        ),
+        (
+            lambda: shift(torch.full((1, 4, 4), math.inf), "blur", 0.0),
+            "inputs need finite values, got NaN or infinite",
+        ),
         (lambda: swap_joint(2.0), "severity needs to be from 0 to 1, got 2.0"),
         (lambda: label_part_swap(10, 1.1, "digit"), "severity needs to be from 0 to 1, got 1.1"),
         (lambda: label_part_swap(0, 0.5, "digit"), "n needs to be 1 or more, got 0"),
-        (lambda: label_part_swap(10, 0.5, "colour"), "label needs to be one of digit, letter, got 'colour'"),
-        (lambda: label_part_swap(10, 0.5, "digit", split="all"), "split needs to be one of train, test, got 'all'"),
-        (lambda: load_transfer_task("mnits"), "source needs to be one of digits, letters, mnist, .*, got 'mnits'"),
-        (lambda: load_transfer_task(target="mnits"), "target needs to be one of digits, letters, mnist, .*, got 'mnits'"),
-        (lambda: load_transfer_task(shift_kind="fog"), "shift needs to be one of none, .*, label_part_swap, got 'fog'"),
-        (lambda: load_transfer_task(shift_kind="none", severity=1.2), "severity needs to be from 0 to 1, got 1.2"),
+        (
+            lambda: label_part_swap(10, 0.5, "colour"),
+            "label needs to be one of digit, letter, got 'colour'",
+        ),
+        (
+            lambda: label_part_swap(10, 0.5, "digit", split="all"),
+            "split needs to be one of train, test, got 'all'",
+        ),
+        (
+            lambda: load_transfer_task("mnits"),
+            "source needs to be one of digits, letters, mnist, .*, got 'mnits'",
+        ),
+        (
+            lambda: load_transfer_task(target="mnits"),
+            "target needs to be one of digits, letters, mnist, .*, got 'mnits'",
+        ),
+        (
+            lambda: load_transfer_task(shift_kind="fog"),
+            "shift needs to be one of none, .*, label_part_swap, got 'fog'",
+        ),
+        (
+            lambda: load_transfer_task(shift_kind="none", severity=1.2),
+            "severity needs to be from 0 to 1, got 1.2",
+        ),
         (
             lambda: load_transfer_task("letters", "digits", "label_part_swap"),
             "label_part_swap needs .* got 'letters' and 'digits'",
         ),
-        (lambda: load_transfer_task("letters", "digits", labelled=1434), "labelled needs to be at most 1433 .* got 1434"),
+        (
+            lambda: load_transfer_task("letters", "digits", labelled=1434),
+            "labelled needs to be at most 1433 .* got 1434",
+        ),
     ],
 )
 def test_bad_input_says_what_was_given_and_what_is_allowed(call: object, message: str) -> None:
@@ -374,7 +458,9 @@ def sets(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], Images]:
     return found
 
 
-def test_a_real_set_comes_in_an_order_of_its_seed_as_floats(sets: dict[tuple[str, str], Images]) -> None:
+def test_a_real_set_comes_in_an_order_of_its_seed_as_floats(
+    sets: dict[tuple[str, str], Images],
+) -> None:
     original = sets["mnist", "train"]
     some, again, other = (load("mnist", 2500, seed) for seed in (0, 0, 1))
     assert torch.equal(some.inputs, again.inputs)
@@ -388,7 +474,9 @@ def test_a_real_set_comes_in_an_order_of_its_seed_as_floats(sets: dict[tuple[str
     assert torch.equal((some.inputs * 255).round().byte(), original.pixels[row])
     assert torch.equal(some.labels, original.labels[row])
     assert len(load("mnist")) == 5200
-    with pytest.raises(ValueError, match="n needs to be at most 300 for the test split of mnist, got 301"):
+    with pytest.raises(
+        ValueError, match="n needs to be at most 300 for the test split of mnist, got 301"
+    ):
         load("mnist", 301, split="test")
 
 
@@ -408,7 +496,9 @@ def test_both_domains_of_a_task_are_brought_to_one_shape(
     assert len(task.unlabelled) + len(task.labelled) + len(task.validation) <= 4900
     assert task.labelled.labels[:10].unique().numel() == 10
     if source == target:
-        assert len(task.source) == 2600, "half of the training images; the target has the other half"
+        assert len(task.source) == 2600, (
+            "half of the training images; the target has the other half"
+        )
 
 
 def test_grey_and_colour_and_size_are_fitted_as_torchvision_would() -> None:
@@ -425,13 +515,18 @@ def test_a_folder_of_images_is_a_domain(tmp_path: Path, monkeypatch: pytest.Monk
         for value, name in enumerate(("cat", "dog")):
             (tmp_path / "own" / split / name).mkdir(parents=True)
             for k in range(3):
-                Image.new("RGB", (20, 30), (100 * value, k, 255)).save(tmp_path / "own" / split / name / f"{k}.png")
+                Image.new("RGB", (20, 30), (100 * value, k, 255)).save(
+                    tmp_path / "own" / split / name / f"{k}.png"
+                )
     own = load(f"folder:{tmp_path / 'own'}", split="test")
     assert (own.inputs.shape, own.class_names) == ((6, 3, 32, 32), ("cat", "dog"))
     assert torch.equal((own.inputs[:, 0].mean((1, 2)) * 255).round().long(), 100 * own.labels)
 
 
-@pytest.mark.skipif(not INSTALLED["fashion_mnist"].exists(), reason="Debian's dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(
+    not INSTALLED["fashion_mnist"].exists(),
+    reason="Debian's dataset-fashion-mnist is not installed",
+)
 def test_fashion_mnist_as_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAUTUM_DATA", str(tmp_path))
     task = load_transfer_task("fashion_mnist", "letters", "background", 0.5)

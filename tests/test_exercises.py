@@ -1,4 +1,5 @@
-"""The theory notebooks with their solutions filled in, run without a kernel: checks, identities, every widget's controls."""
+"""The theory notebooks with their solutions filled in, run without a kernel: checks, identities,
+every widget's controls."""
 
 import ast
 import itertools
@@ -8,13 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import build
 import nbformat
 import pytest
+from lautum_pages import EXERCISES
+from lautum_pages.checks import Report
 
-from lautum_exercises import EXERCISES
-from lautum_exercises.checks import Report
-from lautum_utils.playground import Explorer
+from lautum_utils.widgets.playground import Explorer
+from notebooks.tools import build
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 # Notebook 04 compares algorithms on covariances of real images, of condition numbers up to 1e5.
@@ -24,7 +25,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def run_cells(notebook: nbformat.NotebookNode) -> tuple[dict[str, Any], list[Any]]:
-    """Run the code cells as a kernel would: the names that they leave, and the value that each ends with."""
+    """Run the code cells as a kernel would: the names that they leave, and the value that each ends
+    with."""
     names: dict[str, Any] = {}
     values = []
     for cell in notebook.cells:
@@ -32,7 +34,9 @@ def run_cells(notebook: nbformat.NotebookNode) -> tuple[dict[str, Any], list[Any
             body = ast.parse(cell.source).body
             last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
             exec(compile(ast.Module(body, []), cell.id, "exec"), names)
-            values.append(eval(compile(ast.Expression(last.value), cell.id, "eval"), names) if last else None)
+            values.append(
+                eval(compile(ast.Expression(last.value), cell.id, "eval"), names) if last else None
+            )
     return names, values
 
 
@@ -45,7 +49,9 @@ def solved(request: pytest.FixtureRequest) -> Iterator[tuple[Path, dict[str, Any
         yield request.param, *run_cells(build.read(request.param, solutions=True))
 
 
-def test_solutions_pass_every_check_and_every_identity_holds(solved: tuple[Path, dict[str, Any], list[Any]]) -> None:
+def test_solutions_pass_every_check_and_every_identity_holds(
+    solved: tuple[Path, dict[str, Any], list[Any]],
+) -> None:
     source, names, values = solved
     reports = [value for value in values if isinstance(value, Report)]
     assert [r.status for r in reports] == ["right"] * len(reports), reports
@@ -59,7 +65,11 @@ def extremes(control: Any) -> list[Any]:
     """Minimum, maximum and default of a slider; first, last and default of a menu."""
     if hasattr(control, "min"):
         return [control.min, control.max, control.value]
-    values = [v for _, v in control._options_full] if hasattr(control, "_options_full") else [False, True]
+    values = (
+        [v for _, v in control._options_full]
+        if hasattr(control, "_options_full")
+        else [False, True]
+    )
     return [values[0], values[-1], control.value]
 
 
@@ -69,7 +79,9 @@ def explorers(names: dict[str, Any]) -> list[Explorer]:
     return found
 
 
-def test_every_control_at_minimum_default_and_maximum_draws(solved: tuple[Path, dict[str, Any], list[Any]]) -> None:
+def test_every_control_at_minimum_default_and_maximum_draws(
+    solved: tuple[Path, dict[str, Any], list[Any]],
+) -> None:
     for explorer in explorers(solved[1]):
         for name, control in explorer.controls.items():
             pictures = set()
@@ -90,7 +102,11 @@ def test_combinations_of_extremes_draw(solved: tuple[Path, dict[str, Any], list[
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 def test_readers_find_stubs_that_say_not_attempted(source: Path) -> None:
     built = nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)
-    checks = [c for c in built.cells if c.cell_type == "code" and re.search(r"^check\(", c.source, re.MULTILINE)]
+    checks = [
+        c
+        for c in built.cells
+        if c.cell_type == "code" and re.search(r"^check\(", c.source, re.MULTILINE)
+    ]
     assert len(checks) == source.read_text(encoding="utf-8").count("### BEGIN SOLUTION")
     for cell in checks:
         assert "SOLUTION" not in cell.source
@@ -100,23 +116,43 @@ def test_readers_find_stubs_that_say_not_attempted(source: Path) -> None:
 
 
 def test_the_solutions_that_are_committed_are_the_sources() -> None:
-    assert sorted(p.stem for p in (NOTEBOOKS / "solutions").glob("*.ipynb")) == [p.stem for p in SOURCES]
+    assert sorted(p.stem for p in (NOTEBOOKS / "solutions").glob("*.ipynb")) == [
+        p.stem for p in SOURCES
+    ]
     for source in SOURCES:
         filled = nbformat.read(NOTEBOOKS / "solutions" / f"{source.stem}.ipynb", as_version=4)
         expected = build.read(source, solutions=True)
-        assert [(c.cell_type, c.source) for c in filled.cells] == [(c.cell_type, c.source) for c in expected.cells]
-        assert not [c for c in filled.cells if c.cell_type == "code" and (c.outputs or "SOLUTION" in c.source)]
+        assert [(c.cell_type, c.source) for c in filled.cells] == [
+            (c.cell_type, c.source) for c in expected.cells
+        ]
+        assert not [
+            c
+            for c in filled.cells
+            if c.cell_type == "code" and (c.outputs or "SOLUTION" in c.source)
+        ]
 
 
 def test_every_exercise_is_asked_for_in_one_notebook_and_announced() -> None:
     asked = [
-        name for source in SOURCES for name in re.findall(r'^check\("(\w+)"', source.read_text(encoding="utf-8"), re.MULTILINE)
+        name
+        for source in SOURCES
+        for name in re.findall(r'^check\("(\w+)"', source.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert sorted(asked) == sorted(EXERCISES)
     for source in SOURCES:
         text = source.read_text(encoding="utf-8")
         number = int(source.stem[:2])
-        announced = re.findall(rf"^# ### Exercise {number}\.(\d) · .+ \((easy|medium|hard), \d+ minutes\)$", text, re.MULTILINE)
-        assert [int(n) for n, _ in announced] == list(range(1, text.count("### BEGIN SOLUTION") + 1))
-        steps = re.findall(r"^# <details><summary>Hint (\d) of 2</summary>\n#\n# \S.+\n#\n# </details>$", text, re.MULTILINE)
+        announced = re.findall(
+            rf"^# ### Exercise {number}\.(\d) · .+ \((easy|medium|hard), \d+ minutes\)$",
+            text,
+            re.MULTILINE,
+        )
+        assert [int(n) for n, _ in announced] == list(
+            range(1, text.count("### BEGIN SOLUTION") + 1)
+        )
+        steps = re.findall(
+            r"^# <details><summary>Hint (\d) of 2</summary>\n#\n# \S.+\n#\n# </details>$",
+            text,
+            re.MULTILINE,
+        )
         assert steps == ["1", "2"] * len(announced), "each exercise has hints in two steps, folded"

@@ -1,4 +1,5 @@
-"""The explorer without a kernel: every kind of control draws again when its value is set, and bad controls are refused."""
+"""The explorer without a kernel: every kind of control draws again when its value is set, and bad
+controls are refused."""
 
 import base64
 import html
@@ -12,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import new_figure, png_bytes
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import new_figure, png_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CONTROLS: dict[str, Any] = {
@@ -138,7 +139,9 @@ def test_values_of_several_controls_come_together() -> None:
     explorer = Explorer(draw, **CONTROLS)
     for name, (_, high) in ENDS.items():
         explorer.controls[name].value = high
-    assert draw.calls[-1] == {name: high for name, (_, high) in ENDS.items()} | {"offset": DEFAULTS["offset"]}
+    assert draw.calls[-1] == {name: high for name, (_, high) in ENDS.items()} | {
+        "offset": DEFAULTS["offset"]
+    }
     assert len(draw.calls) == 1 + len(ENDS)
 
 
@@ -163,14 +166,21 @@ def test_draw_without_widgets_is_the_static_twin() -> None:
     assert np.array_equal(pixels(explorer.image.value), pixels(png_bytes(Drawing()(points=6))))
 
 
-def test_a_cell_that_ends_with_it_shows_the_controls_above_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_ends_with_it_shows_the_controls_above_the_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    monkeypatch.setattr("lautum_utils.playground.display", lambda bundle, metadata, raw: shown.append((bundle, metadata)))
+    monkeypatch.setattr(
+        "lautum_utils.widgets.playground.display",
+        lambda bundle, metadata, raw: shown.append((bundle, metadata)),
+    )
     explorer = Explorer(Drawing(), **CONTROLS)
     explorer._ipython_display_()
     ((bundle, metadata),) = shown
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.box.model_id
-    still = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))  # where no widgets are shown
+    still = Image.open(
+        io.BytesIO(base64.b64decode(bundle["image/png"]))
+    )  # where no widgets are shown
     assert still.width == Image.open(io.BytesIO(explorer.image.value)).width
     assert metadata["image/png"]["alt"] == explorer.about
     controls, image, caption = explorer.box.children
@@ -216,7 +226,9 @@ def test_exceptions_of_draw_reach_the_caller_and_no_picture_of_other_values_stay
         ("colour_map", ["red", "blue"], "green"),
     ],
 )
-def test_a_default_out_of_range_is_refused_with_name_and_value(name: str, allowed: object, value: str) -> None:
+def test_a_default_out_of_range_is_refused_with_name_and_value(
+    name: str, allowed: object, value: str
+) -> None:
     with pytest.raises(ValueError, match=rf"^{name.replace('_', '.')} needs .*, got '?{value}'?\."):
         Explorer(Drawing(), **{name: allowed})
 
@@ -225,9 +237,15 @@ def without_default(points: int, noise: float = 0.1) -> Figure:
     return written({"points": points, "noise": noise})
 
 
-@pytest.mark.parametrize(("draw", "name"), [(Drawing(), "size"), (without_default, "points"), (without_default, "draws")])
-def test_a_control_that_draw_does_not_take_or_has_no_default_for_is_refused(draw: Callable[..., Figure], name: str) -> None:
-    with pytest.raises(ValueError, match=rf"arguments of draw with a default \(.*noise.*\), got '{name}'\."):
+@pytest.mark.parametrize(
+    ("draw", "name"), [(Drawing(), "size"), (without_default, "points"), (without_default, "draws")]
+)
+def test_a_control_that_draw_does_not_take_or_has_no_default_for_is_refused(
+    draw: Callable[..., Figure], name: str
+) -> None:
+    with pytest.raises(
+        ValueError, match=rf"arguments of draw with a default \(.*noise.*\), got '{name}'\."
+    ):
         Explorer(draw, **{name: (1, 9, 1)})
 
 

@@ -1,4 +1,5 @@
-"""The enumerated world against brute force over ordered datasets, and every identity of notebook 02 on random worlds."""
+"""The enumerated world against brute force over ordered datasets, and every identity of notebook 02
+on random worlds."""
 
 import itertools
 import math
@@ -23,33 +24,47 @@ def joint(generator: torch.Generator, *shape: int, holes: bool = False) -> Tenso
     return p / p.sum()
 
 
-def world(seed: int, w: int, x: int, y: int, holes: bool = False) -> tuple[FiniteWorld, torch.Generator]:
+def world(
+    seed: int, w: int, x: int, y: int, holes: bool = False
+) -> tuple[FiniteWorld, torch.Generator]:
     generator = torch.Generator().manual_seed(seed)
     f = torch.softmax(2 * torch.randn(w, x, y, generator=generator, dtype=torch.float64), -1)
     return FiniteWorld(joint(generator, x, y, holes=holes), f, joint(generator, w)), generator
 
 
-sizes = st.tuples(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 3), st.integers(2, 3), st.booleans())
+sizes = st.tuples(
+    st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 3), st.integers(2, 3), st.booleans()
+)
 Sizes = tuple[int, int, int, int, bool]
 
 
 def worst(one: Learned) -> float:
     """The largest difference of any decomposition to its loss."""
     pairs = ((one.train_terms(), one.train_loss), (one.test_terms(), one.test_loss))
-    return max(abs(sum(terms.values()) - loss) for all_terms, loss in pairs for terms in all_terms.values())
+    return max(
+        abs(sum(terms.values()) - loss) for all_terms, loss in pairs for terms in all_terms.values()
+    )
 
 
 def brute_force_transfer(
     at: FiniteWorld, source: Tensor, n_source: int, n: int, gamma: float, target_weight: float
 ) -> tuple[Tensor, float, float]:
-    """P(w, z) of a target example, and I and L of W and S given the source, over *ordered* datasets by plain loops."""
-    kinds, losses, p, q = range(source.numel()), at.losses.flatten(1), at.p_xy.flatten(), source.flatten()
+    """P(w, z) of a target example, and I and L of W and S given the source, over *ordered* datasets
+    by plain loops."""
+    kinds, losses, p, q = (
+        range(source.numel()),
+        at.losses.flatten(1),
+        at.p_xy.flatten(),
+        source.flatten(),
+    )
     of_examples = torch.zeros(len(at.prior), len(kinds), dtype=torch.float64)
     mutual = lautum = 0.0
     for first in itertools.product(kinds, repeat=n_source):
         p_first, joints = q[list(first)].prod(), []
         for second in itertools.product(kinds, repeat=n):
-            risk = (1 - target_weight) * losses[:, list(first)].mean(1) + target_weight * losses[:, list(second)].mean(1)
+            risk = (1 - target_weight) * losses[:, list(first)].mean(1) + target_weight * losses[
+                :, list(second)
+            ].mean(1)
             weights = at.prior * torch.exp(-gamma * risk)
             joints.append(p[list(second)].prod() * weights / weights.sum())
             for z in second:
@@ -59,8 +74,12 @@ def brute_force_transfer(
     return of_examples, mutual, lautum
 
 
-@pytest.mark.parametrize(("n_source", "n", "target_weight"), [(1, 1, 0.5), (2, 2, 0.3), (3, 1, 0.9), (1, 3, 0.1)])
-def test_transfer_is_the_same_as_ordered_source_and_target_datasets(n_source: int, n: int, target_weight: float) -> None:
+@pytest.mark.parametrize(
+    ("n_source", "n", "target_weight"), [(1, 1, 0.5), (2, 2, 0.3), (3, 1, 0.9), (1, 3, 0.1)]
+)
+def test_transfer_is_the_same_as_ordered_source_and_target_datasets(
+    n_source: int, n: int, target_weight: float
+) -> None:
     at, generator = world(n_source + n, 3, 2, 2)
     source = joint(generator, 2, 2)
     one = at.transfer(source, n_source, n, 7.0, target_weight)
@@ -84,8 +103,12 @@ def brute_force(at: FiniteWorld, n: int, gamma: float) -> tuple[Tensor, Tensor]:
     return torch.stack(of_datasets, 1), of_examples
 
 
-@pytest.mark.parametrize(("seed", "n", "gamma"), [(0, 1, 3.0), (1, 2, 8.0), (2, 3, 0.5), (3, 4, 20.0), (4, 3, 0.0)])
-def test_counts_with_weights_are_the_same_as_ordered_datasets(seed: int, n: int, gamma: float) -> None:
+@pytest.mark.parametrize(
+    ("seed", "n", "gamma"), [(0, 1, 3.0), (1, 2, 8.0), (2, 3, 0.5), (3, 4, 20.0), (4, 3, 0.0)]
+)
+def test_counts_with_weights_are_the_same_as_ordered_datasets(
+    seed: int, n: int, gamma: float
+) -> None:
     at, _ = world(seed, 3, 2, 2)
     one = at.learn(n, gamma)
     of_datasets, of_examples = brute_force(at, n, gamma)
@@ -98,7 +121,8 @@ def test_counts_with_weights_are_the_same_as_ordered_datasets(seed: int, n: int,
 @settings(max_examples=200)
 @given(sizes, st.integers(1, 4), st.floats(0.05, 30))
 def test_every_identity_holds_in_every_world(drawn: Sizes, n: int, gamma: float) -> None:
-    """200 worlds, holes in P(x, y) included: the decompositions, the Gibbs identity, the definitions, the chain rules."""
+    """200 worlds, holes in P(x, y) included: the decompositions, the Gibbs identity, the
+    definitions, the chain rules."""
     at, _ = world(*drawn)
     one = at.learn(n, gamma)
     assert worst(one) < LIMIT
@@ -106,7 +130,14 @@ def test_every_identity_holds_in_every_world(drawn: Sizes, n: int, gamma: float)
     of_s = (one.posterior[0] * one.p_target[:, None]).mT
     assert abs(one.mutual_information - mutual_information(of_s).item()) < LIMIT
     train, test = one.train_terms(), one.test_terms()
-    assert min(train["labels"]["KL(p(.|X,W)||f)"], -train["labels"]["-I(W;Y|X)"], test["labels, plus"]["+L(W;Y|X)"]) > -LIMIT
+    assert (
+        min(
+            train["labels"]["KL(p(.|X,W)||f)"],
+            -train["labels"]["-I(W;Y|X)"],
+            test["labels, plus"]["+L(W;Y|X)"],
+        )
+        > -LIMIT
+    )
     chain = test["inputs, minus"]["+L(W;Z)"] + test["inputs, minus"]["-L(W;X)"]
     assert abs(chain - test["labels, plus"]["+L(W;Y|X)"]) < LIMIT
     assert (one.joint.sum(0) - at.p_xy).abs().max() < LIMIT
@@ -114,7 +145,9 @@ def test_every_identity_holds_in_every_world(drawn: Sizes, n: int, gamma: float)
 
 @settings(max_examples=200)
 @given(sizes, st.integers(1, 3), st.integers(1, 2), st.floats(0.05, 20), st.floats(0.02, 1.0))
-def test_every_identity_holds_after_transfer(drawn: Sizes, n_source: int, n: int, gamma: float, target_weight: float) -> None:
+def test_every_identity_holds_after_transfer(
+    drawn: Sizes, n_source: int, n: int, gamma: float, target_weight: float
+) -> None:
     at, generator = world(*drawn)
     one = at.transfer(joint(generator, *at.p_xy.shape), n_source, n, gamma, target_weight)
     assert worst(one) < LIMIT
@@ -144,11 +177,17 @@ def test_the_terms_are_not_the_loss_cut_at_random() -> None:
     train, test = one.train_terms()["labels"], one.test_terms()
     wanted = {"H(Y|X)": sums["h"], "-I(W;Y|X)": -sums["i"], "KL(p(.|X,W)||f)": sums["kl"]}
     assert train == pytest.approx(wanted, abs=LIMIT)
-    assert test["labels, plus"] == pytest.approx({"H(Y|X)": sums["h"], "+L(W;Y|X)": sums["l"], "R": sums["r"]}, abs=LIMIT)
+    assert test["labels, plus"] == pytest.approx(
+        {"H(Y|X)": sums["h"], "+L(W;Y|X)": sums["l"], "R": sums["r"]}, abs=LIMIT
+    )
     z, x = j.flatten(1), j.sum(2)
-    outer = {name: q.sum(1, keepdim=True) * q.sum(0, keepdim=True) for name, q in (("z", z), ("x", x))}
+    outer = {
+        name: q.sum(1, keepdim=True) * q.sum(0, keepdim=True) for name, q in (("z", z), ("x", x))
+    }
     of_z, of_x = ((q * (q / outer[name]).log()).sum().item() for name, q in (("z", z), ("x", x)))
-    lautum_z, lautum_x = ((outer[name] * (outer[name] / q).log()).sum().item() for name, q in (("z", z), ("x", x)))
+    lautum_z, lautum_x = (
+        (outer[name] * (outer[name] / q).log()).sum().item() for name, q in (("z", z), ("x", x))
+    )
     assert one.train_terms()["inputs"]["-I(W;Z)"] == pytest.approx(-of_z, abs=LIMIT)
     assert one.train_terms()["inputs"]["+I(W;X)"] == pytest.approx(of_x, abs=LIMIT)
     assert test["inputs, minus"]["+L(W;Z)"] == pytest.approx(lautum_z, abs=LIMIT)
@@ -185,7 +224,8 @@ def test_no_source_is_plain_learning() -> None:
 
 
 def test_losses_that_differ_by_rounding_are_ties() -> None:
-    """Three equal hypotheses whose training losses are sums in another order: all three come out, not one."""
+    """Three equal hypotheses whose training losses are sums in another order: all three come out,
+    not one."""
     f = torch.tensor([[0.9, 0.1], [0.3, 0.7]], dtype=torch.float64).expand(3, 2, 2).clone()
     f[1] += torch.tensor([[1e-15, -1e-15], [-1e-15, 1e-15]], dtype=torch.float64)
     p = torch.full((2, 2), 0.25, dtype=torch.float64)
@@ -219,7 +259,9 @@ def test_empirical_risk_minimisation_is_the_limit_of_gibbs_with_ties_broken_by_t
     assert greedy.train_loss <= nearly.train_loss + LIMIT
     assert greedy.train_loss == pytest.approx(nearly.train_loss, abs=1e-3)
     assert greedy.lautum_information == math.inf
-    twins = FiniteWorld(at.p_xy, at.hypotheses[[0, 0, 1]], torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64))
+    twins = FiniteWorld(
+        at.p_xy, at.hypotheses[[0, 0, 1]], torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64)
+    )
     tied = twins.learn(2, math.inf).posterior[0]
     both = (tied[:, 0] > 0) & (tied[:, 1] > 0)
     assert both.any()
@@ -273,17 +315,32 @@ ROWS = torch.full((3, 2, 2), 0.5, dtype=torch.float64)
     ("arguments", "message"),
     [
         ((GOOD * 2, ROWS), r"p_xy needs probabilities that sum to 1"),
-        ((GOOD.expand(2, 2, 2), ROWS.expand(2, 3, 2, 2)), r"p_xy needs a tensor \(x, y\) that holds values, got \(2, 2, 2\)"),
+        (
+            (GOOD.expand(2, 2, 2), ROWS.expand(2, 3, 2, 2)),
+            r"p_xy needs a tensor \(x, y\) that holds values, got \(2, 2, 2\)",
+        ),
         ((GOOD.tolist(), ROWS), r"p_xy needs a tensor \(x, y\) that holds values, got list"),
-        ((GOOD, ROWS[:0]), r"hypotheses needs a tensor \(w, x, y\) that holds values, got \(0, 2, 2\)"),
+        (
+            (GOOD, ROWS[:0]),
+            r"hypotheses needs a tensor \(w, x, y\) that holds values, got \(0, 2, 2\)",
+        ),
         ((GOOD.to("meta"), ROWS), r"p_xy needs a tensor"),
-        ((GOOD - torch.tensor([[0.3, 0], [0, -0.3]]), ROWS), r"p_xy needs probabilities of 0 or more"),
+        (
+            (GOOD - torch.tensor([[0.3, 0], [0, -0.3]]), ROWS),
+            r"p_xy needs probabilities of 0 or more",
+        ),
         ((GOOD * math.nan, ROWS), r"p_xy needs finite"),
         ((GOOD, ROWS * 0.9), r"hypotheses needs probabilities that sum to 1"),
         ((GOOD, ROWS[:, :1]), r"hypotheses need the shape \(w, 2, 2\), got \(3, 1, 2\)"),
         ((GOOD, torch.eye(2, dtype=torch.float64).expand(3, 2, 2)), r"above 0, got a 0"),
-        ((GOOD, ROWS, torch.full((2,), 0.5, dtype=torch.float64)), r"one probability for each of the 3 hypotheses"),
-        ((GOOD, ROWS, torch.full((3,), 0.5, dtype=torch.float64)), r"prior needs probabilities that sum to 1"),
+        (
+            (GOOD, ROWS, torch.full((2,), 0.5, dtype=torch.float64)),
+            r"one probability for each of the 3 hypotheses",
+        ),
+        (
+            (GOOD, ROWS, torch.full((3,), 0.5, dtype=torch.float64)),
+            r"prior needs probabilities that sum to 1",
+        ),
     ],
 )
 @pytest.mark.usefixtures("unchecked")
@@ -302,12 +359,21 @@ def test_what_is_no_distribution_is_refused(arguments: tuple[Tensor, ...], messa
         (lambda at: at.learn(2, "1"), "gamma needs to be 0 or more .*got '1'"),
         (lambda at: at.learn(2, -1.0), "gamma needs to be 0 or more .*got -1.0"),
         (lambda at: at.learn(2, math.nan), "gamma needs to be 0 or more"),
-        (lambda at: at.transfer(GOOD, 2, 2, 1.0, 1.5), "target_weight needs to be from 0 to 1, got 1.5"),
+        (
+            lambda at: at.transfer(GOOD, 2, 2, 1.0, 1.5),
+            "target_weight needs to be from 0 to 1, got 1.5",
+        ),
         (lambda at: at.transfer(GOOD, -1, 2, 1.0, 0.5), "got 2 and -1"),
-        (lambda at: at.transfer(GOOD[:1] * 2, 1, 2, 1.0, 0.5), r"source_p_xy needs the shape \(2, 2\)"),
+        (
+            lambda at: at.transfer(GOOD[:1] * 2, 1, 2, 1.0, 0.5),
+            r"source_p_xy needs the shape \(2, 2\)",
+        ),
         (lambda at: at.learn(2, 0.0).gibbs_gap, "gamma .*above 0"),
         (lambda at: at.learn(2, math.inf).gibbs_gap, "finite, got inf"),
-        (lambda at: at.learn(800, 1.0), r"85,974,801 datasets times 3 hypotheses need 30.7 GiB, more than the 2 GiB allowed"),
+        (
+            lambda at: at.learn(800, 1.0),
+            r"85,974,801 datasets times 3 hypotheses need 30.7 GiB, more than the 2 GiB allowed",
+        ),
     ],
 )
 @pytest.mark.usefixtures("unchecked")
@@ -322,6 +388,8 @@ def test_what_would_not_fit_in_memory_is_refused_with_its_size_before_any_datase
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at, _ = world(0, 64, 4, 3)
-    monkeypatch.setattr(finite_world, "_datasets", lambda *_: pytest.fail("datasets are enumerated"))
+    monkeypatch.setattr(
+        finite_world, "_datasets", lambda *_: pytest.fail("datasets are enumerated")
+    )
     with pytest.raises(ValueError, match=r"need 8,568.5 GiB, more than the 2 GiB allowed"):
         at.learn(30, 1.0)

@@ -1,4 +1,5 @@
-"""Information measures against independent calculations: dit, plain loops, torch.distributions, closed forms."""
+"""Information measures against independent calculations: dit, plain loops, torch.distributions,
+closed forms."""
 
 import math
 from collections.abc import Callable
@@ -50,7 +51,9 @@ def divergence_by_loop(p: list[float], q: list[float]) -> float:
 
 
 def close(got: Tensor, expected: object, rtol: float = 1e-12, atol: float = 1e-14) -> None:
-    torch.testing.assert_close(got, torch.as_tensor(expected, dtype=got.dtype).expand_as(got), rtol=rtol, atol=atol)
+    torch.testing.assert_close(
+        got, torch.as_tensor(expected, dtype=got.dtype).expand_as(got), rtol=rtol, atol=atol
+    )
 
 
 # ----------------------------------------------------------------------------------------------- finite alphabets
@@ -68,15 +71,24 @@ def test_mutual_and_lautum_agree_with_dit(shape: tuple[int, int]) -> None:
             joint /= joint.sum()
         letters = [f"{a}{b}" for a in range(shape[0]) for b in range(shape[1])]
         distribution = dit.Distribution(letters, joint.flatten().tolist())
-        close(lautum_information(joint), dit.other.lautum_information(distribution) * math.log(2), rtol=1e-9)
-        close(mutual_information(joint), dit.shannon.mutual_information(distribution, [0], [1]) * math.log(2), rtol=1e-9)
+        close(
+            lautum_information(joint),
+            dit.other.lautum_information(distribution) * math.log(2),
+            rtol=1e-9,
+        )
+        close(
+            mutual_information(joint),
+            dit.shannon.mutual_information(distribution, [0], [1]) * math.log(2),
+            rtol=1e-9,
+        )
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("holes", [False, True])
 def test_mutual_and_lautum_agree_with_pyitlib(seed: int, holes: bool) -> None:
-    """pyitlib takes samples, so the joint is a table of counts; a hole makes L infinite and leaves I finite."""
+    """pyitlib takes samples, so the joint is a table of counts; a hole makes L infinite and leaves
+    I finite."""
     from pyitlib import discrete_random_variable as pyitlib
 
     counts = np.random.default_rng(seed).integers(1, 12, size=(2 + seed % 3, 4))
@@ -84,8 +96,12 @@ def test_mutual_and_lautum_agree_with_pyitlib(seed: int, holes: bool) -> None:
         counts[1, seed % 4] = 0
     rows, columns = (np.repeat(index.ravel(), counts.ravel()) for index in np.indices(counts.shape))
     joint = torch.from_numpy(counts / counts.sum())
-    close(lautum_information(joint), pyitlib.information_lautum(rows, columns, base=math.e), rtol=1e-9)
-    close(mutual_information(joint), pyitlib.information_mutual(rows, columns, base=math.e), rtol=1e-9)
+    close(
+        lautum_information(joint), pyitlib.information_lautum(rows, columns, base=math.e), rtol=1e-9
+    )
+    close(
+        mutual_information(joint), pyitlib.information_mutual(rows, columns, base=math.e), rtol=1e-9
+    )
     assert (lautum_information(joint) == math.inf) == holes
 
 
@@ -115,8 +131,13 @@ def test_binary_symmetric_channel_has_its_closed_forms(error: float) -> None:
 def test_zeros_and_holes() -> None:
     hole = torch.tensor([[0.5, 0.25], [0.25, 0.0]], dtype=torch.float64)
     assert lautum_information(hole).item() == math.inf
-    close(mutual_information(hole), 0.5 * math.log(0.5 / 0.75**2) + 0.5 * math.log(0.25 / (0.75 * 0.25)))
-    unused_symbol = torch.tensor([[0.3, 0.2, 0.0], [0.1, 0.4, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
+    close(
+        mutual_information(hole),
+        0.5 * math.log(0.5 / 0.75**2) + 0.5 * math.log(0.25 / (0.75 * 0.25)),
+    )
+    unused_symbol = torch.tensor(
+        [[0.3, 0.2, 0.0], [0.1, 0.4, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64
+    )
     for measure in JOINT:  # no mass in the marginal either: no hole
         close(measure(unused_symbol), measure(unused_symbol[:2, :2]))
     p, q = torch.tensor([[1.0, 0.0], [0.5, 0.5]])
@@ -125,7 +146,10 @@ def test_zeros_and_holes() -> None:
     assert kl_divergence(q, p) == math.inf
     assert kl_divergence(p, p) == 0
     batch = torch.stack((hole, torch.full((2, 2), 0.25, dtype=torch.float64)))
-    assert lautum_information(batch).tolist() == [math.inf, 0.0]  # a hole stays in its own batch entry
+    assert lautum_information(batch).tolist() == [
+        math.inf,
+        0.0,
+    ]  # a hole stays in its own batch entry
 
 
 def test_zero_exactly_for_products_and_only_for_them() -> None:
@@ -171,24 +195,47 @@ def test_properties_of_random_joints(seed: int, a: int, b: int, concentration: f
     h = entropy(joints.flatten(1))
     assert (h >= 0).all()
     assert (h <= math.log(a * b) + 1e-12).all()
-    close(mutual_information(joints), entropy(joints.sum(2)) + entropy(joints.sum(1)) - h, rtol=1e-9, atol=1e-12)
+    close(
+        mutual_information(joints),
+        entropy(joints.sum(2)) + entropy(joints.sum(1)) - h,
+        rtol=1e-9,
+        atol=1e-12,
+    )
 
 
 @quick
 @given(seeds, sizes, sizes, sizes)
 def test_chain_rules(seed: int, w: int, x: int, y: int) -> None:
     joint = probabilities(w, x, y, event=3, seed=seed)
-    given_x, given_wx = joint.sum(0) / joint.sum((0, 2))[:, None], joint / joint.sum(2, keepdim=True)
+    given_x, given_wx = (
+        joint.sum(0) / joint.sum((0, 2))[:, None],
+        joint / joint.sum(2, keepdim=True),
+    )
     product = joint.sum((1, 2))[:, None, None] * joint.sum(0)
-    conditional_i, conditional_l = ((m * (given_wx / given_x).log()).sum() for m in (joint, product))
-    close(mutual_information(joint.flatten(1)), mutual_information(joint.sum(2)) + conditional_i, rtol=1e-9, atol=1e-12)
-    close(lautum_information(joint.flatten(1)), lautum_information(joint.sum(2)) - conditional_l, rtol=1e-9, atol=1e-12)
+    conditional_i, conditional_l = (
+        (m * (given_wx / given_x).log()).sum() for m in (joint, product)
+    )
+    close(
+        mutual_information(joint.flatten(1)),
+        mutual_information(joint.sum(2)) + conditional_i,
+        rtol=1e-9,
+        atol=1e-12,
+    )
+    close(
+        lautum_information(joint.flatten(1)),
+        lautum_information(joint.sum(2)) - conditional_l,
+        rtol=1e-9,
+        atol=1e-12,
+    )
 
 
 def test_several_leading_dimensions() -> None:
     p, q = probabilities(2, 2, 3, 6, event=1)
     close(entropy(p), [[entropy(v).item() for v in row] for row in p])
-    close(kl_divergence(p, q), [[kl_divergence(p[i, j], q[i, j]).item() for j in range(3)] for i in range(2)])
+    close(
+        kl_divergence(p, q),
+        [[kl_divergence(p[i, j], q[i, j]).item() for j in range(3)] for i in range(2)],
+    )
     for measure in JOINT:
         joints = probabilities(2, 3, 4, 5)
         close(measure(joints), [[measure(joint).item() for joint in row] for row in joints])
@@ -198,31 +245,49 @@ def test_several_leading_dimensions() -> None:
 def test_discrete_measures_keep_the_dtype(dtype: torch.dtype) -> None:
     joint = torch.tensor([[0.5, 0.125], [0.125, 0.25]], dtype=dtype)
     eps = torch.finfo(dtype).eps
-    for measure in (*JOINT, lambda p: entropy(p.flatten()), lambda p: kl_divergence(p.flatten(), p.flatten().flip(0))):
+    for measure in (
+        *JOINT,
+        lambda p: entropy(p.flatten()),
+        lambda p: kl_divergence(p.flatten(), p.flatten().flip(0)),
+    ):
         value = measure(joint)
         assert value.dtype == dtype
-        torch.testing.assert_close(value.double(), measure(joint.double()), rtol=10 * eps, atol=3 * eps)
+        torch.testing.assert_close(
+            value.double(), measure(joint.double()), rtol=10 * eps, atol=3 * eps
+        )
 
 
 def test_gradients_of_discrete_measures() -> None:
     logits = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
     for measure in JOINT:
-        assert torch.autograd.gradcheck(lambda t, f=measure: f(t.flatten(1).softmax(-1).view_as(t)), logits)
+        assert torch.autograd.gradcheck(
+            lambda t, f=measure: f(t.flatten(1).softmax(-1).view_as(t)), logits
+        )
     assert torch.autograd.gradcheck(lambda t: entropy(t.softmax(-1)), logits)
-    assert torch.autograd.gradcheck(lambda t: kl_divergence(t[0].softmax(-1), t[1].softmax(-1)), logits)
+    assert torch.autograd.gradcheck(
+        lambda t: kl_divergence(t[0].softmax(-1), t[1].softmax(-1)), logits
+    )
 
 
 def test_gradients_stay_finite_at_zeros() -> None:
-    joint = torch.tensor([[0.5, 0.2, 0.0], [0.3, 0.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    joint = torch.tensor(
+        [[0.5, 0.2, 0.0], [0.3, 0.0, 0.0]], dtype=torch.float64, requires_grad=True
+    )
     other = torch.tensor([0.4, 0.3, 0.0, 0.2, 0.1, 0.0], dtype=torch.float64)
-    for measure in (*JOINT, lambda p: entropy(p.flatten()), lambda p: kl_divergence(p.flatten(), other)):
+    for measure in (
+        *JOINT,
+        lambda p: entropy(p.flatten()),
+        lambda p: kl_divergence(p.flatten(), other),
+    ):
         (gradient,) = torch.autograd.grad(measure(joint), joint)
         assert gradient.isfinite().all()
         assert (gradient != 0).any()
     (gradient,) = torch.autograd.grad(mutual_information(joint), joint)
     held = joint.detach() > 0
     ratio = joint.detach() / (joint.sum(1, keepdim=True) * joint.sum(0)).detach()
-    close(gradient[held], ratio[held].log() - 1)  # d/dp(a,b) of sum p log p - sum p(a) log p(a) - sum p(b) log p(b)
+    close(
+        gradient[held], ratio[held].log() - 1
+    )  # d/dp(a,b) of sum p log p - sum p(a) log p(a) - sum p(b) log p(b)
 
 
 # ------------------------------------------------------------------------------------------------------ Gaussians
@@ -233,15 +298,27 @@ def test_gaussian_measures_agree_with_torch_distributions(d: int, dim_x: int) ->
     for seed in range(5):
         cov = covariances(d, seed=seed)
         joint = MultivariateNormal(torch.zeros(d, dtype=torch.float64), cov)
-        product = MultivariateNormal(joint.loc, torch.block_diag(cov[:dim_x, :dim_x], cov[dim_x:, dim_x:]))
-        close(gaussian_mutual_information(cov, dim_x), torch.distributions.kl_divergence(joint, product), rtol=1e-11)
-        close(gaussian_lautum_information(cov, dim_x), torch.distributions.kl_divergence(product, joint), rtol=1e-11)
+        product = MultivariateNormal(
+            joint.loc, torch.block_diag(cov[:dim_x, :dim_x], cov[dim_x:, dim_x:])
+        )
+        close(
+            gaussian_mutual_information(cov, dim_x),
+            torch.distributions.kl_divergence(joint, product),
+            rtol=1e-11,
+        )
+        close(
+            gaussian_lautum_information(cov, dim_x),
+            torch.distributions.kl_divergence(product, joint),
+            rtol=1e-11,
+        )
 
 
 @pytest.mark.parametrize(("d", "dim_x"), [(2, 1), (5, 2), (6, 4)])
 def test_canonical_correlations_and_the_sums_over_them(d: int, dim_x: int) -> None:
     cov = covariances(d, seed=d)
-    sx, sxy, sy = (part.numpy() for part in (cov[:dim_x, :dim_x], cov[:dim_x, dim_x:], cov[dim_x:, dim_x:]))
+    sx, sxy, sy = (
+        part.numpy() for part in (cov[:dim_x, :dim_x], cov[:dim_x, dim_x:], cov[dim_x:, dim_x:])
+    )
     t = np.linalg.eigvals(np.linalg.inv(sx) @ sxy @ np.linalg.inv(sy) @ sxy.T).real
     t = np.sort(t)[::-1][: min(dim_x, d - dim_x)]
     close(canonical_correlations(cov, dim_x), np.sqrt(t), rtol=1e-9)
@@ -270,24 +347,36 @@ def test_properties_of_gaussians(seed: int, d: int, data: st.DataObject) -> None
         value = measure(cov, dim_x)
         assert (value >= 0).all()
         close(value, torch.stack([measure(c, dim_x) for c in cov]), rtol=1e-10)
-        close(measure(cov[:, swap][:, :, swap], d - dim_x), value, rtol=1e-7, atol=1e-10)  # symmetric
-        close(measure(cov * scales * scales[:, None], dim_x), value, rtol=1e-7, atol=1e-10)  # units do not matter
-    assert (gaussian_lautum_information(cov, dim_x) >= gaussian_mutual_information(cov, dim_x) - 1e-12).all()
+        close(
+            measure(cov[:, swap][:, :, swap], d - dim_x), value, rtol=1e-7, atol=1e-10
+        )  # symmetric
+        close(
+            measure(cov * scales * scales[:, None], dim_x), value, rtol=1e-7, atol=1e-10
+        )  # units do not matter
+    assert (
+        gaussian_lautum_information(cov, dim_x) >= gaussian_mutual_information(cov, dim_x) - 1e-12
+    ).all()
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("measure", GAUSSIAN)
-def test_gaussian_measures_take_any_float_and_keep_it(measure: Callable[..., Tensor], dtype: torch.dtype) -> None:
+def test_gaussian_measures_take_any_float_and_keep_it(
+    measure: Callable[..., Tensor], dtype: torch.dtype
+) -> None:
     cov = torch.tensor([[2.0, 0.5, 0.25], [0.5, 1.0, 0.0], [0.25, 0.0, 1.0]], dtype=dtype)
     value = measure(cov, 1)
     assert value.dtype == dtype
-    torch.testing.assert_close(value.double(), measure(cov.double(), 1), rtol=20 * torch.finfo(dtype).eps, atol=0)
+    torch.testing.assert_close(
+        value.double(), measure(cov.double(), 1), rtol=20 * torch.finfo(dtype).eps, atol=0
+    )
 
 
 @pytest.mark.parametrize("measure", GAUSSIAN)
 def test_gradients_of_gaussian_measures(measure: Callable[..., Tensor]) -> None:
     root = torch.randn(2, 5, 5, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda a: measure(a @ a.mT + torch.eye(5, dtype=a.dtype), 2), root)
+    assert torch.autograd.gradcheck(
+        lambda a: measure(a @ a.mT + torch.eye(5, dtype=a.dtype), 2), root
+    )
 
 
 def test_every_function_runs_on_the_meta_device() -> None:

@@ -7,14 +7,17 @@ import json
 import re
 from pathlib import Path
 
-import build
 import nbformat
 import papermill
 import pytest
 from papermill.iorw import load_notebook_node
 from test_exercises import LIMITS
 
-pytestmark = pytest.mark.filterwarnings("error::papermill.exceptions.PapermillWarning")  # named here: it takes long to import
+from notebooks.tools import build
+
+pytestmark = pytest.mark.filterwarnings(
+    "error::papermill.exceptions.PapermillWarning"
+)  # named here: it takes long to import
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
 
@@ -29,10 +32,30 @@ PARAMETERS = {
         "severities": [0.3, 0.6],
         "labels": 50,
     },
-    "01_measuring_dependence": {"seed": 3, "n_joints": 300, "alphabet_size": 3, "halves": 2, "crossover": 0.25},
-    "02_the_loss_bound": {"seed": 3, "worlds": 5, "n": 2, "gamma": 3.0, "label_noise": 0.2, "confidence": 0.7},
+    "01_measuring_dependence": {
+        "seed": 3,
+        "n_joints": 300,
+        "alphabet_size": 3,
+        "halves": 2,
+        "crossover": 0.25,
+    },
+    "02_the_loss_bound": {
+        "seed": 3,
+        "worlds": 5,
+        "n": 2,
+        "gamma": 3.0,
+        "label_noise": 0.2,
+        "confidence": 0.7,
+    },
     "03_gaussian_lautum": {"seed": 3, "covariances": 50, "dims": [3, 2], "draws": 60, "grid": 120},
-    "04_the_regularizer": {"seed": 3, "batch": 300, "n_features": 5, "n_components": 12, "ridge": 0.1, "device": "cpu"},
+    "04_the_regularizer": {
+        "seed": 3,
+        "batch": 300,
+        "n_features": 5,
+        "n_components": 12,
+        "ridge": 0.1,
+        "device": "cpu",
+    },
     "05_domain_shift": {
         "device": "cpu",
         "seeds": 2,
@@ -121,14 +144,20 @@ PARAMETERS = {
 
 
 def test_every_source_has_its_notebook_and_its_parameters() -> None:
-    assert [p.stem for p in SOURCES] == sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb")) == sorted(PARAMETERS)
+    assert (
+        [p.stem for p in SOURCES]
+        == sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb"))
+        == sorted(PARAMETERS)
+    )
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_committed_notebook_is_the_source_built(name: str) -> None:
     source = build.read(NOTEBOOKS / "source" / f"{name}.py")
     built = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    assert [(c.cell_type, c.source) for c in built.cells] == [(c.cell_type, c.source) for c in source.cells]
+    assert [(c.cell_type, c.source) for c in built.cells] == [
+        (c.cell_type, c.source) for c in source.cells
+    ]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -146,23 +175,41 @@ def test_the_committed_notebook_is_executed_with_pictures_and_without_errors(nam
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_runs_headlessly_with_other_parameters(name: str, tmp_path: Path) -> None:
-    source, out, results = NOTEBOOKS / f"{name}.ipynb", tmp_path / "out.ipynb", tmp_path / "results.json"
+    source, out, results = (
+        NOTEBOOKS / f"{name}.ipynb",
+        tmp_path / "out.ipynb",
+        tmp_path / "results.json",
+    )
     known = papermill.inspect_notebook(str(source))
     wanted = PARAMETERS[name] | {"results_path": str(results)}
     if "store" in wanted:
         wanted["store"] = str(tmp_path / wanted["store"])
-    assert set(wanted) == set(known), "each parameter of the notebook, and no other, is changed here"
-    papermill.execute_notebook(str(source), str(out), wanted, cwd=str(NOTEBOOKS), progress_bar=False, kernel_name="python3")
+    assert set(wanted) == set(known), (
+        "each parameter of the notebook, and no other, is changed here"
+    )
+    papermill.execute_notebook(
+        str(source), str(out), wanted, cwd=str(NOTEBOOKS), progress_bar=False, kernel_name="python3"
+    )
     executed = load_notebook_node(str(out))
-    assert not [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
+    assert not [
+        o
+        for c in executed.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+        if o.output_type == "error"
+    ]
     rows = json.loads(results.read_bytes())
     assert rows
     assert not list(tmp_path.glob("*.tmp"))
-    if "difference" in rows[0]:  # a notebook of theory: every identity holds with these parameters as well
+    if (
+        "difference" in rows[0]
+    ):  # a notebook of theory: every identity holds with these parameters as well
         assert all(row["difference"] < LIMITS.get(name, 1e-12) for row in rows), rows
         return
     assert len({row["seed"] for row in rows}) == wanted["seeds"] == 2
-    assert {row["steps"] for row in rows} - {wanted.get("longer", 1) * wanted["steps"]} <= {wanted["steps"]}
+    assert {row["steps"] for row in rows} - {wanted.get("longer", 1) * wanted["steps"]} <= {
+        wanted["steps"]
+    }
     assert wanted["steps"] in {row["steps"] for row in rows}
     assert all(0 <= row["test_accuracy"] <= 1 for row in rows)
     assert wanted["shift"] in {row["shift"] for row in rows}
@@ -189,7 +236,10 @@ def test_the_notation_names_code_that_exists() -> None:
         module, name, *inside = code.split(".")
         found = getattr(importlib.import_module(f"lautum_utils.{module}"), name)
         for attribute in inside:
-            of_instances = attribute in found.__annotations__ or f"self.{attribute} =" in inspect.getsource(found)
+            of_instances = (
+                attribute in found.__annotations__
+                or f"self.{attribute} =" in inspect.getsource(found)
+            )
             assert hasattr(found, attribute) or of_instances, code
         assert list((NOTEBOOKS / "source").glob(f"{introduced}_*.py")), introduced
 

@@ -1,4 +1,5 @@
-"""The playground without a kernel: setting a value or clicking a button fires the callbacks, and real networks train."""
+"""The playground without a kernel: setting a value or clicking a button fires the callbacks, and
+real networks train."""
 
 import random
 import threading
@@ -10,14 +11,24 @@ from typing import Any
 
 import ipywidgets as widgets
 import pytest
-from record import LABELS, PROTOCOLS, SEEDS, grid
 from waiting import GUARD, until
 
-from lautum_utils import plots, sweeps
-from lautum_utils.domains import SHIFTS
-from lautum_utils.networks import LargeCNN
-from lautum_utils.playground import BASE, CONTROLS, CURVE, LIVE, SEVERITIES, STRENGTHS, Playground, Prediction
-from lautum_utils.training import Experiment, Progress, Result, run
+from lautum_utils.data.domains import SHIFTS
+from lautum_utils.results import sweeps
+from lautum_utils.training.networks import LargeCNN
+from lautum_utils.training.run import Experiment, Progress, Result, run
+from lautum_utils.widgets import plots
+from lautum_utils.widgets.playground import (
+    BASE,
+    CONTROLS,
+    CURVE,
+    LIVE,
+    SEVERITIES,
+    STRENGTHS,
+    Playground,
+    Prediction,
+)
+from notebooks.tools.record import LABELS, PROTOCOLS, SEEDS, grid
 
 PNG = b"\x89PNG\r\n\x1a\n"
 # No recorded grid (an empty name is no file's): what moves trains.
@@ -62,13 +73,18 @@ class Steps:
             self._given.notify_all()
 
     def follow(self, playground: Playground, steps: int) -> None:
-        """Wait until so many are taken, or the training has ended; two more may be taken beside whatever comes next."""
+        """Wait until so many are taken, or the training has ended; two more may be taken beside
+        whatever comes next."""
         wanted = self.taken + steps
         self.give(steps + 2)
         until(lambda: self.taken >= wanted or not trains(playground), "it has gone on")
 
     def __call__(
-        self, experiments: list[Experiment], *arguments: Any, callback: Callable[[Progress], object], **options: Any
+        self,
+        experiments: list[Experiment],
+        *arguments: Any,
+        callback: Callable[[Progress], object],
+        **options: Any,
     ) -> list[Result]:
         self.asked.append(experiments)
 
@@ -88,7 +104,7 @@ class Steps:
 def _steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
     """A training waits after its first step, until it is given more."""
     steps = Steps()
-    monkeypatch.setattr("lautum_utils.playground.run", steps)
+    monkeypatch.setattr("lautum_utils.widgets.playground.run", steps)
     yield steps
     steps.give(float("inf"))
 
@@ -119,13 +135,20 @@ def test_every_control_at_minimum_default_and_maximum_trains(name: str) -> None:
         assert bytes(playground.live.value).startswith(PNG)
         chosen = {e for e in playground.experiments() if e in playground.results}
         assert chosen == set(playground.experiments())
-        if name not in ("seeds", "device") and not (name == "severity" and playground.shift.value == "none"):
+        if name not in ("seeds", "device") and not (
+            name == "severity" and playground.shift.value == "none"
+        ):
             assert all(getattr(e, name) in (value, 0.0) for e in chosen)
 
 
 def test_train_gives_weight_zero_and_the_chosen_weight_with_each_seed() -> None:
     playground = trained(seeds=2, strength=1e-3)
-    assert {(e.strength, e.seed) for e in playground.results} == {(0.0, 0), (0.0, 1), (1e-3, 0), (1e-3, 1)}
+    assert {(e.strength, e.seed) for e in playground.results} == {
+        (0.0, 0),
+        (0.0, 1),
+        (1e-3, 0),
+        (1e-3, 1),
+    }
     assert playground.bar.value == 1
     assert "2 seeds" in playground.sentence.value
     assert playground.stop_button.disabled
@@ -163,7 +186,9 @@ def test_controls_do_not_train_when_told_not_to() -> None:
     assert playground._thread is None
 
 
-def test_first_progress_comes_at_once_and_stop_ends_the_training_at_its_next_step(steps: Steps) -> None:
+def test_first_progress_comes_at_once_and_stop_ends_the_training_at_its_next_step(
+    steps: Steps,
+) -> None:
     playground = Playground(**FAST)
     playground.train_button.click()
     until(lambda: playground.bar.value > 0, "it has taken a step")
@@ -198,7 +223,10 @@ def test_clicking_never_blocks_and_a_new_choice_replaces_the_running_one(steps: 
 
 def test_closing_and_making_it_again_end_the_thread(steps: Steps) -> None:
     first, other = Playground(name="again", **FAST), Playground(name="other", **FAST)
-    for playground, end in ((first, lambda: Playground(name="again", **FAST)), (other, other.box.close)):
+    for playground, end in (
+        (first, lambda: Playground(name="again", **FAST)),
+        (other, other.box.close),
+    ):
         steps.give(0)
         before = steps.taken
         playground.train_button.click()
@@ -214,7 +242,7 @@ def test_an_error_is_shown_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no memory <left>")
 
-    monkeypatch.setattr("lautum_utils.playground.run", broken)
+    monkeypatch.setattr("lautum_utils.widgets.playground.run", broken)
     playground = Playground(**FAST)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     playground.train_button.click()
@@ -224,7 +252,7 @@ def test_an_error_is_shown_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_live_figure_is_drawn_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lautum_utils.playground.REDRAW_SECONDS", 0.0)
+    monkeypatch.setattr("lautum_utils.widgets.playground.REDRAW_SECONDS", 0.0)
     seen: list[bytes] = []
     playground = Playground(steps=8, seeds=1, record="")
     playground.live.observe(lambda change: seen.append(bytes(change["new"])), "value")
@@ -253,7 +281,15 @@ def test_bad_settings_are_refused_with_the_value(settings: dict[str, Any], messa
 
 def test_a_severity_of_its_own_is_put_on_the_slider() -> None:
     playground = Playground(severity=0.33, record="")
-    assert [value for _, value in playground.severity._options_full] == [0.0, 0.2, 0.33, 0.4, 0.6, 0.8, 1.0]
+    assert [value for _, value in playground.severity._options_full] == [
+        0.0,
+        0.2,
+        0.33,
+        0.4,
+        0.6,
+        0.8,
+        1.0,
+    ]
     assert {e.severity for e in playground.experiments()} == {0.33}
 
 
@@ -267,7 +303,7 @@ def _without_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a network was trained")
 
-    monkeypatch.setattr("lautum_utils.playground.run", never)
+    monkeypatch.setattr("lautum_utils.widgets.playground.run", never)
 
 
 def answered(playground: Playground) -> str:
@@ -286,7 +322,9 @@ def answered(playground: Playground) -> str:
 def test_the_record_answers_as_soon_as_the_playground_is_there() -> None:
     _, versions = sweeps.read_record()
     said = answered(Playground())
-    assert said.startswith(f"recorded. Recorded grid: torch {versions['torch']}, {versions['machine']}")
+    assert said.startswith(
+        f"recorded. Recorded grid: torch {versions['torch']}, {versions['machine']}"
+    )
     assert "Train live" in said
 
 
@@ -316,14 +354,26 @@ def test_every_control_is_answered_from_the_record_at_each_recorded_position(nam
         assert answered(playground).startswith("recorded. Recorded grid:")
         assert "weight" in playground.sentence.value.lower()
         pictures.add(bytes(playground.curve.value))
-    assert len(pictures) == (1 if name == "device" else len(RECORDED[name])), "each position has an answer of its own"
+    assert len(pictures) == (1 if name == "device" else len(RECORDED[name])), (
+        "each position has an answer of its own"
+    )
 
 
 def test_the_record_holds_every_combination_of_its_positions() -> None:
     playground = Playground()
-    shifts, severities, strengths, labels, protocols = (RECORDED[name] for name in RECORDED if name not in ("seeds", "device"))
-    for shift, severity, strength, n, protocol, seed in product(shifts, severities, strengths, labels, protocols, SEEDS):
-        here = replace(BASE, shift=shift, severity=severity if shift != "none" else 0.0, labels=n, protocol=protocol)
+    shifts, severities, strengths, labels, protocols = (
+        RECORDED[name] for name in RECORDED if name not in ("seeds", "device")
+    )
+    for shift, severity, strength, n, protocol, seed in product(
+        shifts, severities, strengths, labels, protocols, SEEDS
+    ):
+        here = replace(
+            BASE,
+            shift=shift,
+            severity=severity if shift != "none" else 0.0,
+            labels=n,
+            protocol=protocol,
+        )
         wanted = replace(here, strength=strength, seed=seed)
         found = playground._known(wanted)
         assert found is not None, wanted
@@ -344,11 +394,14 @@ def test_severity_0_is_answered_by_no_shift_but_for_the_label_part_swap() -> Non
 
 
 def made_up(path: Path, strengths: tuple[float, ...] = (0.0, 1e-3, 1e-2)) -> Path:
-    """A record of the networks of a FAST playground with one seed, with accuracies that no training gives."""
+    """A record of the networks of a FAST playground with one seed, with accuracies that no training
+    gives."""
     settings = {name: value for name, value in FAST.items() if name not in ("record", "seeds")}
     history = {name: [1.0, 2.0] for name in ("step", "loss", "dependence", "target_accuracy")}
     experiments = [replace(BASE, strength=strength, **settings) for strength in strengths]
-    sweeps.record([Result(e, 0.12345 + 10 * e.strength, 0.5, 0.9, 1.0, history) for e in experiments], path)
+    sweeps.record(
+        [Result(e, 0.12345 + 10 * e.strength, 0.5, 0.9, 1.0, history) for e in experiments], path
+    )
     return path
 
 
@@ -362,18 +415,28 @@ def test_train_live_puts_a_real_run_in_the_place_of_the_record_and_says_so(tmp_p
     finish(playground)
     assert playground.status.value.startswith("done after")
     assert set(playground.results) == set(experiments)
-    assert all(playground.results[e].test_accuracy != playground.recorded[e].test_accuracy for e in experiments)
-    assert playground._known(experiments[0]).test_accuracy == playground.results[experiments[0]].test_accuracy  # type: ignore[union-attr]
+    assert all(
+        playground.results[e].test_accuracy != playground.recorded[e].test_accuracy
+        for e in experiments
+    )
+    assert (
+        playground._known(experiments[0]).test_accuracy
+        == playground.results[experiments[0]].test_accuracy
+    )  # type: ignore[union-attr]
     assert bytes(playground.curve.value) != recorded
     assert "+1.0 points" not in playground.sentence.value
     playground.strength.value = 1e-2  # weight 0 was trained here, this weight was not
-    assert playground.status.value.startswith("recorded (1 of these 2 networks trained here). Recorded grid:")
+    assert playground.status.value.startswith(
+        "recorded (1 of these 2 networks trained here). Recorded grid:"
+    )
     playground.strength.value = 1e-3
     assert playground.status.value == "trained here"
 
 
 @pytest.mark.parametrize("content", [None, b"no gzip"])
-def test_a_missing_or_damaged_record_is_said_and_everything_trains(content: bytes | None, tmp_path: Path) -> None:
+def test_a_missing_or_damaged_record_is_said_and_everything_trains(
+    content: bytes | None, tmp_path: Path
+) -> None:
     path = tmp_path / "away.json.gz"
     if content is not None:
         path.write_bytes(content)
@@ -396,7 +459,9 @@ def test_a_record_written_since_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("auto", [True, False])
-def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(auto: bool, tmp_path: Path) -> None:
+def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(
+    auto: bool, tmp_path: Path
+) -> None:
     playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
     playground.auto.value = auto
     playground.labels.value = 10
@@ -405,7 +470,9 @@ def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(auto: bool, tm
         assert playground.status.value.startswith("done after")
         assert {e.labels for e in playground.results} == {10}
     else:
-        assert "recorded grid:" not in playground.status.value.lower(), "what it shows is of another position"
+        assert "recorded grid:" not in playground.status.value.lower(), (
+            "what it shows is of another position"
+        )
         assert "nothing" in playground.status.value.lower()
         assert playground._thread is None
         assert not playground.results
@@ -414,7 +481,12 @@ def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(auto: bool, tm
 
 
 def shown(playground: Playground) -> tuple[str, str, bytes, bytes]:
-    return playground.status.value, playground.sentence.value, bytes(playground.curve.value), bytes(playground.live.value)
+    return (
+        playground.status.value,
+        playground.sentence.value,
+        bytes(playground.curve.value),
+        bytes(playground.live.value),
+    )
 
 
 def test_an_answer_from_the_record_is_not_overwritten_by_what_trained_before(
@@ -422,14 +494,19 @@ def test_an_answer_from_the_record_is_not_overwritten_by_what_trained_before(
 ) -> None:
     running, go_on = threading.Event(), threading.Event()
 
-    def held(experiments: list[Experiment], *_: object, callback: Callable[[Progress], bool], **__: object) -> list[Result]:
+    def held(
+        experiments: list[Experiment],
+        *_: object,
+        callback: Callable[[Progress], bool],
+        **__: object,
+    ) -> list[Result]:
         running.set()
         assert go_on.wait(GUARD)
         history = {name: [1.0] for name in ("step", "loss", "dependence", "target_accuracy")}
         assert callback(Progress("pre-train", 1, 2, experiments, [history] * len(experiments)))
         return []
 
-    monkeypatch.setattr("lautum_utils.playground.run", held)
+    monkeypatch.setattr("lautum_utils.widgets.playground.run", held)
     playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
     playground.labels.value = 10
     assert running.wait(GUARD)
@@ -456,7 +533,7 @@ def test_a_picture_that_was_being_drawn_when_the_controls_moved_on_is_not_shown(
         return draw(*arguments, **options)
 
     playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
-    monkeypatch.setattr(f"lautum_utils.playground.{picture}", held)
+    monkeypatch.setattr(f"lautum_utils.widgets.playground.{picture}", held)
     playground.labels.value = 10
     assert drawing.wait(GUARD)
     playground.labels.value = BASE.labels
@@ -497,7 +574,9 @@ def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(
         control.value = value[1] if isinstance(value, tuple) else value
         steps.follow(playground, moves.choice([0, 0, 2, 10]))
         if moves.random() < 0.1:
-            moves.choice([playground.train_button, playground.curve_button, playground.stop_button]).click()
+            moves.choice(
+                [playground.train_button, playground.curve_button, playground.stop_button]
+            ).click()
     assert training > 100, "most moves come while networks train"
     steps.give(float("inf"))
     playground.auto.value, playground.network.value = False, "mlp"
@@ -524,9 +603,15 @@ def test_a_link_restores_every_setting_and_says_what_it_cannot() -> None:
     assert link.startswith("?")
     again = Playground.from_query(link, **{k: v for k, v in FAST.items() if k != "seeds"})
     assert again.settings() == playground.settings()
-    strange = Playground.from_query("severity=0.4&strength=5&labels=<b>&device=cuda&utm=1", record="")
+    strange = Playground.from_query(
+        "severity=0.4&strength=5&labels=<b>&device=cuda&utm=1", record=""
+    )
     assert strange.settings() == Playground(severity=0.4, record="").settings()
-    for said in ("The link wants strength to be &#x27;5&#x27;; it can be 0.0, 1e-05", "&#x27;&lt;b&gt;&#x27;", "default"):
+    for said in (
+        "The link wants strength to be &#x27;5&#x27;; it can be 0.0, 1e-05",
+        "&#x27;&lt;b&gt;&#x27;",
+        "default",
+    ):
         assert said in strange.status.value
     assert "utm" not in strange.status.value
 
@@ -535,12 +620,21 @@ def test_in_a_notebook_the_settings_are_a_line_of_code() -> None:
     playground = Playground(**FAST)
     playground.auto.value = False
     playground.severity.value, playground.shift.value = 0.4, "blur"
-    code = playground.restore.value.split("<code>")[1].removesuffix("</code>").replace("&#x27;", "'")
-    assert eval(code, {"Playground": lambda **given: given}) == {"shift": "blur", "severity": 0.4, "seeds": 1}
+    code = (
+        playground.restore.value.split("<code>")[1].removesuffix("</code>").replace("&#x27;", "'")
+    )
+    assert eval(code, {"Playground": lambda **given: given}) == {
+        "shift": "blur",
+        "severity": 0.4,
+        "seeds": 1,
+    }
 
 
 def test_two_playgrounds_train_at_once_and_do_not_mix() -> None:
-    one, other = Playground(name="one", **FAST), Playground(name="other", **FAST | {"severity": 0.4})
+    one, other = (
+        Playground(name="one", **FAST),
+        Playground(name="other", **FAST | {"severity": 0.4}),
+    )
     one.train_button.click()
     other.train_button.click()
     for playground, severity in ((one, 1.0), (other, 0.4)):
@@ -559,13 +653,21 @@ def test_what_one_is_looking_at_stands_below_each_picture_as_soon_as_there_is_on
         assert caption.layout.display == image.layout.display == "none"
     playground.train_button.click()
     finish(playground)
-    assert {child.layout.display for child in children[children.index(playground.curve) :]} <= {"", None}
+    assert {child.layout.display for child in children[children.index(playground.curve) :]} <= {
+        "",
+        None,
+    }
 
 
 def guessed() -> Prediction:
     experiments = [Experiment(strength=s, seed=i) for s in (0.0, 1e-3, 1e-2) for i in range(2)]
     history = {"step": [0.0]}
-    return Prediction([Result(e, 0.2 + 30 * e.strength + 0.01 * e.seed, 0.5, 0.5, 1.0, history) for e in experiments])
+    return Prediction(
+        [
+            Result(e, 0.2 + 30 * e.strength + 0.01 * e.seed, 0.5, 0.5, 1.0, history)
+            for e in experiments
+        ]
+    )
 
 
 def test_a_prediction_is_wanted_before_the_answer_is_shown() -> None:
@@ -583,8 +685,13 @@ def test_a_prediction_is_wanted_before_the_answer_is_shown() -> None:
     prediction.reveal_button.click()
     assert prediction.revealed
     # Guessed 10, 50, 40; measured 20.5, 23.5, 50.5.
-    assert "off by 16 points on average, most at weight 0.001: 50 %, measured 24 %" in prediction.sentence.value
-    assert "You put the best weight at 0.001; the best mean is at 0.01." in prediction.sentence.value
+    assert (
+        "off by 16 points on average, most at weight 0.001: 50 %, measured 24 %"
+        in prediction.sentence.value
+    )
+    assert (
+        "You put the best weight at 0.001; the best mean is at 0.01." in prediction.sentence.value
+    )
     prediction.sliders[1e-3].value = 24
     assert "off by 7 points" in prediction.sentence.value
 

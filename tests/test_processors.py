@@ -1,4 +1,5 @@
-"""Other processors, emulated: the variables do change how this machine rounds, and what is compared holds all the same."""
+"""Other processors, emulated: the variables do change how this machine rounds, and what is compared
+holds all the same."""
 
 import subprocess
 import sys
@@ -16,9 +17,16 @@ print(units, torch.get_num_threads(), (x @ x).exp().sum().item(), x.sum().item()
 
 
 def computed(processor: str, threads: int) -> list[str]:
-    """The vector units that PyTorch says it uses, its threads, and a few sums, as a child process has them."""
+    """The vector units that PyTorch says it uses, its threads, and a few sums, as a child process
+    has them."""
     command = [sys.executable, "-c", ROUNDED]
-    done = subprocess.run(command, env=environment(processor, threads), capture_output=True, encoding="utf-8", check=True)
+    done = subprocess.run(
+        command,
+        env=environment(processor, threads),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
     return done.stdout.split()
 
 
@@ -41,5 +49,11 @@ def test_the_records_and_the_theory_hold_there_too(processor: str, threads: int)
     named = "playgrounds_record or test_regularizers or test_information or 03_gaussian"
     only = ["--nbval-lax", "--nbval-current-env", "-k", named]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *only, *chosen]
-    done = subprocess.run(command, cwd=ROOT, env=environment(processor, threads), stdout=subprocess.PIPE, encoding="utf-8")
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(processor, threads),
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
     assert done.returncode == 0, done.stdout[-3000:]

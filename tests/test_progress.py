@@ -1,4 +1,5 @@
-"""The progress file: what was solved is kept, whatever happens to the file, and nothing else is touched."""
+"""The progress file: what was solved is kept, whatever happens to the file, and nothing else is
+touched."""
 
 import json
 import multiprocessing
@@ -6,9 +7,14 @@ import os
 from pathlib import Path
 
 import pytest
-
-from lautum_exercises import EXERCISES, check
-from lautum_exercises.progress import exercises, mark_solved, progress_path, read_progress, show_progress
+from lautum_pages import EXERCISES, check
+from lautum_pages.progress import (
+    exercises,
+    mark_solved,
+    progress_path,
+    read_progress,
+    show_progress,
+)
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -46,7 +52,9 @@ def test_a_right_answer_is_kept_and_a_wrong_one_is_not(path: Path) -> None:
         (b'{"format": 1, "solved": ["lautum", 1]}', ""),
     ],
 )
-def test_a_corrupted_file_is_put_aside_said_and_begun_anew(content: bytes, reason: str, path: Path) -> None:
+def test_a_corrupted_file_is_put_aside_said_and_begun_anew(
+    content: bytes, reason: str, path: Path
+) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     said = mark_solved("lautum")
@@ -65,7 +73,9 @@ def test_the_picture_says_that_a_file_was_corrupted(path: Path) -> None:
     assert show_progress().get_suptitle().startswith("0 of ")  # type: ignore[attr-defined]
 
 
-def test_a_path_that_cannot_be_is_said_and_the_answer_stays_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_cannot_be_is_said_and_the_answer_stays_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("LAUTUM_PROGRESS", str(tmp_path / "file" / "progress.json"))
     name, exercise = next(iter(EXERCISES.items()))
@@ -74,7 +84,9 @@ def test_a_path_that_cannot_be_is_said_and_the_answer_stays_right(tmp_path: Path
     assert "This could not be kept in" in report.text
 
 
-def test_it_can_be_switched_off_and_has_a_place_of_its_own_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_can_be_switched_off_and_has_a_place_of_its_own_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("LAUTUM_PROGRESS", "")
     assert progress_path() is None
     assert mark_solved("lautum") == ""
@@ -104,7 +116,11 @@ def test_the_page_shows_every_exercise_with_its_heading(path: Path) -> None:
     pages = exercises(NOTEBOOKS)
     names = [name for page in pages.values() for name in page]
     assert sorted(names) == sorted(EXERCISES)
-    assert all(heading.startswith(f"{int(page[:2])}.") for page, found in pages.items() for heading in found.values())
+    assert all(
+        heading.startswith(f"{int(page[:2])}.")
+        for page, found in pages.items()
+        for heading in found.values()
+    )
     mark_solved(names[2])
     figure = show_progress(NOTEBOOKS)
     texts = [text.get_text() for text in figure.axes[0].texts]

@@ -1,4 +1,5 @@
-"""What a fresh clone relies on: packaging, the two commands, and the rules that a reviewer would otherwise check by hand."""
+"""What a fresh clone relies on: packaging, the two commands, and the rules that a reviewer would
+otherwise check by hand."""
 
 import ast
 import json
@@ -10,20 +11,21 @@ import sys
 import tomllib
 from pathlib import Path
 
-import build
 import pytest
-import record
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from rattler import MatchSpec
 
+from notebooks.tools import build, record
+
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "lautum_utils").glob("*.py"))
-EXERCISES = ROOT / "notebooks/exercises/__init__.py"
+EXERCISES = ROOT / "notebooks/lautum_pages/__init__.py"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-# An import runs downwards only. What is not here, such as checks, imports none of these and none of these imports it.
+# An import runs downwards only. What is not here, such as checks, imports none of these and none of
+# these imports it.
 LAYERS = (
     "information",
     "finite_world",
@@ -46,10 +48,15 @@ def requirements() -> list[Requirement]:
 
 def test_constraints_hold_an_exact_version_of_each_dependency_and_no_address() -> None:
     lines = [
-        line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")
+        line
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
     ]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", line) for line in lines)
-    pinned = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in (line.split("==") for line in lines)}
+    pinned = {
+        re.sub(r"[-_.]+", "-", name).lower(): version
+        for name, version in (line.split("==") for line in lines)
+    }
     for requirement in requirements():
         name = re.sub(r"[-_.]+", "-", requirement.name).lower()
         assert requirement.specifier.contains(pinned[name]), requirement
@@ -59,7 +66,8 @@ def test_environment_yml_is_what_conda_reads() -> None:
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *specs, pip = environment["dependencies"]
     assert [str(MatchSpec(spec, strict=True)).split()[0] for spec in specs] == ["python", "pip"]
-    # Conda writes these lines to a requirements file beside environment.yml, so that the paths in them are those of this folder.
+    # Conda writes these lines to a requirements file beside environment.yml, so that the paths in
+    # them are those of this folder.
     assert pip == {"pip": ["-c constraints.txt", "-e .[lab,teach,test]"]}
     assert (ROOT / "constraints.txt").exists()
     assert {"lab", "teach", "test"} == PROJECT["optional-dependencies"].keys()
@@ -79,7 +87,11 @@ def test_the_citation_and_the_devcontainer_are_what_their_readers_want() -> None
     assert version in SpecifierSet(PROJECT["requires-python"])
     target = container["onCreateCommand"].split()[1]
     plan = subprocess.run(
-        ["make", "-n", "-W", "pyproject.toml", target], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+        ["make", "-n", "-W", "pyproject.toml", target],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert "pip install" in plan.stdout
 
@@ -88,24 +100,38 @@ def test_hooks_check_a_commit(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    said = subprocess.run(["make", "hooks"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True).stdout
+    said = subprocess.run(
+        ["make", "hooks"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     assert "git commit --no-verify" in said
     hook = tmp_path / ".git/hooks/pre-commit"
     assert os.access(hook, os.X_OK)
     lines = hook.read_text(encoding="utf-8").splitlines()
     assert lines[:3] == ["#!/bin/sh", "set -e", "make -s lint"]
     names = lines[3].split(" -k ")[1].strip('"').split(" or ")
-    tests = "".join((ROOT / "tests" / name).read_text(encoding="utf-8") for name in ("test_notebooks.py", "test_exercises.py"))
+    tests = "".join(
+        (ROOT / "tests" / name).read_text(encoding="utf-8")
+        for name in ("test_notebooks.py", "test_exercises.py")
+    )
     assert all(name in tests for name in names)
 
 
 def test_what_the_user_named_is_there() -> None:
     names = {r.name for r in requirements()}
-    assert {"jupyterlab", "torch", "torchvision", "matplotlib", "ipywidgets", "papermill", "nbval"} <= names
+    assert {
+        "jupyterlab",
+        "torch",
+        "torchvision",
+        "matplotlib",
+        "ipywidgets",
+        "papermill",
+        "nbval",
+    } <= names
 
 
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports; of `from lautum_utils import name` the module of that name."""
+    """The modules that a file imports; of `from lautum_utils import name` the module of that
+    name."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -127,7 +153,7 @@ def test_imports_run_downwards_and_only_the_playground_needs_widgets(module: Pat
         assert not ours
     assert ("ipywidgets" in imported) == (module.stem == "playground")
     assert not any(name.startswith("matplotlib.pyplot") for name in imported)
-    assert not any(name.startswith("lautum_exercises") for name in imported)
+    assert not any(name.startswith("lautum_pages") for name in imported)
 
 
 def test_the_exercises_import_only_the_measures() -> None:
@@ -152,7 +178,9 @@ def test_nothing_assumes_a_device(path: Path) -> None:
     for call in ast.walk(ast.parse(text)):
         if isinstance(call, ast.Call) and ast.unparse(call.func) in ("torch.tensor", "torch.eye"):
             keywords = {keyword.arg for keyword in call.keywords}
-            on_host = path.stem == "domains" and "dtype" in keywords  # tables of probabilities, on the CPU by design
+            on_host = (
+                path.stem == "domains" and "dtype" in keywords
+            )  # tables of probabilities, on the CPU by design
             assert "device" in keywords or on_host, ast.unparse(call)
 
 
@@ -166,10 +194,27 @@ def test_the_readme_names_what_is_there() -> None:
 
 
 def test_make_help_lists_the_commands() -> None:
-    text = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
-    for name in ("lab", "app", "test", "notebooks", "site", "course", "record", "methods", "bench", "versions", "hooks", "help"):
+    text = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
+    for name in (
+        "lab",
+        "app",
+        "test",
+        "notebooks",
+        "site",
+        "course",
+        "record",
+        "methods",
+        "bench",
+        "versions",
+        "hooks",
+        "help",
+    ):
         assert re.search(rf"^{name}\s+\S", text, re.MULTILINE), name
-    plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    plan = subprocess.run(
+        ["make", "-n", "test"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     assert "pytest" in plan
     assert "mypy" in plan
     assert "ruff" in plan
@@ -178,8 +223,14 @@ def test_make_help_lists_the_commands() -> None:
 def planned(*arguments: str) -> str:
     """What make would do on a fresh clone."""
     command = ["make", "-n", "--no-print-directory", "VENV=not-there", *arguments]
-    outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    return subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, encoding="utf-8", check=True).stdout
+    outside = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    }
+    return subprocess.run(
+        command, cwd=ROOT, env=outside, capture_output=True, encoding="utf-8", check=True
+    ).stdout
 
 
 def test_make_tests_a_part_or_the_fast_ones() -> None:
@@ -187,7 +238,11 @@ def test_make_tests_a_part_or_the_fast_ones() -> None:
     assert ' -m "not slow" tests' in planned("check")
     compared = planned("test").splitlines()[-1].split(" tests ")[1].split()
     assert "notebooks/01_measuring_dependence.ipynb" in compared
-    outputs = {p.name for p in (ROOT / "notebooks").glob("*.ipynb") if "NBVAL_CHECK_OUTPUT" in p.read_text(encoding="utf-8")}
+    outputs = {
+        p.name
+        for p in (ROOT / "notebooks").glob("*.ipynb")
+        if "NBVAL_CHECK_OUTPUT" in p.read_text(encoding="utf-8")
+    }
     assert {Path(name).name for name in compared} == outputs
 
 
@@ -208,7 +263,12 @@ def test_jupyterlab_runs_as_root_in_a_container_only(container: str) -> None:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["99"]])
 def test_the_notebook_build_explains_itself(arguments: list[str]) -> None:
-    done = subprocess.run([sys.executable, "notebooks/build.py", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "notebooks/tools/build.py", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+    )
     if arguments == ["--help"]:
         assert done.returncode == 0
         assert "notebooks/source" in done.stdout
@@ -221,12 +281,19 @@ def interrupted(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_ends_long_commands_with_a_line_on_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_long_commands_with_a_line_on_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "argv", ["build.py", "11"])
     monkeypatch.setattr(build, "build", interrupted)
-    with pytest.raises(SystemExit, match=r"Stopped in 11_transformer_faults\. It is as it was before"):
+    with pytest.raises(
+        SystemExit, match=r"Stopped in 11_transformer_faults\. It is as it was before"
+    ):
         build.main()
     monkeypatch.setattr(sys, "argv", ["record.py", "--store", "some.store", "--workers", "1"])
     monkeypatch.setattr(record, "sweep", interrupted)
-    with pytest.raises(SystemExit, match=r"Stopped\. What is done is kept in some\.store: the same command goes on from there\."):
+    with pytest.raises(
+        SystemExit,
+        match=r"Stopped\. What is done is kept in some\.store: the same command goes on from there\.",
+    ):
         record.main()

@@ -1,16 +1,16 @@
-"""What a reader meets before any code runs: spelling, links, text alternatives, and what the table of the notebooks writes."""
+"""What a reader meets before any code runs: spelling, links, text alternatives, and what the table
+of the notebooks writes."""
 
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-import build
-import navigation
 import nbformat
 import pytest
 from spellchecker import SpellChecker
 
-from lautum_utils import playground
+from lautum_utils.widgets import playground
+from notebooks.tools import build, navigation
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -27,7 +27,11 @@ NOT_PROSE = re.compile(
 def prose(path: Path) -> str:
     if path.suffix == ".md":
         return path.read_text(encoding="utf-8")
-    return "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    return "\n\n".join(
+        cell.source
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "markdown"
+    )
 
 
 def identity(path: Path) -> str:
@@ -41,7 +45,9 @@ def identity(path: Path) -> str:
 def dictionary() -> SpellChecker:
     """English words of the library, and in words.txt names and terms that it does not know."""
     checker = SpellChecker(distance=1)
-    checker.word_frequency.load_words((Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split())
+    checker.word_frequency.load_words(
+        (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split()
+    )
     return checker
 
 
@@ -56,8 +62,13 @@ def test_words_are_spelt_as_in_a_dictionary(path: Path, dictionary: SpellChecker
     assert not misspelt(prose(path), dictionary)
 
 
-def test_captions_are_spelt_as_in_a_dictionary_and_a_wrong_word_is_seen(dictionary: SpellChecker) -> None:
-    assert not misspelt(" ".join((playground.CURVE, playground.LIVE, playground.GUESS, playground.STILL)), dictionary)
+def test_captions_are_spelt_as_in_a_dictionary_and_a_wrong_word_is_seen(
+    dictionary: SpellChecker,
+) -> None:
+    assert not misspelt(
+        " ".join((playground.CURVE, playground.LIVE, playground.GUESS, playground.STILL)),
+        dictionary,
+    )
     assert misspelt("The regularisor trians.", dictionary) == {"regularisor", "trians"}
 
 
@@ -67,7 +78,9 @@ def test_captions_are_spelt_as_in_a_dictionary_and_a_wrong_word_is_seen(dictiona
 def anchors(path: Path) -> set[str]:
     """The places of a page: JupyterLab's anchor of a heading is its text with - for spaces."""
     text = re.sub(r"```.*?```", "", prose(path), flags=re.DOTALL)
-    return {title.strip().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+    return {
+        title.strip().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
 
 
 @pytest.mark.parametrize("path", [*PAGES, *TEXTS], ids=identity)
@@ -95,8 +108,14 @@ def test_every_picture_has_a_text_alternative_that_says_something(path: Path) ->
     cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     for output in [output for cell in cells for output in cell.outputs]:
         data = output.get("data", {})
-        if "application/vnd.jupyter.widget-view+json" in data and "text/plain" in data and "HBox" not in data["text/plain"]:
-            assert "image/png" in data, "a widget has a still picture for where no widgets are shown"
+        if (
+            "application/vnd.jupyter.widget-view+json" in data
+            and "text/plain" in data
+            and "HBox" not in data["text/plain"]
+        ):
+            assert "image/png" in data, (
+                "a widget has a still picture for where no widgets are shown"
+            )
         if "image/png" in data:
             alt = output.metadata["image/png"]["alt"]
             assert len(alt.removeprefix("Figure: ").split()) >= 2, alt
@@ -112,7 +131,9 @@ def test_every_widget_says_what_it_shows_and_has_a_static_twin(source: Path) -> 
         shown = [cell for cell in cells if re.search(rf"^(display\()?{draw}\(", cell, re.MULTILINE)]
         assert shown, f"{draw} is also drawn without widgets"
         shared = "draw.__doc__ = draw_knob.__doc__" in code
-        assert shared or re.search(rf'^def {draw}\([^)]*\):\n    """', code, re.MULTILINE), f"{draw} says what one is looking at"
+        assert shared or re.search(rf'^def {draw}\([^)]*\):\n    """', code, re.MULTILINE), (
+            f"{draw} says what one is looking at"
+        )
     if "Playground(" in code:
         assert "accuracy_against_strength(" in code
 
@@ -157,19 +178,30 @@ def test_terms_and_symbols_are_linked_where_they_are_first_used_and_nowhere_else
     linked = 0
     for source in SOURCES[1:]:
         text = "\n\n".join(c.source for c in build.read(source).cells if c.cell_type == "markdown")
-        found = re.findall(r'\[([^\]]+)\]\(00_start_here\.ipynb#(?:Glossary|Notation) "([^"]+)"\)', text)
+        found = re.findall(
+            r'\[([^\]]+)\]\(00_start_here\.ipynb#(?:Glossary|Notation) "([^"]+)"\)', text
+        )
         assert found or source.stem.startswith("12")
-        assert len({term if "$" in term else term.lower().removesuffix("s") for term, _ in found}) == len(found)
+        assert len(
+            {term if "$" in term else term.lower().removesuffix("s") for term, _ in found}
+        ) == len(found)
         linked += len(found)
         before = re.split(r"\[Lautum information\]\(00", text)
         assert len(before) <= 2
         if len(before) == 2:
             assert "Lautum information" not in navigation._UNTOUCHED.sub("", before[0])
     assert linked > 40
-    assert {"hole", "lautum information", "$\\lambda$", "$\\varepsilon$"} <= navigation.terms().keys()
+    assert {
+        "hole",
+        "lautum information",
+        "$\\lambda$",
+        "$\\varepsilon$",
+    } <= navigation.terms().keys()
 
 
-def test_measured_seconds_are_rounded_up_and_kept_while_they_are_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measured_seconds_are_rounded_up_and_kept_while_they_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = tmp_path / "contents.toml"
     copy.write_text(navigation.CONTENTS.read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(navigation, "CONTENTS", copy)
@@ -177,7 +209,9 @@ def test_measured_seconds_are_rounded_up_and_kept_while_they_are_right(tmp_path:
         navigation.measured("04_the_regularizer", seconds)
         rows = {row["name"]: row["runs"] for row in navigation.contents()["notebook"]}
         assert rows.pop("04_the_regularizer") == wanted
-        assert rows == {row["name"]: row["runs"] for row in TABLE if row["name"] != "04_the_regularizer"}
+        assert rows == {
+            row["name"]: row["runs"] for row in TABLE if row["name"] != "04_the_regularizer"
+        }
 
 
 def test_once_there_is_a_repository_each_notebook_opens_in_colab_and_on_binder(
@@ -185,7 +219,9 @@ def test_once_there_is_a_repository_each_notebook_opens_in_colab_and_on_binder(
 ) -> None:
     copy = tmp_path / "contents.toml"
     copy.write_text(
-        navigation.CONTENTS.read_text(encoding="utf-8").replace('repository = ""', 'repository = "someone/lautum"'),
+        navigation.CONTENTS.read_text(encoding="utf-8").replace(
+            'repository = ""', 'repository = "someone/lautum"'
+        ),
         encoding="utf-8",
     )
     monkeypatch.setattr(navigation, "CONTENTS", copy)
@@ -194,7 +230,10 @@ def test_once_there_is_a_repository_each_notebook_opens_in_colab_and_on_binder(
         f"(https://colab.research.google.com/github/someone/lautum/blob/main/notebooks/{SOURCES[1].stem}.ipynb)"
         in built.cells[0].source
     )
-    assert "(https://mybinder.org/v2/gh/someone/lautum/main?urlpath=lab%2Ftree%2Fnotebooks%2F" in built.cells[0].source
+    assert (
+        "(https://mybinder.org/v2/gh/someone/lautum/main?urlpath=lab%2Ftree%2Fnotebooks%2F"
+        in built.cells[0].source
+    )
     lines = built.cells[1].source.splitlines()
     assert lines[2] == 'if "google.colab" in sys.modules:  # elsewhere everything is there'
     shell = [line.strip().removeprefix("!") for line in lines[3:]]

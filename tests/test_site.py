@@ -1,4 +1,5 @@
-"""The website: every page there, every link right, everything has words, nothing from outside, and it works in a browser."""
+"""The website: every page there, every link right, everything has words, nothing from outside, and
+it works in a browser."""
 
 import html
 import os
@@ -9,7 +10,6 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-import build_site
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,11 +17,14 @@ from browsing import open_page
 from playwright.sync_api import Browser, Page, expect
 from waiting import outcome, until
 
+from notebooks.tools import site as build_site
+
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 1000}
 UNFOLD = "document.querySelectorAll('details').forEach(hint => hint.open = true)"
-# What looks alike has equal contrast, and axe takes its time: of code one piece of each colour, of blocks one of each markup.
-# (Given are the keys of what was seen on other pages; back come those of this one.)
+# What looks alike has equal contrast, and axe takes its time: of code one piece of each colour, of
+# blocks one of each markup. (Given are the keys of what was seen on other pages; back come those of
+# this one.)
 THIN = """known => {
     const seen = new Set(known), first = key => !seen.has(key) && seen.add(key);
     for (const piece of document.querySelectorAll(".highlight span"))
@@ -55,7 +58,9 @@ def seen(site: Path, browser: Browser) -> dict[str, list[str]]:
     with open_page(browser, viewport=DESK, color_scheme="light") as page:
         page.on("request", lambda request: found["requests"].append(request.url))
         page.on("requestfailed", lambda request: found["failed"].append(request.url))
-        page.on("console", lambda message: found["console"].append(f"{message.type}: {message.text}"))
+        page.on(
+            "console", lambda message: found["console"].append(f"{message.type}: {message.text}")
+        )
         page.on("pageerror", lambda error: found["console"].append(str(error)))
         for path in sorted(site.rglob("*.html")):
             name = str(path.relative_to(site))
@@ -63,9 +68,13 @@ def seen(site: Path, browser: Browser) -> dict[str, list[str]]:
             page.goto(path.as_uri())
             for screen in (PHONE, DESK):
                 page.set_viewport_size(screen)
-                if (width := page.evaluate("document.documentElement.scrollWidth")) > screen["width"]:
+                if (width := page.evaluate("document.documentElement.scrollWidth")) > screen[
+                    "width"
+                ]:
                     found["too wide"].append(f"{name}: {width} of {screen['width']}")
-            found["flat"] += page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
+            found["flat"] += page.evaluate(
+                "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
+            )
             found["flat"] += page.evaluate(
                 "[...document.querySelectorAll('math')].filter(m => m.checkVisibility() && !m.getBoundingClientRect().height)"
                 ".map(m => m.outerHTML)"
@@ -76,7 +85,10 @@ def seen(site: Path, browser: Browser) -> dict[str, list[str]]:
                 page.emulate_media(color_scheme=colours)
                 dark_seen = page.evaluate(THIN, dark_seen) if colours == "dark" else dark_seen
                 for violation in Axe().run(page, options=options).response["violations"]:
-                    places = [f"{name}, {colours}: {violation['id']}: {node['html'][:200]}" for node in violation["nodes"]]
+                    places = [
+                        f"{name}, {colours}: {violation['id']}: {node['html'][:200]}"
+                        for node in violation["nodes"]
+                    ]
                     found[violation["impact"]] += places
     return found
 
@@ -87,18 +99,28 @@ def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
         cells = nbformat.read(notebook, as_version=4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
         assert build_site.title(notebook) in text
-        assert text.count("<img ") == sum("image/png" in output.get("data", {}) for output in outputs)
+        assert text.count("<img ") == sum(
+            "image/png" in output.get("data", {}) for output in outputs
+        )
         assert text.count("<summary>") >= sum(cell.source.count("<summary>") for cell in cells)
         assert "NBVAL_" not in text
         assert "widget-view" not in text
         formulas = build_site.Page(site / f"{notebook.stem}.html").formulas
-        assert (formulas > 0) == any("$" in build_site.CODE.sub("", c.source) for c in cells if c.cell_type == "markdown")
+        assert (formulas > 0) == any(
+            "$" in build_site.CODE.sub("", c.source) for c in cells if c.cell_type == "markdown"
+        )
 
 
 def test_alternatives_are_those_of_the_notebooks(site: Path) -> None:
     for notebook in NOTEBOOKS:
-        shown = re.findall(r'<img alt="([^"]+)"', (site / f"{notebook.stem}.html").read_text(encoding="utf-8"))
-        outputs = [o for cell in nbformat.read(notebook, as_version=4).cells for o in cell.get("outputs", [])]
+        shown = re.findall(
+            r'<img alt="([^"]+)"', (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
+        )
+        outputs = [
+            o
+            for cell in nbformat.read(notebook, as_version=4).cells
+            for o in cell.get("outputs", [])
+        ]
         said = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
         assert [html.unescape(alt) for alt in shown] == [" ".join(alt.split()) for alt in said]
 
@@ -125,18 +147,26 @@ def test_nothing_is_wrong_with_the_finished_site(site: Path) -> None:
 )
 def test_what_is_wrong_is_found(tmp_path: Path, body: str, wrong: str) -> None:
     (tmp_path / "index.html").write_text(
-        f"<p id='here'><a href='#here'></a><a href='https://example.org'></a>{body}</p>", encoding="utf-8"
+        f"<p id='here'><a href='#here'></a><a href='https://example.org'></a>{body}</p>",
+        encoding="utf-8",
     )
     (found,) = build_site.problems(tmp_path)
     assert wrong in found
 
 
-def test_too_large_and_styles_from_outside_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_and_styles_from_outside_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.css").write_text(
-        "@import 'https://example.org/a.css'; a { background: url(//example.org/b.png) }", encoding="utf-8"
+        "@import 'https://example.org/a.css'; a { background: url(//example.org/b.png) }",
+        encoding="utf-8",
     )
     monkeypatch.setattr(build_site, "MEGABYTES", 1e-5)
-    assert [line.split(" ")[-1] for line in build_site.problems(tmp_path)] == ["outside", "outside", "0.0"]
+    assert [line.split(" ")[-1] for line in build_site.problems(tmp_path)] == [
+        "outside",
+        "outside",
+        "0.0",
+    ]
 
 
 def test_links_find_their_pages(tmp_path: Path) -> None:
@@ -144,16 +174,23 @@ def test_links_find_their_pages(tmp_path: Path) -> None:
     text = "[a](00_start_here.ipynb#The-map) `[b](c.ipynb)` [d](https://a.org) [e](#here) [f](../lautum_utils/plots.py)"
     wanted = "[a](/00_start_here.md#The-map) `[b](c.ipynb)` [d](https://a.org) [e](#here) [f](/files/lautum_utils/plots_py.md)"
     assert pages._linked(text, path) == wanted
-    with pytest.raises(build_site.SiteError, match=r"needs links to files that are there, got c\.ipynb"):
+    with pytest.raises(
+        build_site.SiteError, match=r"needs links to files that are there, got c\.ipynb"
+    ):
         pages._linked("[b](c.ipynb)", path)
 
 
 def test_widgets_without_a_picture_get_a_note_and_progress_bars_vanish(tmp_path: Path) -> None:
     pages, widget = build_site.Pages(tmp_path), {build_site.WIDGET: {}}
-    of = lambda data: pages._output(nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "a *b*"}}), "x")  # noqa: E731
+    of = lambda data: pages._output(
+        nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "a *b*"}}), "x"
+    )
     assert of(widget | {"text/plain": "VBox(...)"}) == build_site.NOTE
     assert of(widget | {"text/plain": "sweep:   0%|    | 0/180"}) == ""
-    assert of(widget | {"image/png": "", "text/plain": "VBox(...)"}) == f"![a \\*b\\*](/x.png)\n\n{build_site.NOTE}"
+    assert (
+        of(widget | {"image/png": "", "text/plain": "VBox(...)"})
+        == f"![a \\*b\\*](/x.png)\n\n{build_site.NOTE}"
+    )
 
 
 def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:
@@ -163,9 +200,18 @@ def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
-def test_a_formula_that_cannot_be_read_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_site.Pages, "write", lambda self: self._page("index", r"# Title" "\n\n" r"$\unknown{x}$"))
-    with pytest.raises(build_site.SiteError, match=r"Page index needs a formula that can be read, got \\unknown\{x\}"):
+def test_a_formula_that_cannot_be_read_ends_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        build_site.Pages,
+        "write",
+        lambda self: self._page("index", r"# Title" "\n\n" r"$\unknown{x}$"),
+    )
+    with pytest.raises(
+        build_site.SiteError,
+        match=r"Page index needs a formula that can be read, got \\unknown\{x\}",
+    ):
         build_site.build(tmp_path / "site")
     assert not list(tmp_path.iterdir())
 
@@ -176,7 +222,7 @@ import signal
 import sys
 from pathlib import Path
 
-import build_site
+from notebooks.tools import site as build_site
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sign, render = Path(sys.argv.pop()), build_site.render
@@ -203,7 +249,10 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, said = outcome(process)
     assert half_made, said
-    assert (process.returncode, said.strip().splitlines()[-1:]) == (130, ["Stopped: nothing was written."])
+    assert (process.returncode, said.strip().splitlines()[-1:]) == (
+        130,
+        ["Stopped: nothing was written."],
+    )
     assert "Traceback" not in said
     assert not list(folder.iterdir())
 
@@ -230,7 +279,9 @@ def test_search_finds_gibbs_in_02(site: Path, page: Page) -> None:
     page.get_by_role("searchbox").or_(page.locator("input[name=q]")).first.fill("Gibbs")
     page.keyboard.press("Enter")
     results = page.locator("#search-results li a")
-    expect(page.locator(".search-summary"), "all results are there").to_contain_text("Search finished")
+    expect(page.locator(".search-summary"), "all results are there").to_contain_text(
+        "Search finished"
+    )
     addresses = results.evaluate_all("links => links.map(link => link.getAttribute('href'))")
     assert not any(address.startswith(("solutions/", "files/")) for address in addresses)
     results.and_(page.locator("[href^='02_the_loss_bound.html']")).first.click()
@@ -262,4 +313,6 @@ def test_a_hint_unfolds_with_its_formulas(site: Path, page: Page) -> None:
 def test_a_link_to_the_map_leads_to_its_heading(site: Path, page: Page) -> None:
     page.goto((site / "10_limits_and_open_questions.html").as_uri())
     page.locator("article a[href^='00_start_here.html#']").first.click()
-    expect(page.locator("section:target h2").first).to_have_text(re.compile("^(The map|Notation|Glossary)"))
+    expect(page.locator("section:target h2").first).to_have_text(
+        re.compile("^(The map|Notation|Glossary)")
+    )

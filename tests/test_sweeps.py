@@ -1,4 +1,5 @@
-"""Sweeps: nothing is run twice or lost, whatever dies; what is stored and recorded is read back; comparisons with a control."""
+"""Sweeps: nothing is run twice or lost, whatever dies; what is stored and recorded is read back;
+comparisons with a control."""
 
 import gzip
 import json
@@ -15,7 +16,13 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -27,23 +34,48 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from record import grid
 from scipy import stats
 from waiting import ended, outcome, until
 
-from lautum_utils import sweeps
-from lautum_utils.domains import SHIFTS
-from lautum_utils.methods import METHODS
-from lautum_utils.sweeps import RECORD, StoreError, open_store, read_record, read_store, record, store_result, sweep, versions
-from lautum_utils.training import Experiment, Result, run
+from lautum_utils.data.domains import SHIFTS
+from lautum_utils.results import sweeps
+from lautum_utils.results.sweeps import (
+    RECORD,
+    StoreError,
+    open_store,
+    read_record,
+    read_store,
+    record,
+    store_result,
+    sweep,
+    versions,
+)
+from lautum_utils.training.methods import METHODS
+from lautum_utils.training.run import Experiment, Result, run
+from notebooks.tools.record import grid
 
-QUICK = Experiment(steps=2, labels=20, source_batch=16, target_batch=64, n_components=8, strength=1e-2, finetune_steps=2)
+QUICK = Experiment(
+    steps=2,
+    labels=20,
+    source_batch=16,
+    target_batch=64,
+    n_components=8,
+    strength=1e-2,
+    finetune_steps=2,
+)
 OUTCOMES = ["test_accuracy", "validation_accuracy", "source_accuracy", "penalty"]
-HISTORY = {"step": [1.0, 2.0], "loss": [2.3, 1.0], "dependence": [0.1, 3.0], "target_accuracy": [0.1, 0.6]}
+HISTORY = {
+    "step": [1.0, 2.0],
+    "loss": [2.3, 1.0],
+    "dependence": [0.1, 3.0],
+    "target_accuracy": [0.1, 0.6],
+}
 MANY = [replace(QUICK, strength=1e-3 * i) for i in range(6)]
 
 
-def quietly(experiments: Iterable[Experiment], store: Path, executor: Executor | None = None, **options: Any) -> pd.DataFrame:
+def quietly(
+    experiments: Iterable[Experiment], store: Path, executor: Executor | None = None, **options: Any
+) -> pd.DataFrame:
     return sweep(experiments, store, executor, device="cpu", progress=False, **options)
 
 
@@ -57,7 +89,10 @@ def contents(store: Path) -> dict[str, bytes]:
 
 def by_experiment(results: Iterable[Result]) -> dict[Experiment, dict[str, Any]]:
     """Everything that a result holds (results themselves have no equality)."""
-    return {result.experiment: {f.name: getattr(result, f.name) for f in fields(Result)} for result in results}
+    return {
+        result.experiment: {f.name: getattr(result, f.name) for f in fields(Result)}
+        for result in results
+    }
 
 
 def assert_equal(one: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -65,7 +100,8 @@ def assert_equal(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 
 class Runs:
-    """Stands in for `run`, without training: keeps what it is asked for, and fails as it is told."""
+    """Stands in for `run`, without training: keeps what it is asked for, and fails as it is
+    told."""
 
     def __init__(self) -> None:
         self.asked: list[Experiment] = []
@@ -73,7 +109,11 @@ class Runs:
         self.fail: Callable[[Sequence[Experiment]], None] = lambda experiments: None
 
     def __call__(
-        self, experiments: Sequence[Experiment], *_: object, on_result: Callable[[Result], object], **__: object
+        self,
+        experiments: Sequence[Experiment],
+        *_: object,
+        on_result: Callable[[Result], object],
+        **__: object,
     ) -> None:
         self.threads.append(torch.get_num_threads())
         self.fail(experiments)
@@ -114,26 +154,46 @@ def test_a_store_holds_one_file_a_result_with_what_is_documented(tmp_path: Path)
         result = results[experiment]
         assert row == result.as_row() | {"history": result.history, "versions": versions()}
     assert list(frame.columns) == [*(f.name for f in fields(Experiment)), *OUTCOMES, "error"]
-    assert [Experiment(**{f.name: row[f.name] for f in fields(Experiment)}) for _, row in frame.iterrows()] == wanted
+    assert [
+        Experiment(**{f.name: row[f.name] for f in fields(Experiment)})
+        for _, row in frame.iterrows()
+    ] == wanted
     assert list(frame.error) == ["", ""]
     assert list(frame.test_accuracy) == [results[e].test_accuracy for e in wanted]
     assert frame.penalty[0] == results[wanted[0]].penalty
     assert math.isnan(frame.penalty[1]), "fine-tuning has none"
-    assert set(versions()) == {"python", "machine", "lautum-utils", "torch", "numpy", "scikit-learn", "matplotlib"}
+    assert set(versions()) == {
+        "python",
+        "machine",
+        "lautum-utils",
+        "torch",
+        "numpy",
+        "scikit-learn",
+        "matplotlib",
+    }
     assert versions()["torch"].split("+")[0] == torch.__version__.split("+")[0]
 
 
-def test_a_store_is_read_by_the_line_of_pandas_that_is_documented(runs: Runs, tmp_path: Path) -> None:
+def test_a_store_is_read_by_the_line_of_pandas_that_is_documented(
+    runs: Runs, tmp_path: Path
+) -> None:
     quietly(MANY, tmp_path)
     (tmp_path / "notes.json").write_text("{}", encoding="utf-8")
     (line,) = (line for line in str(sweeps.__doc__).splitlines() if "pd.DataFrame" in line)
     table = eval(line.strip(), {"pd": pd, "json": json, "Path": Path, "store": tmp_path})
     assert sorted(table.strength) == [e.strength for e in MANY]
-    assert set(table.columns) == {*(f.name for f in fields(Experiment)), *OUTCOMES, "history", "versions"}
+    assert set(table.columns) == {
+        *(f.name for f in fields(Experiment)),
+        *OUTCOMES,
+        "history",
+        "versions",
+    }
     assert {made_up(e).test_accuracy for e in MANY} == set(table.test_accuracy)
 
 
-def test_nothing_is_run_twice_and_a_second_sweep_gives_the_same_rows(runs: Runs, tmp_path: Path) -> None:
+def test_nothing_is_run_twice_and_a_second_sweep_gives_the_same_rows(
+    runs: Runs, tmp_path: Path
+) -> None:
     first = quietly(iter(MANY), tmp_path)
     before = contents(tmp_path)
     second = quietly(reversed(MANY), tmp_path)
@@ -144,7 +204,9 @@ def test_nothing_is_run_twice_and_a_second_sweep_gives_the_same_rows(runs: Runs,
     assert [made_up(e).test_accuracy for e in MANY] == list(first.test_accuracy)
 
 
-def test_sweeps_share_a_store_and_each_gets_the_rows_it_asked_for(runs: Runs, tmp_path: Path) -> None:
+def test_sweeps_share_a_store_and_each_gets_the_rows_it_asked_for(
+    runs: Runs, tmp_path: Path
+) -> None:
     assert len(quietly(MANY[:4], tmp_path)) == 4
     frame = quietly(MANY[2:], str(tmp_path))  # type: ignore[arg-type]
     assert list(frame.strength) == [e.strength for e in MANY[2:]]
@@ -168,19 +230,25 @@ EXPERIMENTS = st.fixed_dictionaries({
     "labels": st.integers(10, 400), "seed": st.integers(0, 2**31 - 1), "steps": st.integers(1, 10**12),
     "protocol": st.sampled_from(["probe", "finetune"]), "inputs": st.sampled_from(["target", "source"]),
 })  # fmt: skip
-OUTCOME = st.tuples(UNIT, UNIT, UNIT, st.none() | UNIT, st.fixed_dictionaries(dict.fromkeys(HISTORY, CURVE)))
+OUTCOME = st.tuples(
+    UNIT, UNIT, UNIT, st.none() | UNIT, st.fixed_dictionaries(dict.fromkeys(HISTORY, CURVE))
+)
 RESULTS = st.tuples(EXPERIMENTS, OUTCOME)
 
 
 @settings(max_examples=100)
 @given(RESULTS)
-def test_what_is_stored_is_read_back_to_the_last_bit(drawn: tuple[dict[str, Any], tuple[Any, ...]]) -> None:
+def test_what_is_stored_is_read_back_to_the_last_bit(
+    drawn: tuple[dict[str, Any], tuple[Any, ...]],
+) -> None:
     result = Result(Experiment(**drawn[0]), *drawn[1])
     with tempfile.TemporaryDirectory() as folder:
         path = store_result(result, open_store(folder))
         assert path in files(Path(folder))
         assert by_experiment(read_store(folder)) == by_experiment([result])
-        assert store_result(replace(result, test_accuracy=0.25), folder) == path, "the same experiment, the same file"
+        assert store_result(replace(result, test_accuracy=0.25), folder) == path, (
+            "the same experiment, the same file"
+        )
         (again,) = read_store(folder)
         assert again.test_accuracy == 0.25
 
@@ -189,7 +257,10 @@ def test_what_is_stored_is_read_back_to_the_last_bit(drawn: tuple[dict[str, Any]
 
 
 def test_an_experiment_asked_for_twice_is_refused(runs: Runs, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"^experiments need to differ .* this one 3 times: Experiment\(.*strength=0\.01"):
+    with pytest.raises(
+        ValueError,
+        match=r"^experiments need to differ .* this one 3 times: Experiment\(.*strength=0\.01",
+    ):
         quietly([MANY[0], QUICK, QUICK, MANY[1], MANY[1], QUICK], tmp_path / "store")
     assert not runs.asked
     assert not (tmp_path / "store").exists()
@@ -201,18 +272,25 @@ def test_a_store_that_is_a_file_or_cannot_be_written_to_is_refused(
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(ValueError, match=r"^store needs to be a folder, got the file .*/file\.$"):
         quietly(MANY, tmp_path / "file")
-    with pytest.raises(ValueError, match=r"^store needs to be a folder that can be written to, got .*/file/sub \(.+\)\.$"):
+    with pytest.raises(
+        ValueError,
+        match=r"^store needs to be a folder that can be written to, got .*/file/sub \(.+\)\.$",
+    ):
         quietly(MANY, tmp_path / "file" / "sub")
     open_store(tmp_path / "store")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(ValueError, match=r"^store needs to be a folder .* got .*/store \(Permission denied\)\.$"):
+    with pytest.raises(
+        ValueError, match=r"^store needs to be a folder .* got .*/store \(Permission denied\)\.$"
+    ):
         quietly(MANY, tmp_path / "store")
     assert not runs.asked
     assert (tmp_path / "file").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"1", b"\xff\xfe\x00"])
-def test_a_damaged_sign_of_a_store_is_shown_and_left_alone(content: bytes, runs: Runs, tmp_path: Path) -> None:
+def test_a_damaged_sign_of_a_store_is_shown_and_left_alone(
+    content: bytes, runs: Runs, tmp_path: Path
+) -> None:
     (tmp_path / "store.json").write_bytes(content)
     with pytest.raises(ValueError, match=r'store\.json needs to hold \{"format": 1\}, got '):
         quietly(MANY, tmp_path)
@@ -223,7 +301,9 @@ def test_a_damaged_sign_of_a_store_is_shown_and_left_alone(content: bytes, runs:
 @pytest.mark.parametrize("found", [2, 0, "1", None])
 def test_a_store_of_another_format_is_refused(found: object, runs: Runs, tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text(json.dumps({"format": found}), encoding="utf-8")
-    with pytest.raises(ValueError, match=rf"has format {found!r}, this lautum_utils reads up to 1: update it"):
+    with pytest.raises(
+        ValueError, match=rf"has format {found!r}, this lautum_utils reads up to 1: update it"
+    ):
         quietly(MANY, tmp_path)
     assert not runs.asked
 
@@ -236,7 +316,9 @@ def test_a_truncated_result_is_named_and_run_again(keep: float, runs: Runs, tmp_
     whole = victim.read_bytes()
     victim.write_bytes(whole[: int(len(whole) * keep) if keep == 0.5 else int(keep)])
     runs.asked.clear()
-    with pytest.warns(UserWarning, match=f"^{re.escape(str(victim))} is not a whole result .* left alone"):
+    with pytest.warns(
+        UserWarning, match=f"^{re.escape(str(victim))} is not a whole result .* left alone"
+    ):
         assert len(read_store(tmp_path)) == 5
     with pytest.warns(UserWarning, match=re.escape(victim.name)):
         assert_equal(quietly(MANY, tmp_path), frame)
@@ -267,7 +349,10 @@ def test_foreign_files_are_named_and_left_alone(runs: Runs, tmp_path: Path) -> N
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         frame = quietly(MANY, tmp_path)
-    told = {re.search(r"/([a-z]+\.json) is not a whole result", str(warning.message))[1] for warning in caught}  # type: ignore[index]
+    told = {
+        re.search(r"/([a-z]+\.json) is not a whole result", str(warning.message))[1]
+        for warning in caught
+    }  # type: ignore[index]
     assert told == {*strange, "binary.json", "folder.json"}
     assert any("unknown: colour" in str(warning.message) for warning in caught)
     assert len(frame) == 6
@@ -291,10 +376,15 @@ def full_from(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_full_disk_ends_the_sweep_and_keeps_what_is_stored(runs: Runs, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         full_from(2, patch)
-        with pytest.raises(StoreError, match=r"^store .* cannot be written to any more \(No space left on device\)\.$"):
+        with pytest.raises(
+            StoreError,
+            match=r"^store .* cannot be written to any more \(No space left on device\)\.$",
+        ):
             quietly(MANY, tmp_path)
     assert len(runs.asked) == 3, "no more is run for nothing"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["store.json", *(path.name for path in files(tmp_path))])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["store.json", *(path.name for path in files(tmp_path))]
+    )
     assert len(read_store(tmp_path)) == 2
     frame = quietly(MANY, tmp_path)
     assert len(runs.asked) == 3 + 4
@@ -304,9 +394,16 @@ def test_a_full_disk_ends_the_sweep_and_keeps_what_is_stored(runs: Runs, tmp_pat
 # --------------------------------------------------------------------------------------------- experiments that fail
 
 
-@pytest.mark.filterwarnings("ignore:(invalid value|overflow):RuntimeWarning")  # scikit-learn's, of NaN
-def test_an_experiment_that_fails_in_a_stack_is_reported_and_the_others_are_stored(tmp_path: Path) -> None:
-    wrong = [replace(QUICK, strength=1e300), replace(QUICK, learning_rate=1e30, strength=0.0)]  # of a stack, and alone
+@pytest.mark.filterwarnings(
+    "ignore:(invalid value|overflow):RuntimeWarning"
+)  # scikit-learn's, of NaN
+def test_an_experiment_that_fails_in_a_stack_is_reported_and_the_others_are_stored(
+    tmp_path: Path,
+) -> None:
+    wrong = [
+        replace(QUICK, strength=1e300),
+        replace(QUICK, learning_rate=1e30, strength=0.0),
+    ]  # of a stack, and alone
     right = MANY[:3]
     wanted = [*right[:2], wrong[0], right[2], wrong[1]]
     with pytest.warns(UserWarning, match="failed: ValueError") as caught:
@@ -335,7 +432,9 @@ def test_only_the_experiments_at_fault_fail(count: int, runs: Runs, tmp_path: Pa
     runs.fail = fail
     with pytest.warns(UserWarning, match="MemoryError: not enough"):
         frame = quietly(MANY, tmp_path)
-    assert [error == "MemoryError: not enough" for error in frame.error] == [e in wrong for e in MANY]
+    assert [error == "MemoryError: not enough" for error in frame.error] == [
+        e in wrong for e in MANY
+    ]
     assert Counter(runs.asked) == Counter(set(MANY) - wrong)
     assert len(files(tmp_path)) == len(MANY) - count
     runs.fail = lambda experiments: None
@@ -408,7 +507,10 @@ def test_interrupted_it_keeps_what_the_workers_have_finished_and_takes_back_the_
 
     monkeypatch.setattr(sweeps, "as_completed", interrupted)
     executor = Futures(3)
-    with pytest.raises(KeyboardInterrupt, match=r"^interrupted: 3 of 6 results are in .*; the same sweep goes on from there\.$"):
+    with pytest.raises(
+        KeyboardInterrupt,
+        match=r"^interrupted: 3 of 6 results are in .*; the same sweep goes on from there\.$",
+    ):
         quietly(MANY, tmp_path, executor, task_size=1)
     assert len(read_store(tmp_path)) == 3
     assert all(future.cancelled() for future in executor.futures[3:])
@@ -426,7 +528,9 @@ def test_a_full_disk_takes_back_what_the_workers_have_not_begun(
 
 
 @pytest.mark.parametrize("error", [CancelledError(), BrokenProcessPool("gone")])
-def test_an_executor_that_ends_is_told_with_what_is_kept(error: BaseException, runs: Runs, tmp_path: Path) -> None:
+def test_an_executor_that_ends_is_told_with_what_is_kept(
+    error: BaseException, runs: Runs, tmp_path: Path
+) -> None:
     executor = Futures(2)
     submit = executor.submit
 
@@ -444,7 +548,9 @@ def test_an_executor_that_ends_is_told_with_what_is_kept(error: BaseException, r
     assert len(read_store(tmp_path)) == 2
 
 
-def test_an_executor_that_ends_while_tasks_are_given_to_it_loses_nothing(runs: Runs, tmp_path: Path) -> None:
+def test_an_executor_that_ends_while_tasks_are_given_to_it_loses_nothing(
+    runs: Runs, tmp_path: Path
+) -> None:
     executor = Futures(2)
     submit = executor.submit
 
@@ -454,7 +560,9 @@ def test_an_executor_that_ends_while_tasks_are_given_to_it_loses_nothing(runs: R
         return submit(*arguments)
 
     executor.submit = ends  # type: ignore[method-assign, assignment]
-    with pytest.raises(RuntimeError, match=r"^the executor died \(BrokenProcessPool\): 2 of 6 results are in "):
+    with pytest.raises(
+        RuntimeError, match=r"^the executor died \(BrokenProcessPool\): 2 of 6 results are in "
+    ):
         quietly(MANY, tmp_path, executor, task_size=1)
     assert len(read_store(tmp_path)) == 2
     assert all(future.cancelled() for future in executor.futures[2:])
@@ -483,14 +591,15 @@ def test_a_task_lost_on_its_way_is_an_error_of_its_experiments(runs: Runs, tmp_p
 MORE = [replace(QUICK, steps=5, strength=1e-4 * (i + 1)) for i in range(24)]
 
 
-# A sweep that waits for its end once three results are there: in the middle of a training, or of writing the fourth.
+# A sweep that waits for its end once three results are there: in the middle of a training, or of
+# writing the fourth.
 HELD = """
 import signal
 import sys
 from pathlib import Path
 
-from lautum_utils import sweeps
-from lautum_utils.training import Experiment
+from lautum_utils.results import sweeps
+from lautum_utils.training.run import Experiment
 
 store, sign, where, run, write = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sweeps.run, Path.write_bytes
 
@@ -516,7 +625,12 @@ sweeps.run, Path.write_bytes = held_run, held_write
 """
 
 
-def counted(experiments: Sequence[Experiment], store: Path, monkeypatch: pytest.MonkeyPatch, executor: Executor | None) -> str:
+def counted(
+    experiments: Sequence[Experiment],
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    executor: Executor | None,
+) -> str:
     """Run the rest; what was finished before and after, and that nothing is lost or run twice."""
     before = contents(store)
     finished = {result.experiment for result in read_store(store)}
@@ -536,7 +650,9 @@ def counted(experiments: Sequence[Experiment], store: Path, monkeypatch: pytest.
     assert len(frame) == len(files(store)) == len(read_store(store)) == len(experiments)
     assert finished
     assert given
-    return f"{len(finished)} before, {len(given)} after, {len(lost)} lost, {len(experiments)} in all"
+    return (
+        f"{len(finished)} before, {len(given)} after, {len(lost)} lost, {len(experiments)} in all"
+    )
 
 
 @pytest.mark.parametrize("where", ["training", "writing"])
@@ -552,17 +668,26 @@ def test_a_sweep_that_is_ended_goes_on_where_it_was(
         child.send_signal(end)
         _, told = outcome(child)
     assert sign.exists(), told
-    assert child.returncode in (-end, 1), "1: Python forgets what it was when a package (tabulate) runs code at its exit"
+    assert child.returncode in (-end, 1), (
+        "1: Python forgets what it was when a package (tabulate) runs code at its exit"
+    )
     stored = [json.loads(path.read_bytes()) for path in files(store)]
-    assert all({*OUTCOMES, "history", "versions"} < row.keys() for row in stored), "every file under its name is whole"
+    assert all({*OUTCOMES, "history", "versions"} < row.keys() for row in stored), (
+        "every file under its name is whole"
+    )
     assert len(stored) == 3
     if end == signal.SIGINT:
-        assert f"KeyboardInterrupt: interrupted: 3 of 24 results are in {store}; the same sweep" in told
+        assert (
+            f"KeyboardInterrupt: interrupted: 3 of 24 results are in {store}; the same sweep"
+            in told
+        )
     assert bool(list(store.glob(".*"))) == (end == signal.SIGKILL and where == "writing")
     print(f"\n{signal.Signals(end).name}:", counted(MORE, store, monkeypatch, None))
     first = Experiment(**{f.name: stored[0][f.name] for f in fields(Experiment)})
     (again,) = run(first, "cpu", progress=False)
-    assert again.as_row() | {"history": again.history, "versions": versions()} == stored[0], "to the last bit"
+    assert again.as_row() | {"history": again.history, "versions": versions()} == stored[0], (
+        "to the last bit"
+    )
 
 
 class HeldPool(ProcessPoolExecutor):
@@ -573,7 +698,11 @@ class HeldPool(ProcessPoolExecutor):
 
     def submit(self, function: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
         self.given += 1
-        return super().submit(function, *arguments, **options) if self.given <= self.TASKS else super().submit(signal.pause)
+        return (
+            super().submit(function, *arguments, **options)
+            if self.given <= self.TASKS
+            else super().submit(signal.pause)
+        )
 
 
 def test_a_pool_whose_worker_is_killed_loses_nothing_and_another_goes_on(
@@ -584,22 +713,33 @@ def test_a_pool_whose_worker_is_killed_loses_nothing_and_another_goes_on(
 
     def kill() -> None:
         try:
-            until(lambda: len(files(tmp_path)) == HeldPool.TASKS, "the worker has done its tasks, and is held in the next")
+            until(
+                lambda: len(files(tmp_path)) == HeldPool.TASKS,
+                "the worker has done its tasks, and is held in the next",
+            )
         finally:
             for pid in list(pool._processes):
                 os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with pool, pytest.raises(RuntimeError, match=r"^the executor died \(BrokenProcessPool\): ") as caught:
+    with (
+        pool,
+        pytest.raises(RuntimeError, match=r"^the executor died \(BrokenProcessPool\): ") as caught,
+    ):
         quietly(wanted, tmp_path, pool, task_size=1)
     ended(killer)
     assert len(files(tmp_path)) == HeldPool.TASKS
-    assert f"4 of 30 results are in {tmp_path}; the same sweep goes on from there, with another executor." in str(caught.value)
+    assert (
+        f"4 of 30 results are in {tmp_path}; the same sweep goes on from there, with another executor."
+        in str(caught.value)
+    )
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
         print("\nworker killed:", counted(wanted, tmp_path, monkeypatch, other))
     assert_equal(quietly(MIXED, tmp_path), quietly(MIXED, here))
-    assert contents(here).items() <= contents(tmp_path).items(), "a process gives what no executor gives, to the last bit"
+    assert contents(here).items() <= contents(tmp_path).items(), (
+        "a process gives what no executor gives, to the last bit"
+    )
 
 
 THOUSAND = """
@@ -610,8 +750,8 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from lautum_utils.sweeps import read_store, sweep
-from lautum_utils.training import Experiment
+from lautum_utils.results.sweeps import read_store, sweep
+from lautum_utils.training.run import Experiment
 
 base = Experiment(shift="rotation", steps=1, labels=50, source_batch=16, target_batch=64, n_components=8)
 stages = [{"protocol": "probe"}, *({"protocol": "finetune", "finetune_steps": n} for n in range(1, 10))]
@@ -645,14 +785,18 @@ def somewhat(results: Iterable[Result]) -> dict[Experiment, dict[str, Any]]:
     """What a record keeps of results."""
     found = by_experiment(results)
     for row in found.values():
-        row["history"] = {name: [float(f"{x:.3g}") for x in values] for name, values in row["history"].items()}
+        row["history"] = {
+            name: [float(f"{x:.3g}") for x in values] for name, values in row["history"].items()
+        }
         row |= {name: row[name] if row[name] is None else round(row[name], 5) for name in OUTCOMES}
     return found
 
 
 @settings(max_examples=60)
 @given(st.lists(RESULTS, max_size=6))
-def test_what_is_recorded_is_read_back_to_the_digits_promised(drawn: list[tuple[dict[str, Any], tuple[Any, ...]]]) -> None:
+def test_what_is_recorded_is_read_back_to_the_digits_promised(
+    drawn: list[tuple[dict[str, Any], tuple[Any, ...]]],
+) -> None:
     unique = {Experiment(**given): outcome for given, outcome in drawn}
     results = [Result(experiment, *outcome) for experiment, outcome in unique.items()]
     with tempfile.TemporaryDirectory() as folder:
@@ -675,7 +819,9 @@ def test_a_record_shares_histories_and_what_all_have_in_common(tmp_path: Path) -
     content = json.loads(gzip.decompress((tmp_path / "r").read_bytes()))
     assert set(content) == {"format", "versions", "common", "fields", "rows", "histories"}
     assert content["fields"] == ["strength", "protocol"]
-    assert content["common"] == {n: v for n, v in asdict(QUICK).items() if n not in ("strength", "protocol")}
+    assert content["common"] == {
+        n: v for n, v in asdict(QUICK).items() if n not in ("strength", "protocol")
+    }
     assert len(content["rows"]) == 12
     assert len(content["histories"]) == 6
     first = (tmp_path / "r").read_bytes()
@@ -704,11 +850,32 @@ def damaged(path: Path) -> dict[str, bytes]:
         "nothing": None,
     }
     packed = {name: gzip.compress(json.dumps(change).encode()) for name, change in changes.items()}
-    raw = {"empty": b"", "text": b"hello", "half": whole[: len(whole) // 2], "no json": gzip.compress(b"{")}
-    return packed | raw | {"flipped": whole[:40] + bytes([whole[40] ^ 255]) + whole[41:], "binary": gzip.compress(b"\xff\xfe")}
+    raw = {
+        "empty": b"",
+        "text": b"hello",
+        "half": whole[: len(whole) // 2],
+        "no json": gzip.compress(b"{"),
+    }
+    return (
+        packed
+        | raw
+        | {
+            "flipped": whole[:40] + bytes([whole[40] ^ 255]) + whole[41:],
+            "binary": gzip.compress(b"\xff\xfe"),
+        }
+    )
 
 
-DAMAGES = ("newer", "no rows", "no versions", "a row too short", "a history too few", "unknown field", "bad value", "a list")
+DAMAGES = (
+    "newer",
+    "no rows",
+    "no versions",
+    "a row too short",
+    "a history too few",
+    "unknown field",
+    "bad value",
+    "a list",
+)
 DAMAGES += ("nothing", "empty", "text", "half", "no json", "flipped", "binary")
 NO_RECORD = r"^path needs to be a record of format 1 \(make record writes one\), got .*\(\w+: "
 
@@ -763,7 +930,9 @@ def _recorded() -> dict[Experiment, Result]:
     return read_record()[0]
 
 
-def test_the_record_is_small_and_whole_and_says_what_made_it(recorded: dict[Experiment, Result]) -> None:
+def test_the_record_is_small_and_whole_and_says_what_made_it(
+    recorded: dict[Experiment, Result],
+) -> None:
     assert RECORD.stat().st_size < 2e6
     assert set(recorded) == set(grid())
     made_by = read_record()[1]
@@ -780,8 +949,17 @@ def test_the_record_is_small_and_whole_and_says_what_made_it(recorded: dict[Expe
 # ----------------------------------------------------------------------------------------------------------- comparisons
 
 
-def result(test: float, seed: int = 0, strength: float = 0.0, validation: float = 0.5, **settings: Any) -> Result:
-    return Result(Experiment(seed=seed, strength=strength, **settings), test, validation, 0.9, None, {"step": []})
+def result(
+    test: float, seed: int = 0, strength: float = 0.0, validation: float = 0.5, **settings: Any
+) -> Result:
+    return Result(
+        Experiment(seed=seed, strength=strength, **settings),
+        test,
+        validation,
+        0.9,
+        None,
+        {"step": []},
+    )
 
 
 def test_paired_difference_is_the_t_interval_of_the_seeds_in_common() -> None:
@@ -814,8 +992,14 @@ def test_interval_is_students_and_infinite_for_one_value() -> None:
 
 def test_strength_is_chosen_on_validation_not_on_test() -> None:
     scores = {0.0: (0.4, 0.9), 1e-3: (0.7, 0.1), 1e-2: (0.7, 0.8), 1e-1: (0.5, 0.95)}
-    results = [result(t, seed, s, v + 0.01 * seed) for s, (v, t) in reversed(scores.items()) for seed in (0, 1)]
-    assert sweeps.choose_strength(results) == 1e-3, "best mean validation accuracy, of equals the smallest"
+    results = [
+        result(t, seed, s, v + 0.01 * seed)
+        for s, (v, t) in reversed(scores.items())
+        for seed in (0, 1)
+    ]
+    assert sweeps.choose_strength(results) == 1e-3, (
+        "best mean validation accuracy, of equals the smallest"
+    )
     with pytest.raises(ValueError, match="one or more, got none"):
         sweeps.choose_strength([])
 
@@ -823,20 +1007,37 @@ def test_strength_is_chosen_on_validation_not_on_test() -> None:
 def test_compare_gives_a_row_for_each_protocol_labels_and_strength() -> None:
     gains = {0.0: (0.0, 0.0), 1e-3: (0.1, 0.14), 1e-2: (0.3, 0.2)}
     results = [
-        result(0.4 + 0.05 * seed + gain, seed, strength, 0.5 if strength == 1e-3 else 0.4, labels=labels, protocol=protocol)
+        result(
+            0.4 + 0.05 * seed + gain,
+            seed,
+            strength,
+            0.5 if strength == 1e-3 else 0.4,
+            labels=labels,
+            protocol=protocol,
+        )
         for protocol, labels in (("probe", 50), ("finetune", 50), ("probe", 100))
         for strength, pair in reversed(gains.items())
         for seed, gain in enumerate(pair)
     ]
     rows = sweeps.compare(results)
-    assert [(row["protocol"], row["labels"]) for row in rows[::3]] == [("probe", 50), ("finetune", 50), ("probe", 100)]
+    assert [(row["protocol"], row["labels"]) for row in rows[::3]] == [
+        ("probe", 50),
+        ("finetune", 50),
+        ("probe", 100),
+    ]
     for start in (0, 3, 6):
         assert [row["strength"] for row in rows[start : start + 3]] == [0.0, 1e-3, 1e-2]
-        assert [row["chosen"] for row in rows[start : start + 3]] == [False, True, False], "by validation accuracy"
+        assert [row["chosen"] for row in rows[start : start + 3]] == [False, True, False], (
+            "by validation accuracy"
+        )
     expected = stats.ttest_1samp([0.1, 0.14], 0).confidence_interval()
     assert rows[1]["difference"] == pytest.approx(0.12)
     assert rows[1]["accuracy"] == pytest.approx(0.425 + 0.12)
-    assert (rows[1]["low"], rows[1]["high"], rows[1]["seeds"]) == (pytest.approx(expected.low), pytest.approx(expected.high), 2)
+    assert (rows[1]["low"], rows[1]["high"], rows[1]["seeds"]) == (
+        pytest.approx(expected.low),
+        pytest.approx(expected.high),
+        2,
+    )
     assert (rows[0]["difference"], rows[0]["low"], rows[0]["high"]) == (0, 0, 0)
     with pytest.raises(ValueError, match="seeds in common"):
         sweeps.compare([r for r in results if r.experiment.strength])

@@ -1,4 +1,5 @@
-"""Networks and training: many models at once give what each gives alone, and every setting does what it says."""
+"""Networks and training: many models at once give what each gives alone, and every setting does
+what it says."""
 
 import multiprocessing
 import os
@@ -21,11 +22,20 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from lautum_utils import training
-from lautum_utils.domains import Domain, TransferTask
-from lautum_utils.methods import METHODS, augmented
-from lautum_utils.networks import NETWORKS, LargeCNN, StackedConv, StackedLinear
-from lautum_utils.training import PROBE_PENALTIES, Experiment, Progress, Result, fit_probe, resolve_device, run, tasks
+from lautum_utils.data.domains import Domain, TransferTask
+from lautum_utils.training import run as training
+from lautum_utils.training.methods import METHODS, augmented
+from lautum_utils.training.networks import NETWORKS, LargeCNN, StackedConv, StackedLinear
+from lautum_utils.training.run import (
+    PROBE_PENALTIES,
+    Experiment,
+    Progress,
+    Result,
+    fit_probe,
+    resolve_device,
+    run,
+    tasks,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +44,15 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LargeCNN, "widths", (8, 8, 8, 8, 16, 16, 32))
 
 
-QUICK = Experiment(steps=5, labels=20, source_batch=16, target_batch=64, n_components=8, strength=1e-2, finetune_steps=3)
+QUICK = Experiment(
+    steps=5,
+    labels=20,
+    source_batch=16,
+    target_batch=64,
+    n_components=8,
+    strength=1e-2,
+    finetune_steps=3,
+)
 
 
 def train(*experiments: Experiment) -> list[Result]:
@@ -62,7 +80,9 @@ def assert_all_same(ones: list[Result], others: list[Result]) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (1, 16, 32)])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_stacked_networks_are_the_networks_one_by_one(name: str, shape: tuple[int, int, int]) -> None:
+def test_stacked_networks_are_the_networks_one_by_one(
+    name: str, shape: tuple[int, int, int]
+) -> None:
     seeds, x = [7, 8, 9], torch.rand(3, 5, *shape)
     network = NETWORKS[name](shape, 10, seeds)
     features = network.features(x)
@@ -70,9 +90,13 @@ def test_stacked_networks_are_the_networks_one_by_one(name: str, shape: tuple[in
     assert (features >= 0).all()
     assert network.head(features).shape == (3, 5, 10)
     assert torch.equal(network(x), network.head(features))
-    alone = torch.cat([NETWORKS[name](shape, 10, [seed])(x[i : i + 1]) for i, seed in enumerate(seeds)])
+    alone = torch.cat(
+        [NETWORKS[name](shape, 10, [seed])(x[i : i + 1]) for i, seed in enumerate(seeds)]
+    )
     torch.testing.assert_close(network(x), alone, rtol=1e-6, atol=1e-6)
-    assert not torch.allclose(alone[0], NETWORKS[name](shape, 10, [8])(x[:1])[0]), "another seed, another network"
+    assert not torch.allclose(alone[0], NETWORKS[name](shape, 10, [8])(x[:1])[0]), (
+        "another seed, another network"
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -96,12 +120,16 @@ def test_stacked_layers_are_those_of_torch() -> None:
 
     convolution, linear = StackedConv(2, 5, 2, generators()), StackedLinear(6, 4, generators())
     maps, x = torch.rand(7, 3, 2, 9, 12), torch.rand(3, 7, 6)
-    assert linear.bias.shape == (3, 1, 16), "padded, so that an optimizer rounds alike wherever a model stands"
+    assert linear.bias.shape == (3, 1, 16), (
+        "padded, so that an optimizer rounds alike wherever a model stands"
+    )
     assert (linear.bias[..., 4:] == 0).all()
     y = convolution(maps.flatten(1, 2))
     assert y.shape == (7, 15, 5, 6)
     for g in range(3):
-        expected = F.conv2d(maps[:, g], convolution.weight[g], convolution.bias[g], stride=2, padding=1)
+        expected = F.conv2d(
+            maps[:, g], convolution.weight[g], convolution.bias[g], stride=2, padding=1
+        )
         torch.testing.assert_close(y[:, 5 * g : 5 * (g + 1)], expected)
         torch.testing.assert_close(linear(x)[g], x[g] @ linear.weight[g] + linear.bias[g, 0, :4])
     for parameter, fan_in in ((convolution.weight, 18), (linear.weight, 6)):
@@ -133,7 +161,9 @@ def test_networks_run_forward_and_backward_on_another_device(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_training_in_bfloat16_as_autocast_does_on_cuda(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_in_bfloat16_as_autocast_does_on_cuda(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
 
     def precision() -> torch.autocast:
@@ -147,7 +177,9 @@ def test_training_in_bfloat16_as_autocast_does_on_cuda(name: str, monkeypatch: p
     assert seen, "the loop asks for its precision"
     assert half.history["loss"] != whole.history["loss"], "it did train in another precision"
     for key in ("loss", "dependence"):
-        assert half.history[key][-1] == pytest.approx(whole.history[key][-1], rel=0.5 if name == "large_cnn" else 0.2)
+        assert half.history[key][-1] == pytest.approx(
+            whole.history[key][-1], rel=0.5 if name == "large_cnn" else 0.2
+        )
 
 
 def test_new_head_is_fixed_by_its_seeds_and_leaves_the_features_alone() -> None:
@@ -168,7 +200,9 @@ def test_a_convolutional_network_is_its_layers_one_after_the_other(name: str) ->
     for g in range(2):
         h = x[g]
         for convolution in network.convolutions:  # type: ignore[attr-defined]
-            h = F.conv2d(h, convolution.weight[g], convolution.bias[g], stride=convolution.stride, padding=1)
+            h = F.conv2d(
+                h, convolution.weight[g], convolution.bias[g], stride=convolution.stride, padding=1
+            )
             h = F.relu(F.group_norm(h, 8) if name == "large_cnn" else h)
         h = h.mean((2, 3)) if name == "large_cnn" else h.flatten(1)
         last = network.last  # type: ignore[attr-defined]
@@ -191,7 +225,11 @@ def test_augmented_images_depend_on_seed_and_step_alone_and_keep_their_content()
     x[..., 6:9, 2:4] = 1  # left of the middle
     one = augmented(x, [3, 8], 5, 2, mirrored=True)
     assert torch.equal(one[1:], augmented(x[1:], [8], 5, 2, mirrored=True))
-    for other in (augmented(x, [3, 8], 6, 2, True), augmented(x, [3, 8], 5, 3, True), augmented(x, [4, 9], 5, 2, True)):
+    for other in (
+        augmented(x, [3, 8], 6, 2, True),
+        augmented(x, [3, 8], 5, 3, True),
+        augmented(x, [4, 9], 5, 2, True),
+    ):
         assert not torch.equal(one, other)
     torch.testing.assert_close(one.sum((-1, -2)), x.sum((-1, -2)))
     place = (one * torch.arange(16.0)).sum((-1, -2)) / one.sum((-1, -2))
@@ -205,15 +243,28 @@ def test_augmented_images_depend_on_seed_and_step_alone_and_keep_their_content()
 
 
 @pytest.mark.parametrize("network", ["mlp", "large_cnn"])
-def test_augmented_runs_are_the_same_alone_and_stacked_and_the_sources_images_are_the_controls(network: str) -> None:
+def test_augmented_runs_are_the_same_alone_and_stacked_and_the_sources_images_are_the_controls(
+    network: str,
+) -> None:
     base = replace(QUICK, network=network, augment="moved")
-    grid = [replace(base, strength=s, seed=i, protocol=p) for s in (0.0, 1e-7) for i in (0, 1) for p in ("probe", "finetune")]
+    grid = [
+        replace(base, strength=s, seed=i, protocol=p)
+        for s in (0.0, 1e-7)
+        for i in (0, 1)
+        for p in ("probe", "finetune")
+    ]
     together = dict(zip(grid, run(grid, "cpu", progress=False), strict=True))
     for e in grid[1::3]:
         (alone,) = run(e, "cpu", progress=False)
-        assert (alone.test_accuracy, alone.history) == (together[e].test_accuracy, together[e].history)
+        assert (alone.test_accuracy, alone.history) == (
+            together[e].test_accuracy,
+            together[e].history,
+        )
     for protocol in ("probe", "finetune"):
-        first = [together[replace(base, strength=s, seed=0, protocol=protocol)].history for s in (0.0, 1e-7)]
+        first = [
+            together[replace(base, strength=s, seed=0, protocol=protocol)].history
+            for s in (0.0, 1e-7)
+        ]
         assert first[0]["loss"] == pytest.approx(first[1]["loss"], rel=1e-2)
         assert first[0]["loss"] != first[1]["loss"]
     (plain,) = run(replace(grid[1], augment="none"), "cpu", progress=False)
@@ -223,18 +274,46 @@ def test_augmented_runs_are_the_same_alone_and_stacked_and_the_sources_images_ar
 BAD: list[tuple[str, Any]] = [
     *(
         (name, "nonsense")
-        for name in ("source", "target", "shift", "network", "method", "layer", "inputs", "protocol", "augment")
+        for name in (
+            "source",
+            "target",
+            "shift",
+            "network",
+            "method",
+            "layer",
+            "inputs",
+            "protocol",
+            "augment",
+        )
     ),
-    *((name, 0) for name in ("n_components", "labels", "steps", "source_batch", "target_batch", "finetune_steps")),
-    *((name, bad) for name in ("strength", "ridge", "learning_rate", "severity") for bad in (-0.5, float("nan"), float("inf"))),
+    *(
+        (name, 0)
+        for name in (
+            "n_components",
+            "labels",
+            "steps",
+            "source_batch",
+            "target_batch",
+            "finetune_steps",
+        )
+    ),
+    *(
+        (name, bad)
+        for name in ("strength", "ridge", "learning_rate", "severity")
+        for bad in (-0.5, float("nan"), float("inf"))
+    ),
     *(("steps", 2.5), ("steps", True), ("strength", "1"), ("labels", "20")),
     *(("labels", 9), ("source_batch", 1), ("target_batch", 1), ("seed", -1), ("severity", 1.5)),
 ]
 
 
 @pytest.mark.parametrize(("field", "value"), BAD)
-def test_experiment_names_a_bad_field_and_its_value(field: str, value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # a reader meets our errors, not jaxtyping's
+def test_experiment_names_a_bad_field_and_its_value(
+    field: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        jaxtyping.config, "jaxtyping_disable", True
+    )  # a reader meets our errors, not jaxtyping's
     with pytest.raises(ValueError, match=rf"^{field} needs to be .*, got '?{value}'?\.$"):
         Experiment(**{field: value})
 
@@ -264,14 +343,17 @@ def test_a_run_gives_the_same_alone_and_stacked_bit_for_bit(together: list[Resul
     assert len({r.history["loss"][-1] for r in together}) == len(MANY), "five different trainings"
 
 
-# What the networks of a stack have in common; each is trained alone and stacked with other strengths, seeds, shifts.
+# What the networks of a stack have in common; each is trained alone and stacked with other
+# strengths, seeds, shifts.
 LONGER = replace(QUICK, steps=20, shift="rotation", severity=0.4)
 KINDS: dict[str, Experiment] = {
     "the usual sizes": replace(LONGER, source_batch=64, target_batch=256, n_components=64),
     "fine-tuned": replace(LONGER, protocol="finetune", finetune_steps=20),
     "on pairs of images": replace(LONGER, shift="label_part_swap"),
     "of the logits": replace(LONGER, layer="logits", method="mutual_information_maximised"),
-    "of the source": replace(LONGER, inputs="source", source="letters", target="digits", method="mutual_information"),
+    "of the source": replace(
+        LONGER, inputs="source", source="letters", target="digits", method="mutual_information"
+    ),
     "badly conditioned": replace(LONGER, shift="blur", severity=1.0, n_components=64),
     "cnn": replace(LONGER, network="cnn"),
 }
@@ -284,8 +366,15 @@ def alone(kind: str) -> Result:
 
 def company(one: Experiment) -> list[Experiment]:
     """It among others, in the middle, with a control of its own."""
-    shift = "label_part_swap" if one.shift == "label_part_swap" else "contrast"  # images of the same size
-    others = [replace(one, seed=2), replace(one, severity=0.2), replace(one, strength=1e-4), replace(one, strength=0.0)]
+    shift = (
+        "label_part_swap" if one.shift == "label_part_swap" else "contrast"
+    )  # images of the same size
+    others = [
+        replace(one, seed=2),
+        replace(one, severity=0.2),
+        replace(one, strength=1e-4),
+        replace(one, strength=0.0),
+    ]
     more = [replace(one, seed=1, strength=1e-3, shift=shift, severity=0.6), replace(one, seed=1)]
     return [*others[:2], one, *others[2:], *more]
 
@@ -297,7 +386,9 @@ def test_a_run_gives_the_same_alone_and_in_stacks_of_several_sizes_bit_for_bit(k
     assert_same(together[2], one)
     assert_all_same(first_of_two, [one, together[-1]])
     assert len(one.history["loss"]) == 20
-    assert len({(*r.history["loss"], r.test_accuracy) for r in together}) == len(many), "different trainings"
+    assert len({(*r.history["loss"], r.test_accuracy) for r in together}) == len(many), (
+        "different trainings"
+    )
 
 
 def test_weight_0_gives_the_same_alone_and_asked_for_among_others_bit_for_bit() -> None:
@@ -307,7 +398,9 @@ def test_weight_0_gives_the_same_alone_and_asked_for_among_others_bit_for_bit() 
     single = train(*controls)
     others = [e for e in company(one) if e != control]
     assert_all_same(train(*others, *controls)[-2:], single)
-    seeds = [replace(control, seed=seed, severity=severity) for seed in (1, 2) for severity in (0.2, 0.4)]
+    seeds = [
+        replace(control, seed=seed, severity=severity) for seed in (1, 2) for severity in (0.2, 0.4)
+    ]
     assert_all_same(train(*seeds[:3], *controls, *others, *seeds[3:])[3:5], single)
     assert_same(train(control)[0], single[0])
 
@@ -322,7 +415,9 @@ def test_with_odd_batch_sizes_company_changes_rounding_only() -> None:
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_a_run_gives_the_same_however_its_stacks_are_cut(most: int, together: list[Result]) -> None:
     cut = tasks(MANY, "cpu", most)
-    assert max(len({replace(e, labels=10, protocol="probe") for e in stack}) for stack in cut) == most
+    assert (
+        max(len({replace(e, labels=10, protocol="probe") for e in stack}) for stack in cut) == most
+    )
     found = {result.experiment: result for stack in cut for result in train(*stack)}
     assert_all_same([found[experiment] for experiment in MANY], together)
 
@@ -331,20 +426,30 @@ def test_a_run_gives_the_same_however_its_stacks_are_cut(most: int, together: li
 def test_a_run_gives_the_same_in_a_worker_process_with_one_thread_and_with_two_bit_for_bit(
     threads: int, together: list[Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Threads share the sums of a convolution, and those of a principal component analysis, where blurred images amplify it.
-    alike = min(threads, os.cpu_count() or 1) == torch.get_num_threads()  # here, where the others run alone
+    # Threads share the sums of a convolution, and those of a principal component analysis, where
+    # blurred images amplify it.
+    alike = (
+        min(threads, os.cpu_count() or 1) == torch.get_num_threads()
+    )  # here, where the others run alone
     even = [kind for kind in KINDS if alike or kind not in ("cnn", "badly conditioned")]
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, str(threads))
-    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its core to the other tests
+    monkeypatch.setenv(
+        "OMP_WAIT_POLICY", "passive"
+    )  # a thread that waits leaves its core to the other tests
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
         assert executor.submit(torch.get_num_threads).result() == min(threads, os.cpu_count() or 1)
-        there = executor.submit(run, [*MANY, *(KINDS[kind] for kind in even)], "cpu", progress=False).result()
+        there = executor.submit(
+            run, [*MANY, *(KINDS[kind] for kind in even)], "cpu", progress=False
+        ).result()
     assert_all_same(there, [*together, *map(alone, even)])
 
 
 def test_cnns_and_pairs_give_the_same_alone_and_together_bit_for_bit() -> None:
-    both = [replace(QUICK, network="cnn", shift="label_part_swap", severity=1.0, seed=seed) for seed in (0, 1)]
+    both = [
+        replace(QUICK, network="cnn", shift="label_part_swap", severity=1.0, seed=seed)
+        for seed in (0, 1)
+    ]
     assert_all_same(train(*both), [train(experiment)[0] for experiment in both])
 
 
@@ -372,7 +477,9 @@ def test_strength_0_is_standard_transfer_bit_for_bit(network: str) -> None:
         assert accuracies(result) == accuracies(standard)
         assert result.history["loss"] == standard.history["loss"]
         assert result.history["target_accuracy"] == standard.history["target_accuracy"]
-    assert mutual.history["dependence"] != standard.history["dependence"], "watched by another measure, not trained"
+    assert mutual.history["dependence"] != standard.history["dependence"], (
+        "watched by another measure, not trained"
+    )
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "standard"])
@@ -429,7 +536,9 @@ def test_more_labels_help_and_more_than_there_are_are_refused() -> None:
     ],
     ids=str,
 )
-def test_every_choice_trains_with_the_other_settings_at_their_defaults(settings: dict[str, Any]) -> None:
+def test_every_choice_trains_with_the_other_settings_at_their_defaults(
+    settings: dict[str, Any],
+) -> None:
     assert 0 <= train(Experiment(steps=2, labels=10, **settings))[0].test_accuracy <= 1
 
 
@@ -457,7 +566,9 @@ def test_a_folder_of_your_own_is_a_target(tmp_path: Path, monkeypatch: pytest.Mo
     e = replace(QUICK, target=f"folder:{tmp_path / 'own'}", labels=20, steps=30, finetune_steps=60)
     for result in run([e, replace(e, protocol="finetune")], "cpu", progress=False):
         assert result.test_accuracy > 0.6
-    with pytest.raises(ValueError, match=r"labels needs to be at most \d\d for the target folder:.*, got 200"):
+    with pytest.raises(
+        ValueError, match=r"labels needs to be at most \d\d for the target folder:.*, got 200"
+    ):
         run(replace(e, labels=200), "cpu", progress=False)
 
 
@@ -470,7 +581,10 @@ def test_an_interrupted_pretraining_goes_on_from_its_checkpoint_to_the_same_resu
 ) -> None:
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
     strength = 0.0 if method == "standard" else 1e-2
-    grid = [replace(QUICK, steps=20, method=method, strength=strength, seed=i, protocol="finetune") for i in (0, 1)]
+    grid = [
+        replace(QUICK, steps=20, method=method, strength=strength, seed=i, protocol="finetune")
+        for i in (0, 1)
+    ]
     whole = run(grid, "cpu", progress=False)
     steps: list[int] = []
     counted: list[int] = []
@@ -485,7 +599,13 @@ def test_an_interrupted_pretraining_goes_on_from_its_checkpoint_to_the_same_resu
         run(grid, "cpu", progress=False, callback=stop, checkpoints=tmp_path)
     (left,) = tmp_path.iterdir()
     assert torch.load(left, weights_only=True)["step"] == 12
-    again = run(grid, "cpu", progress=False, callback=lambda now: counted.append(now.step), checkpoints=tmp_path)
+    again = run(
+        grid,
+        "cpu",
+        progress=False,
+        callback=lambda now: counted.append(now.step),
+        checkpoints=tmp_path,
+    )
     for one, other in zip(again, whole, strict=True):
         assert (one.test_accuracy, one.validation_accuracy, one.history) == (
             other.test_accuracy,
@@ -530,11 +650,21 @@ def test_a_checkpoint_that_does_not_fit_is_left_aside_and_one_that_cannot_be_wri
 @pytest.mark.parametrize("network", NETWORKS)
 def test_pretraining_is_shared_and_the_callback_counts_to_the_total(network: str) -> None:
     base = replace(QUICK, network=network)
-    stages = [base, replace(base, labels=30), replace(base, protocol="finetune"), replace(base, seed=1)]
+    stages = [
+        base,
+        replace(base, labels=30),
+        replace(base, protocol="finetune"),
+        replace(base, seed=1),
+    ]
     watch = Watch()
     run(stages, "cpu", progress=False, callback=watch)
     models = 1 if network == "mlp" else 2  # on a CPU MLPs train stacked, CNNs one by one
-    assert Counter(p.stage for p in watch.seen) == {"prepare": 2, "pre-train": 5 * models, "probe": 3, "finetune": 3}
+    assert Counter(p.stage for p in watch.seen) == {
+        "prepare": 2,
+        "pre-train": 5 * models,
+        "probe": 3,
+        "finetune": 3,
+    }
     assert [p.step for p in watch.seen] == list(range(1, watch.seen[0].total + 1))
     assert {p.total for p in watch.seen} == {len(watch.seen)}
     assert all(len(p.experiments) == len(p.histories) for p in watch.seen)
@@ -545,13 +675,25 @@ def test_callback_that_returns_true_stops_and_leaves_what_is_finished() -> None:
     watch = Watch(lambda p: p.stage == "pre-train" and p.experiments[0].seed == 1)
     results = run(cnns, "cpu", progress=False, callback=watch)
     assert [r.experiment for r in results] == cnns[:1]
-    assert [p.stage for p in watch.seen] == ["prepare", *["pre-train"] * 5, "probe", "prepare", "pre-train"]
+    assert [p.stage for p in watch.seen] == [
+        "prepare",
+        *["pre-train"] * 5,
+        "probe",
+        "prepare",
+        "pre-train",
+    ]
     assert run(QUICK, "cpu", progress=False, callback=lambda progress: True) == []
 
 
-@pytest.mark.parametrize(("progress", "seconds", "shown"), [(False, 2.1, False), (True, 2.1, True), (True, 1.9, False)])
+@pytest.mark.parametrize(
+    ("progress", "seconds", "shown"), [(False, 2.1, False), (True, 2.1, True), (True, 1.9, False)]
+)
 def test_progress_shows_a_bar_from_the_second_second_on(
-    progress: bool, seconds: float, shown: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    progress: bool,
+    seconds: float,
+    shown: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [0.0]
 
@@ -566,12 +708,22 @@ def test_progress_shows_a_bar_from_the_second_second_on(
     assert shown or captured.err == ""
 
 
-def test_device_auto_is_the_best_one_there_and_an_absent_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_auto_is_the_best_one_there_and_an_absent_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert resolve_device("auto") == resolve_device("cpu") == resolve_device(torch.device("cpu")) == torch.device("cpu")
+    assert (
+        resolve_device("auto")
+        == resolve_device("cpu")
+        == resolve_device(torch.device("cpu"))
+        == torch.device("cpu")
+    )
     for absent in ("cuda", "cuda:3", "mps", "tpu", "meta", torch.device("cuda", 1)):
-        with pytest.raises(ValueError, match=rf"device needs to be auto or one that is there \(cpu\), got '{absent}'"):
+        with pytest.raises(
+            ValueError,
+            match=rf"device needs to be auto or one that is there \(cpu\), got '{absent}'",
+        ):
             run(QUICK, absent, progress=False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert resolve_device("auto") == torch.device("mps")
@@ -590,7 +742,9 @@ def _without_a_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def load_without(*args: Any, **kwargs: Any) -> TransferTask:
         task = load(*args, **kwargs)
         labels = torch.where(task.labelled.labels == 3, 4, task.labelled.labels)
-        return replace(task, labelled=Domain(task.labelled.inputs, labels, task.labelled.class_names))
+        return replace(
+            task, labelled=Domain(task.labelled.inputs, labels, task.labelled.class_names)
+        )
 
     monkeypatch.setattr(training, "load_transfer_task", load_without)
     training._task.cache_clear()
@@ -601,7 +755,9 @@ def _without_a_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_no_class_3")
 @pytest.mark.parametrize("protocol", ["probe", "finetune"])
 def test_a_labelled_set_without_one_of_the_classes_is_refused(protocol: str) -> None:
-    with pytest.raises(ValueError, match="labelled set needs a sample of every class, got none of class 3 in 20"):
+    with pytest.raises(
+        ValueError, match="labelled set needs a sample of every class, got none of class 3 in 20"
+    ):
         train(replace(QUICK, protocol=protocol))
 
 
@@ -634,7 +790,9 @@ def best_of_separate_fits(*parts: tuple[np.ndarray, np.ndarray]) -> tuple[float,
     """What `fit_probe` gives, from fits that start anew and go on to the end."""
     scale = StandardScaler().fit(parts[0][0])
     (x, y), *others = [(scale.transform(z), y) for z, y in parts]
-    fits = {p: LogisticRegression(C=1 / p, tol=1e-8, max_iter=5000).fit(x, y) for p in PROBE_PENALTIES}
+    fits = {
+        p: LogisticRegression(C=1 / p, tol=1e-8, max_iter=5000).fit(x, y) for p in PROBE_PENALTIES
+    }
     (validation, penalty), _ = max(((fit.score(*others[0]), p), 0) for p, fit in fits.items())
     return validation, fits[penalty].score(*others[1]), penalty
 

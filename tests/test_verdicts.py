@@ -1,19 +1,21 @@
-"""What notebooks 07 and 10 conclude from the records holds on every machine: however another processor would have rounded.
+"""What notebooks 07 and 10 conclude from the records holds on every machine: however another
+processor would have rounded.
 
-Between emulated processors an accuracy moves by 0.001 to 0.016, by method (root mean square; most by less than 0.01). Here each
-recorded accuracy is moved at random by 0.01, and the verdicts are asked again.
+Between emulated processors an accuracy moves by 0.001 to 0.016, by method (root mean square; most
+by less than 0.01). Here each recorded accuracy is moved at random by 0.01, and the verdicts are
+asked again.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 
-import compare_methods
 import numpy as np
 import pandas as pd
 import pytest
 
-from lautum_utils.sweeps import Interval, interval, read_record
-from lautum_utils.training import Experiment, Result
+from lautum_utils.results.sweeps import Interval, interval, read_record
+from lautum_utils.training.run import Experiment, Result
+from notebooks.tools import compare as compare_methods
 
 ROUNDING = 0.01
 PLACE = ["target", "severity", "labels", "protocol"]
@@ -25,7 +27,11 @@ def compared() -> pd.DataFrame:
     """The runs with the usual settings: what 07 calls `alone`."""
     base, usual = compare_methods.BASE, ("layer", "inputs", "ridge", "n_components")
     recorded = read_record(compare_methods.COMPARED)[0].values()
-    rows = [r.as_row() for r in recorded if all(getattr(r.experiment, name) == getattr(base, name) for name in usual)]
+    rows = [
+        r.as_row()
+        for r in recorded
+        if all(getattr(r.experiment, name) == getattr(base, name) for name in usual)
+    ]
     table = pd.DataFrame(rows)
     two = table.stage_two != "standard"
     table["name"] = table.method.where(~two, table.stage_two + " (2)")
@@ -34,10 +40,12 @@ def compared() -> pd.DataFrame:
 
 
 def gains(table: pd.DataFrame) -> Gains:
-    """By protocol and method: the gain over standard transfer, weights chosen on validation data at each place, over seeds."""
+    """By protocol and method: the gain over standard transfer, weights chosen on validation data at
+    each place, over seeds."""
     key = ["name", *PLACE, "weight"]
     test, validation = (
-        table.set_index([*key, "seed"])[f"{part}_accuracy"].unstack("seed").sort_index() for part in ("test", "validation")
+        table.set_index([*key, "seed"])[f"{part}_accuracy"].unstack("seed").sort_index()
+        for part in ("test", "validation")
     )
     best = validation.mean(axis=1).groupby(level=["name", *PLACE]).idxmax()
     control = test.loc["standard"].droplevel("weight")
@@ -48,39 +56,57 @@ def gains(table: pd.DataFrame) -> Gains:
 
 def otherwise_rounded(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     draw = np.random.default_rng(seed)
-    moved = {f"{x}_accuracy": table[f"{x}_accuracy"] + draw.normal(0, ROUNDING, len(table)) for x in ("test", "validation")}
+    moved = {
+        f"{x}_accuracy": table[f"{x}_accuracy"] + draw.normal(0, ROUNDING, len(table))
+        for x in ("test", "validation")
+    }
     return table.assign(**moved)
 
 
 @pytest.mark.parametrize("draw", range(6))
 def test_07_finds_the_same_winners_and_losers(compared: pd.DataFrame, draw: int) -> None:
     found = gains(otherwise_rounded(compared, draw) if draw else compared)
-    probe, finetune = ({name: gain for (p, name), gain in found.items() if p == which} for which in ("probe", "finetune"))
+    probe, finetune = (
+        {name: gain for (p, name), gain in found.items() if p == which}
+        for which in ("probe", "finetune")
+    )
     ranked = sorted(probe, key=lambda name: -probe[name].mean)
     assert ranked[:3] == ["mutual_information_maximised", "mk_mmd", "lautum"]
     assert set(ranked[:5]) == {*ranked[:3], "multiple_layer_normalization", "deep_coral"}
     assert all(probe[name].low > 0 for name in ranked[:5])
-    assert all(probe[name].high < 0 for name in ("task_nuisance_filtration", "information_maximisation"))
+    assert all(
+        probe[name].high < 0 for name in ("task_nuisance_filtration", "information_maximisation")
+    )
     assert sorted(finetune, key=lambda name: -finetune[name].mean)[:2] == [
         "multiple_layer_normalization", "mutual_information_maximised",
     ]  # fmt: skip
     assert abs(finetune["lautum"].mean) < 0.01, "hardly anything"
-    assert all(abs(finetune[f"{name} (2)"].mean) < 0.01 for name in ("lautum", "adaptive_knowledge_consistency"))
+    assert all(
+        abs(finetune[f"{name} (2)"].mean) < 0.01
+        for name in ("lautum", "adaptive_knowledge_consistency")
+    )
 
 
-def harm_and_help(recorded: dict[Experiment, Result], protocol: str, move: Callable[[], float]) -> tuple[int, int]:
-    """At weight 0.001 and 200 labels: in how many places the interval lies below 0, and in how many above."""
+def harm_and_help(
+    recorded: dict[Experiment, Result], protocol: str, move: Callable[[], float]
+) -> tuple[int, int]:
+    """At weight 0.001 and 200 labels: in how many places the interval lies below 0, and in how many
+    above."""
     pairs: dict[tuple[str, float], list[float]] = {}
     for e, result in recorded.items():
         if (e.strength, e.labels, e.protocol) == (1e-3, 200, protocol):
             control = recorded[replace(e, strength=0.0)]
-            pairs.setdefault((e.shift, e.severity), []).append(result.test_accuracy - control.test_accuracy + move() - move())
+            pairs.setdefault((e.shift, e.severity), []).append(
+                result.test_accuracy - control.test_accuracy + move() - move()
+            )
     found = [interval(values) for values in pairs.values()]
     return sum(gain.high < 0 for gain in found), sum(gain.low > 0 for gain in found)
 
 
 @pytest.mark.parametrize("draw", range(6))
-def test_10_finds_that_fine_tuning_is_harmed_more_often_than_helped_and_the_probe_is_not(draw: int) -> None:
+def test_10_finds_that_fine_tuning_is_harmed_more_often_than_helped_and_the_probe_is_not(
+    draw: int,
+) -> None:
     generator = np.random.default_rng(draw)
     recorded = read_record()[0]
 

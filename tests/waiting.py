@@ -1,4 +1,5 @@
-"""Wait for a state, never for a time: no test may depend on how fast the machine is, or on what else it has to do."""
+"""Wait for a state, never for a time: no test may depend on how fast the machine is, or on what
+else it has to do."""
 
 import subprocess
 import time
@@ -7,13 +8,15 @@ from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import TypeVar
 
-# Seconds after which something hangs for certain: no test judges by them, and none comes near them, however slow the machine.
+# Seconds after which something hangs for certain: no test judges by them, and none comes near them,
+# however slow the machine.
 GUARD = 300
 T = TypeVar("T")
 
 
 def until(condition: Callable[[], T], what: str) -> T:
-    """Wait until a condition holds, and return what it gives; what: the state that is waited for, for the message."""
+    """Wait until a condition holds, and return what it gives; what: the state that is waited for,
+    for the message."""
     end = time.monotonic() + GUARD
     while not (found := condition()):
         assert time.monotonic() < end, f"waited {GUARD} s in vain until {what}"

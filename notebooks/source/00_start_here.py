@@ -32,13 +32,14 @@ import platform
 import torch
 import torchvision
 
-from lautum_exercises.progress import show_progress
-from lautum_utils import sweeps, training
-from lautum_utils.domains import load_transfer_task
+from lautum_pages.progress import show_progress
+from lautum_utils.results import sweeps
+from lautum_utils.training import run as training
+from lautum_utils.data.domains import load_transfer_task
 from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
-from lautum_utils.playground import Playground, Prediction
-from lautum_utils.plots import accuracy_against_strength, gains, show_domains, verdict
-from lautum_utils.training import Experiment
+from lautum_utils.widgets.playground import Playground, Prediction
+from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains, verdict
+from lautum_utils.training.run import Experiment
 
 print(
     f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
@@ -184,7 +185,7 @@ if results_path:
 #
 # ## Your progress
 #
-# What `check` found right is kept in a file on this machine, and nowhere else (`lautum_exercises.progress.progress_path()` tells where; deleting
+# What `check` found right is kept in a file on this machine, and nowhere else (`lautum_pages.progress.progress_path()` tells where; deleting
 # it forgets). Run this cell again to see where you are.
 
 # %%

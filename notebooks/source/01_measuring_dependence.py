@@ -26,7 +26,7 @@ import math
 import pandas as pd
 import torch
 
-from lautum_exercises import check
+from lautum_pages import check
 from lautum_utils.information import (
     entropy,
     gaussian_lautum_information,
@@ -35,9 +35,9 @@ from lautum_utils.information import (
     lautum_information,
     mutual_information,
 )
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, new_figure
-from lautum_utils.sweeps import save_results
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import STYLES, new_figure
+from lautum_utils.results.sweeps import save_results
 
 differences = {}  # name of an identity -> largest absolute difference of its two sides
 

@@ -29,7 +29,7 @@ import pandas as pd
 import torch
 from torch.distributions import MultivariateNormal
 
-from lautum_exercises import check
+from lautum_pages import check
 from lautum_utils.information import (
     canonical_correlations,
     gaussian_lautum_information,
@@ -37,10 +37,10 @@ from lautum_utils.information import (
     lautum_information,
     mutual_information,
 )
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, new_figure
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import STYLES, new_figure
 from lautum_utils.regularizers import batch_covariance
-from lautum_utils.sweeps import save_results
+from lautum_utils.results.sweeps import save_results
 
 differences = {}  # the largest difference of each check on this page
 

@@ -29,15 +29,15 @@ import time
 
 import torch
 
-from lautum_exercises import check
-from lautum_utils.domains import load
+from lautum_pages import check
+from lautum_utils.data.domains import load
 from lautum_utils.information import canonical_correlations, gaussian_lautum_information
-from lautum_utils.networks import StackedLinear
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, new_figure
+from lautum_utils.training.networks import StackedLinear
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import STYLES, new_figure
 from lautum_utils.regularizers import LautumRegularizer, batch_covariance
-from lautum_utils.sweeps import save_results
-from lautum_utils.training import Experiment, replace, run
+from lautum_utils.results.sweeps import save_results
+from lautum_utils.training.run import Experiment, replace, run
 
 differences = {}
 

@@ -36,15 +36,15 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from lautum_utils import domains
+from lautum_utils.data import domains
 from lautum_utils.information import canonical_correlations
-from lautum_utils.methods import mk_mmd
-from lautum_utils.networks import MLP
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, Picture, new_figure
+from lautum_utils.training.methods import mk_mmd
+from lautum_utils.training.networks import MLP
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import STYLES, Picture, new_figure
 from lautum_utils.regularizers import LautumRegularizer
-from lautum_utils.sweeps import interval, paired_difference, save_results
-from lautum_utils.training import Experiment, fit_probe, replace, resolve_device, run
+from lautum_utils.results.sweeps import interval, paired_difference, save_results
+from lautum_utils.training.run import Experiment, fit_probe, replace, resolve_device, run
 
 where = resolve_device(device)
 KINDS = list(domains.SHIFTS)

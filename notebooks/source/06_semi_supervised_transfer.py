@@ -25,18 +25,18 @@ results_path = ""  # where to write every result as JSON; "" writes nothing
 # %%
 import pandas as pd
 
-from lautum_utils.domains import load_transfer_task, swap_joint
+from lautum_utils.data.domains import load_transfer_task, swap_joint
 from lautum_utils.information import mutual_information
-from lautum_utils.playground import Playground, Prediction
-from lautum_utils.plots import (
+from lautum_utils.widgets.playground import Playground, Prediction
+from lautum_utils.widgets.plots import (
     accuracy_against_strength,
     gains,
     show_domains,
     training_curves,
     verdict,
 )
-from lautum_utils.sweeps import choose_strength, compare, paired_difference, save_results
-from lautum_utils.training import Experiment, replace, run
+from lautum_utils.results.sweeps import choose_strength, compare, paired_difference, save_results
+from lautum_utils.training.run import Experiment, replace, run
 
 base = Experiment(shift=shift, severity=severity, network=network, steps=steps)
 everything = []  # all results of this page

@@ -33,12 +33,12 @@ import pandas as pd
 import scikit_posthocs
 from IPython.display import display
 
-import compare_methods
-from lautum_utils.methods import METHODS, STAGE_TWO_METHODS
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, Sketch, new_figure
-from lautum_utils.sweeps import interval, read_record, save_results
-from lautum_utils.training import replace, run
+from notebooks.tools import compare as compare_methods
+from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import STYLES, Sketch, new_figure
+from lautum_utils.results.sweeps import interval, read_record, save_results
+from lautum_utils.training.run import replace, run
 
 recorded, made_by = read_record(compare_methods.COMPARED)
 NAMES = {

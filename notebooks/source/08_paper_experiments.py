@@ -39,19 +39,19 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lautum_utils.datasets import DatasetError
-from lautum_utils.domains import common_shape, load_transfer_task
-from lautum_utils.networks import NETWORKS
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import accuracy_against_strength, gains, show_domains
-from lautum_utils.sweeps import (
+from lautum_utils.data.datasets import DatasetError
+from lautum_utils.data.domains import common_shape, load_transfer_task
+from lautum_utils.training.networks import NETWORKS
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains
+from lautum_utils.results.sweeps import (
     choose_strength,
     paired_difference,
     read_store,
     save_results,
     sweep,
 )
-from lautum_utils.training import Experiment, replace, resolve_device, run
+from lautum_utils.training.run import Experiment, replace, resolve_device, run
 
 SHORT = {"steps": 100, "finetune_steps": 100}
 LONG = {"learning_rate": 1e-3, "finetune_steps": 1000}

@@ -44,7 +44,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # Processes are forked from a server, which imports once what they need, while this cell goes on.
 START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 context = multiprocessing.get_context(START)
-context.set_forkserver_preload(["lautum_utils.sweeps", "distributed"])
+context.set_forkserver_preload(["lautum_utils.results.sweeps", "distributed"])
 if START == "forkserver":
     multiprocessing.forkserver.ensure_running()
 
@@ -55,12 +55,12 @@ import papermill
 import torch
 from matplotlib.ticker import LogLocator
 
-import lautum_exercises
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, new_figure
+import lautum_pages
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import STYLES, new_figure
 from lautum_utils.regularizers import LautumRegularizer
-from lautum_utils.sweeps import save_results, sweep, versions
-from lautum_utils.training import Experiment, replace, resolve_device, run
+from lautum_utils.results.sweeps import save_results, sweep, versions
+from lautum_utils.training.run import Experiment, replace, resolve_device, run
 
 torch.set_num_threads(1)
 temporary = tempfile.TemporaryDirectory()  # all that this page writes: it goes with the kernel
@@ -211,7 +211,7 @@ print(f"failed: {(mixed.error != '').sum()}, in the store: {mixed.test_accuracy.
 # %%
 places = [
     Path.cwd(),
-    Path(lautum_exercises.__file__).parent.parent,
+    Path(lautum_pages.__file__).parent.parent,
 ]  # here, or beside the exercises
 notebook = next(place / "00_start_here.ipynb" for place in places if list(place.glob("00_*.ipynb")))
 known = papermill.inspect_notebook(str(notebook))

@@ -38,7 +38,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from lautum_utils.domains import load_transfer_task
+from lautum_utils.data.domains import load_transfer_task
 from lautum_utils.finite_world import FiniteWorld
 from lautum_utils.information import (
     canonical_correlations,
@@ -47,18 +47,18 @@ from lautum_utils.information import (
     lautum_information,
     mutual_information,
 )
-from lautum_utils.networks import MLP, StackedLinear
-from lautum_utils.playground import Explorer
-from lautum_utils.plots import STYLES, gains, new_figure
+from lautum_utils.training.networks import MLP, StackedLinear
+from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.plots import STYLES, gains, new_figure
 from lautum_utils.regularizers import LautumRegularizer, batch_covariance
-from lautum_utils.sweeps import (
+from lautum_utils.results.sweeps import (
     choose_strength,
     interval,
     paired_difference,
     read_record,
     save_results,
 )
-from lautum_utils.training import Experiment, fit_probe, replace, resolve_device, run
+from lautum_utils.training.run import Experiment, fit_probe, replace, resolve_device, run
 
 where = resolve_device(device)
 everything = []  # the results of all trainings by `run`

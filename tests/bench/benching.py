@@ -1,4 +1,5 @@
-"""What every benchmark is given: how much to do, medians of what runs in turn, and the rows of the table."""
+"""What every benchmark is given: how much to do, medians of what runs in turn, and the rows of the
+table."""
 
 import math
 import statistics
@@ -28,8 +29,9 @@ def own_seconds(work: Callable[[], float]) -> float:
 class Bench:
     """A benchmark's size and its rows.
 
-    full: the sizes and rounds that the promises are about; else each benchmark only shows that it still runs.
-    pedantic: pytest-benchmark's, for its own statistics. write: takes ("row" or "growth", text).
+    full: the sizes and rounds that the promises are about; else each benchmark only shows that it
+    still runs. pedantic: pytest-benchmark's, for its own statistics. write: takes ("row" or
+    "growth", text).
     """
 
     full: bool
@@ -41,7 +43,8 @@ class Bench:
         return full if self.full else smallest
 
     def turns(self, turn: Callable[[], Times], rounds: int, warmup: int = 1) -> Times:
-        """The seconds, by name, of all rounds but those to warm up. At the smallest size: one round."""
+        """The seconds, by name, of all rounds but those to warm up. At the smallest size: one
+        round."""
         seen: list[Times] = []
         if self.full and self.pedantic is not None:
             self.pedantic(lambda: seen.append(turn()), rounds=rounds, warmup_rounds=warmup)
@@ -51,15 +54,24 @@ class Bench:
         return {name: [value for times in kept for value in times[name]] for name in kept[0]}
 
     def medians(
-        self, works: Works, rounds: int, block: int = 10, warmup: int = 1, timed: Callable[[Any], float] = seconds
+        self,
+        works: Works,
+        rounds: int,
+        block: int = 10,
+        warmup: int = 1,
+        timed: Callable[[Any], float] = seconds,
     ) -> dict[str, float]:
-        """Medians of blocks of one and of the other in turn, so that all meet the same moods of the machine."""
+        """Medians of blocks of one and of the other in turn, so that all meet the same moods of the
+        machine."""
         block = self.size(block, 1)
 
         def turn() -> Times:
             return {name: [timed(work) for _ in range(block)] for name, work in works.items()}
 
-        return {name: statistics.median(values) for name, values in self.turns(turn, rounds, warmup).items()}
+        return {
+            name: statistics.median(values)
+            for name, values in self.turns(turn, rounds, warmup).items()
+        }
 
     def promise(self, name: str, value: float, unit: str, promise: str = "", of: str = "") -> None:
         """A row of the table. promise: ">= 30" or "<= 1.1", or "" where nothing is promised."""
@@ -70,11 +82,18 @@ class Bench:
         verdict = f"{promise} {unit}: {'met' if met else 'NOT MET'}" if promise else ""
         self.write(("row", f"{name:68} {value:9.4g} {unit:2}  {verdict:22} {of}".rstrip()))
 
-    def ratio(self, name: str, medians: dict[str, float], above: str, below: str, promise: str = "") -> None:
+    def ratio(
+        self, name: str, medians: dict[str, float], above: str, below: str, promise: str = ""
+    ) -> None:
         """A row that says how many times as long one takes as the other."""
         of = f"({1e3 * medians[above]:.4g} ms / {1e3 * medians[below]:.4g} ms)"
         self.promise(name, medians[above] / medians[below], "x", promise, of)
 
     def grows(self, name: str, cells: dict[Any, float]) -> None:
         """A row on how time grows: a number for each size."""
-        self.write(("growth", f"{name:40}" + "  ".join(f"{size}: {value:.2f}" for size, value in cells.items())))
+        self.write(
+            (
+                "growth",
+                f"{name:40}" + "  ".join(f"{size}: {value:.2f}" for size, value in cells.items()),
+            )
+        )

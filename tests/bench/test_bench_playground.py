@@ -8,8 +8,8 @@ from typing import Any
 
 from benching import Bench, Times, own_seconds
 
-from lautum_utils.playground import CONTROLS, STRENGTHS, Playground
-from lautum_utils.sweeps import RECORD
+from lautum_utils.results.sweeps import RECORD
+from lautum_utils.widgets.playground import CONTROLS, STRENGTHS, Playground
 
 
 def test_the_default_curve(bench: Bench, tmp_path: Path) -> None:
@@ -35,7 +35,8 @@ def test_the_default_curve(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_the_default_curve_from_the_record(bench: Bench) -> None:
-    """From a slider's new value to the finished pictures: each weight, then the values of the other recorded sliders."""
+    """From a slider's new value to the finished pictures: each weight, then the values of the other
+    recorded sliders."""
     playground = Playground(name="bench record", seeds=4, record=RECORD, device="cpu")
     assert playground.recorded, playground.status.value
     playground.auto.value = False
@@ -44,7 +45,11 @@ def test_the_default_curve_from_the_record(bench: Bench) -> None:
         times: Times = {}
         for name in ("strength", "severity", "labels", "protocol", "shift"):
             control = getattr(playground, name)
-            others = [v for v in CONTROLS[name] if v != control.value and (name != "labels" or v not in (10, 20))]  # not recorded
+            others = [
+                v
+                for v in CONTROLS[name]
+                if v != control.value and (name != "labels" or v not in (10, 20))
+            ]  # not recorded
             for value in [*islice(others, bench.size(None, 1)), control.value]:
                 pictures = playground.curve.value, playground.live.value
                 started = time.perf_counter()
@@ -56,5 +61,10 @@ def test_the_default_curve_from_the_record(bench: Bench) -> None:
     times = bench.turns(turn, 2)
     playground.close()
     slowest = max(seconds for values in times.values() for seconds in values)
-    bench.promise("default curve from the record, a new weight", 1e3 * statistics.median(times["strength"]), "ms", "<= 100")
+    bench.promise(
+        "default curve from the record, a new weight",
+        1e3 * statistics.median(times["strength"]),
+        "ms",
+        "<= 100",
+    )
     bench.promise("    the slowest of all values of all recorded sliders", 1e3 * slowest, "ms")

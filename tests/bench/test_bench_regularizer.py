@@ -9,7 +9,7 @@ from benching import Bench, Works
 from torch import Tensor
 
 from lautum_utils.regularizers import LautumRegularizer
-from lautum_utils.training import Experiment, run
+from lautum_utils.training.run import Experiment, run
 
 BATCH, FEATURES, COMPONENTS = 256, 64, 32
 PREPARED_AT_ONCE = 16
@@ -21,7 +21,8 @@ def _memory_is_kept_between_steps_as_in_every_training() -> None:
 
 
 def _full_inverse(z: Tensor, x: Tensor, ridge: float = 1e-2) -> Tensor:
-    """What whitening once saves: d x d covariance of the inputs, formed and inverted at each step."""
+    """What whitening once saves: d x d covariance of the inputs, formed and inverted at each
+    step."""
     z, x = z - z.mean(0), x - x.mean(0)
     n = len(z) - 1
     s_z = z.T @ z / n + ridge * z.var(0).mean() * torch.eye(z.shape[1])
@@ -33,7 +34,8 @@ def _full_inverse(z: Tensor, x: Tensor, ridge: float = 1e-2) -> Tensor:
 
 
 class _FiveKernels(torch.autograd.Function):
-    """The sum of exp(e), exp(e)^2, exp(e)^4, exp(e)^8, exp(e)^16 over each matrix, and its gradient, from one exp."""
+    """The sum of exp(e), exp(e)^2, exp(e)^4, exp(e)^8, exp(e)^16 over each matrix, and its
+    gradient, from one exp."""
 
     @staticmethod
     def forward(ctx: Any, exponent: Tensor) -> Tensor:
@@ -61,9 +63,11 @@ def _five_kernels(exponent: Tensor) -> Tensor:
 
 
 def _mmd(x: Tensor, y: Tensor, kernels: Callable[[Tensor], Tensor]) -> Tensor:
-    """Unbiased quadratic MMD^2 of kernels exp(-d^2 / (2 a m)), a = 2, 1, 1/2, 1/4, 1/8, m the mean squared distance.
+    """Unbiased quadratic MMD^2 of kernels exp(-d^2 / (2 a m)), a = 2, 1, 1/2, 1/4, 1/8, m the mean
+    squared distance.
 
-    One product of matrices gives all exponents, and each kernel but the widest is the square of the one before.
+    One product of matrices gives all exponents, and each kernel but the widest is the square of the
+    one before.
     """
     n, joint = len(x), torch.cat((x, y))
     norms, ones = joint.square().sum(1, keepdim=True), joint.new_ones(2 * n, 1)
@@ -75,23 +79,31 @@ def _mmd(x: Tensor, y: Tensor, kernels: Callable[[Tensor], Tensor]) -> Tensor:
     return (of_x + of_y - 10 * n) / (n * (n - 1)) - 2 * between / n**2
 
 
-def _regularized(d: int, k: int = FEATURES, batch: int = BATCH, components: int = COMPONENTS) -> tuple[Works, Tensor, Tensor]:
-    """Forward and backward from projected inputs and from prepared ones; the representations and the inputs."""
+def _regularized(
+    d: int, k: int = FEATURES, batch: int = BATCH, components: int = COMPONENTS
+) -> tuple[Works, Tensor, Tensor]:
+    """Forward and backward from projected inputs and from prepared ones; the representations and
+    the inputs."""
     x, z = torch.randn(max(1000, batch), d), torch.randn(batch, k, requires_grad=True)
     regularizer = LautumRegularizer(x, components)
     projected = regularizer.project(x[:batch])
     prepared, several = regularizer.prepare(projected), projected.repeat(PREPARED_AT_ONCE, 1, 1)
     works: Works = {
         f"regularizer {d}": lambda: regularizer(z, projected, validate_args=False).backward(),
-        f"prepared {d}": lambda: regularizer(z, prepared, prepared=True, validate_args=False).backward(),
+        f"prepared {d}": lambda: regularizer(
+            z, prepared, prepared=True, validate_args=False
+        ).backward(),
         f"preparing {d}": lambda: regularizer.prepare(several),
     }
     return works, z, x[:batch]
 
 
 def _as_in_training(medians: dict[str, float], d: int) -> None:
-    """A step's share of preparing several batches at once is added to forward and backward, as training pays it."""
-    medians["as in training"] = medians[f"prepared {d}"] + medians[f"preparing {d}"] / PREPARED_AT_ONCE
+    """A step's share of preparing several batches at once is added to forward and backward, as
+    training pays it."""
+    medians["as in training"] = (
+        medians[f"prepared {d}"] + medians[f"preparing {d}"] / PREPARED_AT_ONCE
+    )
 
 
 @pytest.mark.parametrize(("d", "least"), [(784, 30), (3072, 500)])
@@ -104,21 +116,34 @@ def test_regularizer_against_full_inverse(bench: Bench, d: int, least: int) -> N
     _as_in_training(medians, d)
     name = f"covariances and inverses at each step / regularizer, d = {d}"
     bench.ratio(name, medians, "inverse", "as in training", f">= {least}")
-    bench.ratio("    the same with each batch prepared by itself", medians, "inverse", f"regularizer {d}")
+    bench.ratio(
+        "    the same with each batch prepared by itself", medians, "inverse", f"regularizer {d}"
+    )
 
 
 def test_regularizer_against_five_kernel_mmd(bench: Bench) -> None:
     works, z, _ = _regularized(FEATURES)
     source = torch.randn(BATCH, FEATURES, requires_grad=True)
     with torch.no_grad():
-        assert torch.allclose(_mmd(source, z, _five_kernels), _mmd(source, z, _FiveKernels.apply), atol=1e-5)
+        assert torch.allclose(
+            _mmd(source, z, _five_kernels), _mmd(source, z, _FiveKernels.apply), atol=1e-5
+        )
     works["mmd"] = lambda: _mmd(source, z, _five_kernels).backward()
     works["mmd by hand"] = lambda: _mmd(source, z, _FiveKernels.apply).backward()
     medians = bench.medians(works, 20)
     _as_in_training(medians, FEATURES)
-    bench.ratio("unbiased MMD with five kernels / regularizer", medians, "mmd", "as in training", ">= 4")
-    bench.ratio("    the same with each batch prepared by itself", medians, "mmd", f"regularizer {FEATURES}")
-    bench.ratio("    the same as in training, the MMD's gradient by hand", medians, "mmd by hand", "as in training")
+    bench.ratio(
+        "unbiased MMD with five kernels / regularizer", medians, "mmd", "as in training", ">= 4"
+    )
+    bench.ratio(
+        "    the same with each batch prepared by itself", medians, "mmd", f"regularizer {FEATURES}"
+    )
+    bench.ratio(
+        "    the same as in training, the MMD's gradient by hand",
+        medians,
+        "mmd by hand",
+        "as in training",
+    )
 
 
 def test_regularizer_whatever_the_size_of_the_inputs(bench: Bench) -> None:

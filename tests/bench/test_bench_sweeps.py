@@ -14,19 +14,22 @@ import torch
 from benching import Bench, Works
 from dask.distributed import Client, LocalCluster
 
-from lautum_utils.sweeps import open_store, read_store, store_result, sweep
-from lautum_utils.training import Experiment, run
+from lautum_utils.results.sweeps import open_store, read_store, store_result, sweep
+from lautum_utils.training.run import Experiment, run
 
 
 @contextmanager
 def _executors(processes: bool) -> Iterator[dict[str, Executor]]:
-    """One worker and two, of the standard library and of Dask: processes, or threads, which start at once."""
+    """One worker and two, of the standard library and of Dask: processes, or threads, which start
+    at once."""
     spawn = multiprocessing.get_context("spawn")
     pool: Any = partial(ProcessPoolExecutor, mp_context=spawn) if processes else ThreadPoolExecutor
     with (
         pool(1) as one,
         pool(2) as two,
-        LocalCluster(n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None
+        ) as cluster,
         Client(cluster) as client,
     ):
         names = sorted(client.scheduler_info()["workers"])
@@ -39,33 +42,61 @@ def _executors(processes: bool) -> Iterator[dict[str, Executor]]:
 
 
 def test_sweep_on_one_and_two_workers(bench: Bench, tmp_path: Path) -> None:
-    """The same 8 tasks of 4 networks on one worker and on two; start of the workers, imports and data are not counted."""
+    """The same 8 tasks of 4 networks on one worker and on two; start of the workers, imports and
+    data are not counted."""
     base = Experiment(steps=bench.size(200, 2))
     grid = [replace(base, strength=1e-4 * (1 + i)) for i in range(bench.size(32, 2))]
     first = [replace(base, strength=1e-5 * (1 + i), steps=2) for i in range(bench.size(16, 2))]
-    threads = bench.size(1, torch.get_num_threads())  # workers that share a process share this setting: it is not to change
+    threads = bench.size(
+        1, torch.get_num_threads()
+    )  # workers that share a process share this setting: it is not to change
     numbers, rows = count(), []
 
     def work(executor: Executor, experiments: list[Experiment], size: int) -> None:
         store = tmp_path / str(next(numbers))
-        rows.append(sweep(experiments, store, executor, device="cpu", task_size=size, threads=threads, progress=False))
+        rows.append(
+            sweep(
+                experiments,
+                store,
+                executor,
+                device="cpu",
+                task_size=size,
+                threads=threads,
+                progress=False,
+            )
+        )
 
     with _executors(processes=bench.full) as executors:
         for executor in executors.values():
             work(executor, first, bench.size(2, 1))
         rows.clear()
-        works: Works = {name: partial(work, executor, grid, bench.size(4, 1)) for name, executor in executors.items()}
+        works: Works = {
+            name: partial(work, executor, grid, bench.size(4, 1))
+            for name, executor in executors.items()
+        }
         medians = bench.medians(works, 2, block=1, warmup=0)
     assert all(table.equals(rows[0]) for table in rows)
     assert not rows[0]["error"].any()
     for kind, plural in (("process", "processes"), ("Dask worker", "Dask workers")):
-        bench.ratio(f"sweep on one {kind} / on two, one thread each", medians, f"{kind} 1", f"{kind} 2", ">= 1.7")
-        bench.grows(f"sweep of {len(grid)} networks, s by {plural}", {n: medians[f"{kind} {n}"] for n in (1, 2)})
+        bench.ratio(
+            f"sweep on one {kind} / on two, one thread each",
+            medians,
+            f"{kind} 1",
+            f"{kind} 2",
+            ">= 1.7",
+        )
+        bench.grows(
+            f"sweep of {len(grid)} networks, s by {plural}",
+            {n: medians[f"{kind} {n}"] for n in (1, 2)},
+        )
 
 
 def test_what_the_store_costs(bench: Bench, tmp_path: Path) -> None:
     (result,) = run(Experiment(steps=bench.size(50, 2)), "cpu", progress=False)
-    results = [replace(result, experiment=replace(result.experiment, seed=seed)) for seed in range(bench.size(200, 2))]
+    results = [
+        replace(result, experiment=replace(result.experiment, seed=seed))
+        for seed in range(bench.size(200, 2))
+    ]
     store = open_store(tmp_path / "store")
     works: Works = {
         "write": lambda: [store_result(one, store) for one in results],
@@ -74,4 +105,10 @@ def test_what_the_store_costs(bench: Bench, tmp_path: Path) -> None:
     medians = bench.medians(works, 5, block=1)
     assert len(read_store(store)) == len(results)
     write, read = (1e3 * medians[name] / len(results) for name in works)
-    bench.promise("store: writing and reading a result", write + read, "ms", "<= 2", f"({write:.3g} ms + {read:.3g} ms)")
+    bench.promise(
+        "store: writing and reading a result",
+        write + read,
+        "ms",
+        "<= 2",
+        f"({write:.3g} ms + {read:.3g} ms)",
+    )

@@ -1,21 +1,23 @@
-"""The theory notebooks: their finite world at the promised size, and how soon their widgets answer."""
+"""The theory notebooks: their finite world at the promised size, and how soon their widgets
+answer."""
 
 import statistics
 import time
 from itertools import islice
 from pathlib import Path
 
-import build
 import pytest
 import torch
 from benching import Bench, Times
 from test_exercises import SOURCES, explorers, extremes, run_cells
 
 from lautum_utils.finite_world import FiniteWorld
+from notebooks.tools import build
 
 
 def test_finite_world_of_the_promised_size(bench: Bench) -> None:
-    """Four inputs, three labels, 64 hypotheses, every dataset of 8 examples; all terms and the Gibbs identity."""
+    """Four inputs, three labels, 64 hypotheses, every dataset of 8 examples; all terms and the
+    Gibbs identity."""
     hypotheses, examples = bench.size((64, 8), (2, 2))
     generator = torch.Generator().manual_seed(0)
     f = torch.softmax(torch.randn(hypotheses, 4, 3, generator=generator, dtype=torch.float64), -1)
@@ -34,10 +36,13 @@ def test_finite_world_of_the_promised_size(bench: Bench) -> None:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 def test_theory_widgets(bench: Bench, source: Path) -> None:
-    """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the new value to the new picture."""
+    """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the
+    new value to the new picture."""
     notebook = build.read(source, solutions=True)
     last = max(i for i, cell in enumerate(notebook.cells) if "Explorer(" in cell.source)
-    notebook.cells = notebook.cells[: last + 1]  # what comes later can take long, and no widget needs it
+    notebook.cells = notebook.cells[
+        : last + 1
+    ]  # what comes later can take long, and no widget needs it
     names, _ = run_cells(notebook)
 
     def turn() -> Times:
@@ -58,4 +63,10 @@ def test_theory_widgets(bench: Bench, source: Path) -> None:
 
     medians = {name: statistics.median(values) for name, values in bench.turns(turn, 5).items()}
     slowest = max(medians, key=medians.__getitem__)
-    bench.promise(f"widgets of {source.stem}, the slowest", 1e3 * medians[slowest], "ms", "<= 200", f"({slowest})")
+    bench.promise(
+        f"widgets of {source.stem}, the slowest",
+        1e3 * medians[slowest],
+        "ms",
+        "<= 200",
+        f"({slowest})",
+    )

@@ -1,4 +1,5 @@
-"""A step of training with the regularizer and without, stacks of networks, and whole runs of a stack."""
+"""A step of training with the regularizer and without, stacks of networks, and whole runs of a
+stack."""
 
 import statistics
 import time
@@ -9,8 +10,8 @@ import pytest
 from benching import Bench, Works, own_seconds
 from torch import Tensor
 
-from lautum_utils.methods import Batch, Lautum
-from lautum_utils.training import Experiment, Progress, Result, run
+from lautum_utils.training.methods import Batch, Lautum
+from lautum_utils.training.run import Experiment, Progress, Result, run
 
 # Every 16th step prepares inputs for 16 steps: of 144 steps, one in 16 of those that count does.
 STEPS, FEW_STEPS = 144, 48
@@ -22,9 +23,11 @@ def _mean(method: Lautum, batch: Batch) -> Tensor:
 
 
 def _step_seconds(network: str, models: int, steps: int) -> float:
-    """Mean seconds of a step of stage 1, all that it does, but for steps that are recorded in the history.
+    """Mean seconds of a step of stage 1, all that it does, but for steps that are recorded in the
+    history.
 
-    Nor does the step after one of those count: it finds the processor's caches full of what was recorded.
+    Nor does the step after one of those count: it finds the processor's caches full of what was
+    recorded.
     """
     base = Experiment(network=network, steps=steps)
     wanted = [replace(base, seed=i % 4, strength=1e-4 * (1 + i // 4)) for i in range(models)]
@@ -63,34 +66,57 @@ def test_step_with_and_without(bench: Bench, network: str, models: int, promise:
         "mean": lambda: _trivial_step_seconds(network, stack, steps),
     }
     medians = bench.medians(works, 12 if models == 1 else 4, block=1, timed=own_seconds)
-    name = f"{network.upper()} step" if models == 1 else f"{stack} stacked {network.upper()}s, a step"
-    bench.ratio(f"{name} with the regularizer / same batches, mean()", medians, "lautum", "mean", promise)
+    name = (
+        f"{network.upper()} step" if models == 1 else f"{stack} stacked {network.upper()}s, a step"
+    )
+    bench.ratio(
+        f"{name} with the regularizer / same batches, mean()", medians, "lautum", "mean", promise
+    )
 
 
 def test_growth_of_a_stacked_step(bench: Bench) -> None:
     models = bench.size((1, 2, 4, 8, 16, 32), (1, 2))
-    works: Works = {str(n): lambda n=n: _step_seconds("mlp", n, bench.size(STEPS, FEW_STEPS)) for n in models}
+    works: Works = {
+        str(n): lambda n=n: _step_seconds("mlp", n, bench.size(STEPS, FEW_STEPS)) for n in models
+    }
     medians = bench.medians(works, 3, block=1, timed=own_seconds)
-    bench.grows("step of stacked MLPs, ms a network", {n: 1e3 * medians[str(n)] / n for n in models})
+    bench.grows(
+        "step of stacked MLPs, ms a network", {n: 1e3 * medians[str(n)] / n for n in models}
+    )
 
 
 def _same(one: Sequence[Result], other: Sequence[Result]) -> bool:
-    return all((a.as_row(), a.history) == (b.as_row(), b.history) for a, b in zip(one, other, strict=True))
+    return all(
+        (a.as_row(), a.history) == (b.as_row(), b.history) for a, b in zip(one, other, strict=True)
+    )
 
 
 @pytest.mark.parametrize(
-    "strengths", [(0.0, 1e-4, 3e-4, 1e-3), (3e-5, 1e-4, 3e-4, 1e-3)], ids=["with weight 0", "all weights > 0"]
+    "strengths",
+    [(0.0, 1e-4, 3e-4, 1e-3), (3e-5, 1e-4, 3e-4, 1e-3)],
+    ids=["with weight 0", "all weights > 0"],
 )
-def test_sixteen_stacked(bench: Bench, strengths: tuple[float, ...], request: pytest.FixtureRequest) -> None:
-    # Weight 0 needs no unlabelled batch: those four are cheap alone, and are two stacks with the others.
+def test_sixteen_stacked(
+    bench: Bench, strengths: tuple[float, ...], request: pytest.FixtureRequest
+) -> None:
+    # Weight 0 needs no unlabelled batch: those four are cheap alone, and are two stacks with the
+    # others.
     promise = "" if 0.0 in strengths else "<= 0.35"
-    base, seeds, strengths = Experiment(steps=bench.size(400, 2)), bench.size(4, 1), strengths[: bench.size(4, 2)]
+    base, seeds, strengths = (
+        Experiment(steps=bench.size(400, 2)),
+        bench.size(4, 1),
+        strengths[: bench.size(4, 2)],
+    )
     grid = [replace(base, seed=s, strength=w) for s in range(seeds) for w in strengths]
-    run([replace(e, steps=1) for e in grid], "cpu", progress=False)  # data of all seeds is drawn once
+    run(
+        [replace(e, steps=1) for e in grid], "cpu", progress=False
+    )  # data of all seeds is drawn once
     results: dict[str, list[Result]] = {}
     works: Works = {
         "stacked": lambda: results.update({"stacked": run(grid, "cpu", progress=False)}),
-        "one by one": lambda: results.update({"one by one": [run(e, "cpu", progress=False)[0] for e in grid]}),
+        "one by one": lambda: results.update(
+            {"one by one": [run(e, "cpu", progress=False)[0] for e in grid]}
+        ),
     }
     medians = bench.medians(works, 2, block=1, warmup=0)
     assert _same(results["stacked"], results["one by one"])

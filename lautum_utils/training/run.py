@@ -1,9 +1,11 @@
-"""Experiments: pre-train on the source while staying informative about the target, then transfer with few labels.
+"""Experiments: pre-train on the source while staying informative about the target, then transfer
+with few labels.
 
-Stage 1, pre-train: cross-entropy of labelled source batches + strength * the term of a method on unlabelled batches.
-Stage 2, transfer with n labelled target samples: "probe" (features frozen, logistic regression) or "finetune", where a second
-method may use the unlabelled samples too.
-Experiments that differ only in strength, seed, data or labels are stacked: one run trains them side by side.
+Stage 1, pre-train: cross-entropy of labelled source batches + strength * the term of a method on
+unlabelled batches. Stage 2, transfer with n labelled target samples: "probe" (features frozen,
+logistic regression) or "finetune", where a second method may use the unlabelled samples too.
+Experiments that differ only in strength, seed, data or labels are stacked: one run trains them side
+by side.
 """
 
 import copy
@@ -29,10 +31,26 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from lautum_utils.domains import MAX_LABELS, SHIFTS, Domain, TransferTask, load_transfer_task, memory_of, require_domain
-from lautum_utils.methods import METHODS, STAGE_TWO_METHODS, Batch, Method, augmented, make_method, make_regularizer
-from lautum_utils.networks import NETWORKS, StackedNetwork
+from lautum_utils.data.domains import (
+    MAX_LABELS,
+    SHIFTS,
+    Domain,
+    TransferTask,
+    load_transfer_task,
+    memory_of,
+    require_domain,
+)
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
+from lautum_utils.training.methods import (
+    METHODS,
+    STAGE_TWO_METHODS,
+    Batch,
+    Method,
+    augmented,
+    make_method,
+    make_regularizer,
+)
+from lautum_utils.training.networks import NETWORKS, StackedNetwork
 
 History = dict[str, list[float]]
 
@@ -59,14 +77,17 @@ _WHOLE_NUMBERS = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that a result depends on. Hashable; a bad value raises ValueError with what was given and is allowed.
+    """Everything that a result depends on. Hashable; a bad value raises ValueError with what was
+    given and is allowed.
 
-    shift and severity act on the target ("label_part_swap": on both, see `domains`). method: one of `METHODS`;
-    strength multiplies its term, in nats of loss a nat of information; layer: which outputs stand in for the weights;
-    inputs: which unlabelled inputs, so that "source" asks how much is plain diversity of features; n_components and
-    ridge: see `LautumRegularizer`; labels: labelled target samples, balanced; batch sizes in samples; stage_two and
-    stage_two_strength: a method, one of `STAGE_TWO_METHODS`, and its weight while fine-tuning, with batches of target_batch;
-    augment: training images are left as they are, moved by up to 2 pixels, or also mirrored left to right, half of them.
+    shift and severity act on the target ("label_part_swap": on both, see `domains`). method: one of
+    `METHODS`; strength multiplies its term, in nats of loss a nat of information; layer: which
+    outputs stand in for the weights; inputs: which unlabelled inputs, so that "source" asks how
+    much is plain diversity of features; n_components and ridge: see `LautumRegularizer`; labels:
+    labelled target samples, balanced; batch sizes in samples; stage_two and stage_two_strength: a
+    method, one of `STAGE_TWO_METHODS`, and its weight while fine-tuning, with batches of
+    target_batch; augment: training images are left as they are, moved by up to 2 pixels, or also
+    mirrored left to right, half of them.
     """
 
     source: str = "digits"
@@ -97,7 +118,9 @@ class Experiment:
             require_domain(getattr(self, name), name)
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} needs to be one of {', '.join(allowed)}, got {getattr(self, name)!r}.")
+                raise ValueError(
+                    f"{name} needs to be one of {', '.join(allowed)}, got {getattr(self, name)!r}."
+                )
         for name, (least, most) in _WHOLE_NUMBERS.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -105,22 +128,30 @@ class Experiment:
                 raise ValueError(f"{name} needs to be a whole number {span}, got {value!r}.")
         for name in ("strength", "ridge", "learning_rate", "severity", "stage_two_strength"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, (int, float))
+                or not 0 <= value < math.inf
+            ):
                 raise ValueError(f"{name} needs to be a finite number of 0 or more, got {value!r}.")
             object.__setattr__(self, name, float(value))
         if self.severity > 1:
             raise ValueError(f"severity needs to be from 0 to 1, got {self.severity}.")
         if self.stage_two != "standard" and self.protocol == "probe":
-            raise ValueError(f"protocol needs to be finetune for a method in stage two ({self.stage_two}), got 'probe'.")
+            raise ValueError(
+                f"protocol needs to be finetune for a method in stage two ({self.stage_two}), got 'probe'."
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What came out. Accuracies are fractions; history holds equally long lists, one entry a record of stage 1.
+    """What came out. Accuracies are fractions; history holds equally long lists, one entry a record
+    of stage 1.
 
-    history: step; loss (cross-entropy on source batches, nats); dependence (of `Experiment.layer` and the inputs, nats:
-    Lautum or mutual information, whichever the method measures); target_accuracy (least-squares read-out fitted on
-    the labelled, scored on the validation samples). penalty: of the probe, chosen on validation data.
+    history: step; loss (cross-entropy on source batches, nats); dependence (of `Experiment.layer`
+    and the inputs, nats: Lautum or mutual information, whichever the method measures);
+    target_accuracy (least-squares read-out fitted on the labelled, scored on the validation
+    samples). penalty: of the probe, chosen on validation data.
     """
 
     experiment: Experiment
@@ -155,7 +186,8 @@ class _Stopped(Exception): ...
 
 @cache
 def _keep_freed_memory() -> None:
-    """Steps ask for the same tensors again and again: glibc is not to hand them back to the system each time (-20 %)."""
+    """Steps ask for the same tensors again and again: glibc is not to hand them back to the system
+    each time (-20 %)."""
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
         libc.mallopt(-1, 1 << 28)  # M_TRIM_THRESHOLD
@@ -166,14 +198,16 @@ def run(
     callback: Callable[[Progress], object] | None = None, on_result: Callable[[Result], object] | None = None,
     checkpoints: str | Path | None = None,
 ) -> list[Result]:  # fmt: skip
-    """Run experiments and return their results in the order given. On one machine the same experiment gives the same result,
-    whatever is run beside it: to the bit if its batch sizes are multiples of 16. With other batch sizes, threads or processors
-    rounding differs, and training amplifies it, by up to a point or two of accuracy: there results agree as samples do.
+    """Run experiments and return their results in the order given. On one machine the same
+    experiment gives the same result, whatever is run beside it: to the bit if its batch sizes are
+    multiples of 16. With other batch sizes, threads or processors rounding differs, and training
+    amplifies it, by up to a point or two of accuracy: there results agree as samples do.
 
-    device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on. callback: called
-    with a `Progress` after each step; what it returns, if true, stops the run, and then only the experiments already
-    finished are returned. on_result: called with each result as soon as it is there, which is not always the order asked for.
-    checkpoints: a folder in which a long pre-training is saved each minute; the same run, interrupted, goes on from there.
+    device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on.
+    callback: called with a `Progress` after each step; what it returns, if true, stops the run, and
+    then only the experiments already finished are returned. on_result: called with each result as
+    soon as it is there, which is not always the order asked for. checkpoints: a folder in which a
+    long pre-training is saved each minute; the same run, interrupted, goes on from there.
     ValueError: a device that is not there; a labelled set without one of the classes.
     """
     wanted = [experiments] if isinstance(experiments, Experiment) else list(experiments)
@@ -185,11 +219,15 @@ def run(
     with tqdm(total=total, unit="step", delay=2, disable=not progress, desc="training") as bar:
         finished = 0
 
-        def advance(stage: str, experiments: Sequence[Experiment], histories: Sequence[History]) -> None:
+        def advance(
+            stage: str, experiments: Sequence[Experiment], histories: Sequence[History]
+        ) -> None:
             nonlocal finished
             finished += 1
             bar.update()
-            if callback is not None and callback(Progress(stage, finished, total, experiments, histories)):
+            if callback is not None and callback(
+                Progress(stage, finished, total, experiments, histories)
+            ):
                 raise _Stopped
 
         try:
@@ -205,14 +243,20 @@ def run(
 
 def resolve_device(device: str | torch.device = "auto") -> torch.device:
     """ "auto" is CUDA, then MPS, then the CPU; ValueError if the device asked for is not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if device == "auto":
         return torch.device(next(name for name, available in there.items() if available))
     name, _, index = str(device).partition(":")
     count = torch.cuda.device_count() if name == "cuda" else 1
     if not there.get(name) or (index and (not index.isdecimal() or int(index) >= count)):
         available = ", ".join(name for name, available in there.items() if available)
-        raise ValueError(f"device needs to be auto or one that is there ({available}), got {str(device)!r}.")
+        raise ValueError(
+            f"device needs to be auto or one that is there ({available}), got {str(device)!r}."
+        )
     return torch.device(device)
 
 
@@ -221,7 +265,8 @@ _STAGE_TWO = ("labels", "protocol", "finetune_steps", "stage_two", "stage_two_st
 
 
 def _pretraining(experiment: Experiment) -> Experiment:
-    """The experiment with the settings of stage 2 at their defaults: equal ones share one pre-training."""
+    """The experiment with the settings of stage 2 at their defaults: equal ones share one
+    pre-training."""
     return _at_defaults(experiment, _STAGE_TWO)
 
 
@@ -233,23 +278,31 @@ def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
 def tasks(
     experiments: Iterable[Experiment], device: str | torch.device = "auto", most: int | None = None
 ) -> list[list[Experiment]]:
-    """Experiments in stacks that are trained side by side: equal but for strength, seed, shift, severity and stage 2.
+    """Experiments in stacks that are trained side by side: equal but for strength, seed, shift,
+    severity and stage 2.
 
-    Weight 0 needs no unlabelled batch, so it is stacked apart: faster, and its results do not depend on company.
-    Convolutions are stacked on a GPU only (one by one they are faster on a CPU). A stack has at most `most` networks,
-    and no more than MEMORY (on CUDA a quarter of what is free) allows for their data; one pre-training is never split.
+    Weight 0 needs no unlabelled batch, so it is stacked apart: faster, and its results do not
+    depend on company. Convolutions are stacked on a GPU only (one by one they are faster on a CPU).
+    A stack has at most `most` networks, and no more than MEMORY (on CUDA a quarter of what is free)
+    allows for their data; one pre-training is never split.
     """
     where = resolve_device(device)
     memory = torch.cuda.mem_get_info(where)[0] // 4 if where.type == "cuda" else MEMORY
     groups: dict[object, dict[Experiment, list[Experiment]]] = {}
     for experiment in dict.fromkeys(experiments):
-        groups.setdefault(_alike(experiment), {}).setdefault(_pretraining(experiment), []).append(experiment)
+        groups.setdefault(_alike(experiment), {}).setdefault(_pretraining(experiment), []).append(
+            experiment
+        )
     stacks = []
     for models in groups.values():
         stack: list[Experiment] = []
-        for model in sorted(models, key=lambda e: (e.shift, e.severity, e.seed)):  # those with the same data share a stack
+        for model in sorted(
+            models, key=lambda e: (e.shift, e.severity, e.seed)
+        ):  # those with the same data share a stack
             one_by_one = where.type == "cpu" and model.network != "mlp"
-            if stack and (one_by_one or len(stack) == (most or STACK) or _bytes([*stack, model]) > memory):
+            if stack and (
+                one_by_one or len(stack) == (most or STACK) or _bytes([*stack, model]) > memory
+            ):
                 stacks.append(stack)
                 stack = []
             stack.append(model)
@@ -267,21 +320,35 @@ def _alike(e: Experiment) -> object:
 
 
 def _bytes(models: Sequence[Experiment]) -> int:
-    """About what a stack takes: the images of its distinct tasks, and for each network the images that it is tested on."""
-    task, model = memory_of(models[0].source, models[0].target, models[0].shift == "label_part_swap")
+    """About what a stack takes: the images of its distinct tasks, and for each network the images
+    that it is tested on."""
+    task, model = memory_of(
+        models[0].source, models[0].target, models[0].shift == "label_part_swap"
+    )
     return task * len({(e.shift, e.severity, e.seed) for e in models}) + model * len(models)
 
 
 def _steps(chunk: Sequence[Experiment]) -> int:
-    """How often the callback is called: once a data set prepared, once a step of training, once a fitted probe."""
+    """How often the callback is called: once a data set prepared, once a step of training, once a
+    fitted probe."""
     data = {(e.shift, e.severity, e.seed) for e in chunk}
     finetuned = {_second_stage(e) for e in chunk if e.protocol == "finetune"}
-    return len(data) + chunk[0].steps + sum(steps for _, _, steps, _ in finetuned) + sum(e.protocol == "probe" for e in chunk)
+    return (
+        len(data)
+        + chunk[0].steps
+        + sum(steps for _, _, steps, _ in finetuned)
+        + sum(e.protocol == "probe" for e in chunk)
+    )
 
 
 def _second_stage(e: Experiment) -> tuple[int, str, int, str]:
     """Equal for experiments of a stack that can share a second stage."""
-    return e.labels, e.protocol, e.finetune_steps, e.stage_two if e.stage_two_strength else "standard"
+    return (
+        e.labels,
+        e.protocol,
+        e.finetune_steps,
+        e.stage_two if e.stage_two_strength else "standard",
+    )
 
 
 _Done = Callable[[], None]
@@ -289,7 +356,9 @@ _Advance = Callable[[str, Sequence[Experiment], Sequence[History]], None]
 
 
 @lru_cache(maxsize=8)
-def _task(source: str, target: str, shift: str, severity: float, seed: int, device: torch.device) -> TransferTask:
+def _task(
+    source: str, target: str, shift: str, severity: float, seed: int, device: torch.device
+) -> TransferTask:
     return load_transfer_task(source, target, shift, severity, seed, device)
 
 
@@ -301,15 +370,20 @@ def _unlabelled(
     """The regularizer of a task, the unlabelled inputs it looks at, and those inputs whitened."""
     task = _task(source, target, shift, severity, seed, device)
     pool = task.unlabelled if inputs == "target" else task.source.inputs
-    with threadpool_limits(1):  # with more threads, a principal component analysis is rounded in another way
+    with threadpool_limits(
+        1
+    ):  # with more threads, a principal component analysis is rounded in another way
         regularizer = make_regularizer(method, pool, n_components, ridge)
     return regularizer, pool, regularizer.project(pool)
 
 
 class _Data:
-    """The data of stacked experiments, each distinct task held once: `which` maps a model to its task."""
+    """The data of stacked experiments, each distinct task held once: `which` maps a model to its
+    task."""
 
-    def __init__(self, models: Sequence[Experiment], device: torch.device, loaded: Callable[[], None]) -> None:
+    def __init__(
+        self, models: Sequence[Experiment], device: torch.device, loaded: Callable[[], None]
+    ) -> None:
         keys = [(e.source, e.target, e.shift, e.severity, e.seed, device) for e in models]
         unique = list(dict.fromkeys(keys))
         self.tasks = []
@@ -324,22 +398,31 @@ class _Data:
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """(inputs, labels) of a part of the tasks, one entry a model."""
         parts: list[Domain] = [getattr(task, name) for task in self.tasks]
-        return torch.stack([p.inputs for p in parts])[self.which], torch.stack([p.labels for p in parts])[self.which]
+        return torch.stack([p.inputs for p in parts])[self.which], torch.stack(
+            [p.labels for p in parts]
+        )[self.which]
 
 
 def _run_stacked(
-    chunk: Sequence[Experiment], device: torch.device, advance: _Advance, checkpoints: str | Path | None
+    chunk: Sequence[Experiment],
+    device: torch.device,
+    advance: _Advance,
+    checkpoints: str | Path | None,
 ) -> Iterator[Result]:
     models = list(dict.fromkeys(map(_pretraining, chunk)))
     data = _Data(models, device, partial(advance, "prepare", models, [{} for _ in models]))
     for labels in dict.fromkeys(e.labels for e in chunk):
         if labels > (most := len(data.tasks[0].labelled)):
-            raise ValueError(f"labels needs to be at most {most} for the target {models[0].target}, got {labels}.")
+            raise ValueError(
+                f"labels needs to be at most {most} for the target {models[0].target}, got {labels}."
+            )
         _require_every_class(data.part("labelled")[1][:, :labels], data.classes[1])
     pretrained, histories = _pretrain(models, data, advance, checkpoints)
     with torch.no_grad():
         source_inputs, source_labels = data.part("source_test")
-        source_accuracy = _accuracy(pretrained(source_inputs, source_inputs.shape[1]), source_labels).tolist()
+        source_accuracy = _accuracy(
+            pretrained(source_inputs, source_inputs.shape[1]), source_labels
+        ).tolist()
     for second in dict.fromkeys(map(_second_stage, chunk)):
         labels, protocol = second[:2]
         stage = [e for e in chunk if _second_stage(e) == second]
@@ -353,10 +436,14 @@ def _run_stacked(
         if protocol == "probe":
             outcomes = _probe(pretrained.take(rows), parts, step_done)
         else:
-            outcomes = _finetune(pretrained.take(rows), stage, parts, data, data.which[rows], step_done)
+            outcomes = _finetune(
+                pretrained.take(rows), stage, parts, data, data.which[rows], step_done
+            )
         for experiment, row, outcome in zip(stage, rows.tolist(), outcomes, strict=True):
             validation, test, penalty = outcome
-            yield Result(experiment, test, validation, source_accuracy[row], penalty, histories[row])
+            yield Result(
+                experiment, test, validation, source_accuracy[row], penalty, histories[row]
+            )
 
 
 def _pretrain(
@@ -365,9 +452,17 @@ def _pretrain(
     first, device, classes = models[0], data.device, data.classes[0]
     shape = tuple(data.tasks[0].source.inputs.shape[1:])
     network = NETWORKS[first.network](shape, classes, [e.seed for e in models]).to(device)  # type: ignore[arg-type]
-    pools = [_unlabelled(*key, first.inputs, first.method, first.n_components, first.ridge) for key in data.keys]
+    pools = [
+        _unlabelled(*key, first.inputs, first.method, first.n_components, first.ridge)
+        for key in data.keys
+    ]
     method = make_method(first.method, pools[0][0])
-    inputs = torch.cat([torch.cat((task.source.inputs, pool)) for task, (_, pool, _) in zip(data.tasks, pools, strict=True)])
+    inputs = torch.cat(
+        [
+            torch.cat((task.source.inputs, pool))
+            for task, (_, pool, _) in zip(data.tasks, pools, strict=True)
+        ]
+    )
     projected = torch.cat([projected for _, _, projected in pools])
     source_labels = torch.cat([task.source.labels for task in data.tasks])
     n_source, n_pool = len(data.tasks[0].source), len(pools[0][1])
@@ -376,8 +471,12 @@ def _pretrain(
     if not plain:
         method.start(network, strength, n_pool, classes)
     model_seeds = [e.seed for e in models]
-    # Rows of `inputs` (each task's source, then its pool), of `source_labels` and of `projected`: (tasks, steps, batch).
-    seeds, task = [key[4] for key in data.keys], torch.arange(len(data.keys), device=device)[:, None, None]
+    # Rows of `inputs` (each task's source, then its pool), of `source_labels` and of `projected`:
+    # (tasks, steps, batch).
+    seeds, task = (
+        [key[4] for key in data.keys],
+        torch.arange(len(data.keys), device=device)[:, None, None],
+    )
     s = _batches(seeds, first.steps, n_source, first.source_batch, device, stream=1)
     t = _batches(seeds, first.steps, n_pool, first.target_batch, device, stream=2)
     label_rows, projected_rows = s + task * n_source, t + task * n_pool
@@ -393,12 +492,22 @@ def _pretrain(
             return x
         parts = x.split((first.source_batch, x.shape[1] - first.source_batch), 1)
         mirrored = first.augment == "mirrored"
-        return torch.cat([augmented(p, model_seeds, step, 2 + i, mirrored) for i, p in enumerate(parts) if p.shape[1]], 1)
+        return torch.cat(
+            [
+                augmented(p, model_seeds, step, 2 + i, mirrored)
+                for i, p in enumerate(parts)
+                if p.shape[1]
+            ],
+            1,
+        )
 
     @lru_cache(maxsize=1)
     def prepared(part: int) -> Tensor:
-        """The projected inputs of several steps at once, whitened by their batch: (tasks, steps, batch, r)."""
-        return method.regularizer.prepare(take(projected, projected_rows[:, part * block : (part + 1) * block]))
+        """The projected inputs of several steps at once, whitened by their batch: (tasks, steps,
+        batch, r)."""
+        return method.regularizer.prepare(
+            take(projected, projected_rows[:, part * block : (part + 1) * block])
+        )
 
     def batch_at(step: int) -> Batch:
         x = moved(take(inputs, rows[data.which, step]), step)
@@ -409,9 +518,24 @@ def _pretrain(
             if first.augment == "none":
                 return prepared(step // block)[data.which, step % block]
             each = zip(data.which.tolist(), x[:, first.source_batch :], strict=True)
-            return method.regularizer.prepare(torch.stack([pools[task][0].project(images) for task, images in each]))
+            return method.regularizer.prepare(
+                torch.stack([pools[task][0].project(images) for task, images in each])
+            )
 
-        return Batch(network, x, labels, features, u, first.layer, index, n_pool, n_source, step, first.steps, model_seeds)
+        return Batch(
+            network,
+            x,
+            labels,
+            features,
+            u,
+            first.layer,
+            index,
+            n_pool,
+            n_source,
+            step,
+            first.steps,
+            model_seeds,
+        )
 
     def loss_at(step: int) -> Tensor:
         if plain:
@@ -419,16 +543,28 @@ def _pretrain(
             return _cross_entropy(network(x), source_labels[label_rows[data.which, step]])
         return _loss(method, strength, batch_at(step))
 
-    histories: list[History] = [{"step": [], "loss": [], "dependence": [], "target_accuracy": []} for _ in models]
+    histories: list[History] = [
+        {"step": [], "loss": [], "dependence": [], "target_accuracy": []} for _ in models
+    ]
     labelled, validation = data.part("labelled"), data.part("validation")
     every = max(1, first.steps // RECORDS)
 
     @torch.no_grad()
     def record(step: int) -> None:
         batch = batch_at(step)
-        loss, dependence = _cross_entropy(network.head(batch.labelled), batch.labels), method.dependence(batch)
-        accuracy = _read_out_accuracy(network.features(labelled[0]), labelled[1], network.features(validation[0]), validation[1])
-        for history, *values in zip(histories, loss.tolist(), dependence.tolist(), accuracy.tolist(), strict=True):
+        loss, dependence = (
+            _cross_entropy(network.head(batch.labelled), batch.labels),
+            method.dependence(batch),
+        )
+        accuracy = _read_out_accuracy(
+            network.features(labelled[0]),
+            labelled[1],
+            network.features(validation[0]),
+            validation[1],
+        )
+        for history, *values in zip(
+            histories, loss.tolist(), dependence.tolist(), accuracy.tolist(), strict=True
+        ):
             for name, value in zip(history, (float(step + 1), *values), strict=True):
                 history[name].append(value)
 
@@ -438,14 +574,25 @@ def _pretrain(
         advance("pre-train", models, histories)
 
     saved = None if checkpoints is None else _Checkpoint(Path(checkpoints), models, histories)
-    _optimise(network, loss_at, first.steps, first.learning_rate, watch, saved, partial(advance, "pre-train", models, histories))
+    _optimise(
+        network,
+        loss_at,
+        first.steps,
+        first.learning_rate,
+        watch,
+        saved,
+        partial(advance, "pre-train", models, histories),
+    )
     return network, histories
 
 
 class _Checkpoint:
-    """A pre-training on its way: step, weights, the optimizer's state and histories, in a file named after its experiments."""
+    """A pre-training on its way: step, weights, the optimizer's state and histories, in a file
+    named after its experiments."""
 
-    def __init__(self, folder: Path, models: Sequence[Experiment], histories: list[History]) -> None:
+    def __init__(
+        self, folder: Path, models: Sequence[Experiment], histories: list[History]
+    ) -> None:
         self.path = folder / f"{hashlib.sha256(repr(models).encode()).hexdigest()[:32]}.pt"
         self.histories, self.written = histories, time.monotonic()
 
@@ -453,30 +600,48 @@ class _Checkpoint:
         """The step to go on with; 0, and everything as it was, if nothing is there that fits."""
         before = copy.deepcopy((network.state_dict(), optimizer.state_dict()))
         try:
-            saved = torch.load(self.path, weights_only=True, map_location=next(network.parameters()).device)
+            saved = torch.load(
+                self.path, weights_only=True, map_location=next(network.parameters()).device
+            )
             network.load_state_dict(saved["network"])
             optimizer.load_state_dict(saved["optimizer"])
             for history, kept in zip(self.histories, saved["histories"], strict=True):
                 history.update(kept)
             return int(saved["step"])
-        except (OSError, EOFError, RuntimeError, KeyError, ValueError, TypeError, pickle.UnpicklingError):
+        except (
+            OSError,
+            EOFError,
+            RuntimeError,
+            KeyError,
+            ValueError,
+            TypeError,
+            pickle.UnpicklingError,
+        ):
             network.load_state_dict(before[0])
             optimizer.load_state_dict(before[1])
             return 0
 
     def save(self, step: int, network: StackedNetwork, optimizer: torch.optim.Optimizer) -> None:
-        """Written whole, once in CHECKPOINT_SECONDS. What cannot be written is not worth ending a training for."""
+        """Written whole, once in CHECKPOINT_SECONDS. What cannot be written is not worth ending a
+        training for."""
         if time.monotonic() - self.written < CHECKPOINT_SECONDS:
             return
         self.written = time.monotonic()
-        state = {"step": step, "network": network.state_dict(), "optimizer": optimizer.state_dict(), "histories": self.histories}
+        state = {
+            "step": step,
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "histories": self.histories,
+        }
         temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             torch.save(state, temporary)
             temporary.replace(self.path)
         except (OSError, RuntimeError) as error:
-            warnings.warn(f"no checkpoint could be written to {self.path.parent} ({error}).", stacklevel=2)
+            warnings.warn(
+                f"no checkpoint could be written to {self.path.parent} ({error}).", stacklevel=2
+            )
 
 
 _Arrays = tuple[np.ndarray, np.ndarray]
@@ -486,27 +651,50 @@ _Outcome = tuple[float, float, float | None]
 
 def _loss(method: Method, strength: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of the labelled samples + strength * the method's term."""
-    loss, term = _cross_entropy(batch.network.head(batch.labelled), batch.labels), method.term(batch)
+    loss, term = (
+        _cross_entropy(batch.network.head(batch.labelled), batch.labels),
+        method.term(batch),
+    )
     return loss if term is None else loss + strength * term
 
 
 def _finetune(
-    network: StackedNetwork, stage: Sequence[Experiment], parts: Sequence[_Part], data: _Data, which: Tensor, step_done: _Done
+    network: StackedNetwork,
+    stage: Sequence[Experiment],
+    parts: Sequence[_Part],
+    data: _Data,
+    which: Tensor,
+    step_done: _Done,
 ) -> list[_Outcome]:
-    """All weights go on learning, with a new head. A method's unlabelled samples are the unlabelled and the labelled ones."""
-    first, (x, y), name, seeds = stage[0], parts[0], _second_stage(stage[0])[3], [e.seed for e in stage]
+    """All weights go on learning, with a new head. A method's unlabelled samples are the unlabelled
+    and the labelled ones."""
+    first, (x, y), name, seeds = (
+        stage[0],
+        parts[0],
+        _second_stage(stage[0])[3],
+        [e.seed for e in stage],
+    )
     plain, classes = name == "standard", int(y.max()) + 1
     size = min(first.source_batch, x.shape[1])
     index = _batches(seeds, first.finetune_steps, x.shape[1], size, x.device, stream=3)
     model = torch.arange(len(stage), device=x.device)[:, None]
     strength = torch.tensor([e.stage_two_strength for e in stage], device=x.device)
     if not plain:
-        pools = [_unlabelled(*key, "target", name, first.n_components, first.ridge) for key in data.keys]
+        pools = [
+            _unlabelled(*key, "target", name, first.n_components, first.ridge) for key in data.keys
+        ]
         few = [task.labelled.inputs[: first.labels] for task in data.tasks]
-        inputs = torch.stack([torch.cat((pool, extra)) for (_, pool, _), extra in zip(pools, few, strict=True)])
-        whitened = [torch.cat((u, kind.project(extra))) for (kind, _, u), extra in zip(pools, few, strict=True)]
+        inputs = torch.stack(
+            [torch.cat((pool, extra)) for (_, pool, _), extra in zip(pools, few, strict=True)]
+        )
+        whitened = [
+            torch.cat((u, kind.project(extra)))
+            for (kind, _, u), extra in zip(pools, few, strict=True)
+        ]
         projected, count = torch.stack(whitened), inputs.shape[1]
-        drawn = _epochs([key[4] for key in data.keys], first.finetune_steps, count, first.target_batch, x.device)
+        drawn = _epochs(
+            [key[4] for key in data.keys], first.finetune_steps, count, first.target_batch, x.device
+        )
         method = make_method(name, pools[0][0])
         method.start(network, strength, count, classes)
     network.replace_head(classes, [e.seed + 1 for e in stage])
@@ -534,7 +722,8 @@ def _optimise(
     network: StackedNetwork, loss_at: Callable[[int], Tensor], steps: int, learning_rate: float, watch: Callable[[int], None],
     saved: _Checkpoint | None = None, skip: _Done = lambda: None,
 ) -> None:  # fmt: skip
-    """The one training loop. Losses of stacked models add up; Adam works element by element, so models stay apart."""
+    """The one training loop. Losses of stacked models add up; Adam works element by element, so
+    models stay apart."""
     fused = next(network.parameters()).device.type in ("cpu", "cuda", "mps")
     optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fused)
     on_cuda = next(network.parameters()).is_cuda
@@ -556,10 +745,14 @@ def _optimise(
             saved.path.unlink()
 
 
-def _batches(seeds: Sequence[int], steps: int, n: int, size: int, device: torch.device, stream: int) -> Tensor:
+def _batches(
+    seeds: Sequence[int], steps: int, n: int, size: int, device: torch.device, stream: int
+) -> Tensor:
     """(seeds, steps, size) indices below n, from each seed alone."""
     generators = [torch.Generator().manual_seed(4 * seed + stream) for seed in seeds]
-    return torch.stack([torch.randint(n, (steps, size), generator=g, device="cpu") for g in generators]).to(device)
+    return torch.stack(
+        [torch.randint(n, (steps, size), generator=g, device="cpu") for g in generators]
+    ).to(device)
 
 
 def _epochs(seeds: Sequence[int], steps: int, n: int, size: int, device: torch.device) -> Tensor:
@@ -568,13 +761,20 @@ def _epochs(seeds: Sequence[int], steps: int, n: int, size: int, device: torch.d
     each, drawn = n // size, []
     for seed in seeds:
         generator = torch.Generator().manual_seed(4 * seed + 4)
-        orders = [torch.randperm(n, generator=generator, device="cpu")[: each * size] for _ in range(-(-steps // each))]
+        orders = [
+            torch.randperm(n, generator=generator, device="cpu")[: each * size]
+            for _ in range(-(-steps // each))
+        ]
         drawn.append(torch.cat(orders).view(-1, size)[:steps])
     return torch.stack(drawn).to(device)
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape).mean(-1)
+    return (
+        F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+        .view(labels.shape)
+        .mean(-1)
+    )
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -596,8 +796,9 @@ def _probe(network: StackedNetwork, parts: Sequence[_Part], step_done: _Done) ->
 def fit_probe(labelled: _Arrays, validation: _Arrays, test: _Arrays) -> tuple[float, float, float]:
     """Logistic regression on standardised features: (validation accuracy, test accuracy, penalty).
 
-    Each argument: features (n, k) and labels (n,). The L2 penalty is the one of `PROBE_PENALTIES` with the best
-    validation accuracy, the strongest of equals; test accuracy is that one's, and chooses nothing.
+    Each argument: features (n, k) and labels (n,). The L2 penalty is the one of `PROBE_PENALTIES`
+    with the best validation accuracy, the strongest of equals; test accuracy is that one's, and
+    chooses nothing.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -618,8 +819,11 @@ def fit_probe(labelled: _Arrays, validation: _Arrays, test: _Arrays) -> tuple[fl
     return best
 
 
-def _read_out_accuracy(z: Tensor, labels: Tensor, z_validation: Tensor, validation_labels: Tensor) -> Tensor:
-    """Accuracy of ridge regression onto one-hot labels: closed form, so that it can be watched during training."""
+def _read_out_accuracy(
+    z: Tensor, labels: Tensor, z_validation: Tensor, validation_labels: Tensor
+) -> Tensor:
+    """Accuracy of ridge regression onto one-hot labels: closed form, so that it can be watched
+    during training."""
     mean, scale = z.mean(-2, keepdim=True), z.std((-2, -1), keepdim=True) + 1e-6
     z, z_validation = (z - mean) / scale, (z_validation - mean) / scale
     gram = z.mT @ z + 0.01 * z.shape[-2] * torch.eye(z.shape[-1], device=z.device)
@@ -633,4 +837,6 @@ def _require_every_class(labels: Tensor, classes: int) -> None:
     counts = F.one_hot(labels, classes).sum(-2).amin(0)
     if not bool((counts > 0).all()):
         empty = ", ".join(str(c) for c in (counts == 0).nonzero().flatten().tolist())
-        raise ValueError(f"the labelled set needs a sample of every class, got none of class {empty} in {labels.shape[-1]}.")
+        raise ValueError(
+            f"the labelled set needs a sample of every class, got none of class {empty} in {labels.shape[-1]}."
+        )

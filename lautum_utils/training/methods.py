@@ -1,9 +1,11 @@
-"""The ways to use unlabelled inputs while a network trains: one small class each, for stage 1 (pre-train), stage 2, or both.
+"""The ways to use unlabelled inputs while a network trains: one small class each, for stage 1
+(pre-train), stage 2, or both.
 
-A method says only what it adds to the loss of one step: strength * term(batch), one value for each stacked model. In stage 1 the
-labelled samples of a batch are the source's, in stage 2 the few of the target; the unlabelled ones are the target's in both.
-A method of stage 1 and one of stage 2 combine by addition: each acts where it belongs. Formulas and defaults are the sources';
-what is ours is said. Softmax probabilities are p, features z; C classes, n unlabelled samples.
+A method says only what it adds to the loss of one step: strength * term(batch), one value for each
+stacked model. In stage 1 the labelled samples of a batch are the source's, in stage 2 the few of
+the target; the unlabelled ones are the target's in both. A method of stage 1 and one of stage 2
+combine by addition: each acts where it belongs. Formulas and defaults are the sources'; what is
+ours is said. Softmax probabilities are p, features z; C classes, n unlabelled samples.
 """
 
 import copy
@@ -22,13 +24,16 @@ from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegula
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a method sees of a step: the first m samples of each model are labelled, the n others are not."""
+    """What a method sees of a step: the first m samples of each model are labelled, the n others
+    are not."""
 
     network: Any  # a StackedNetwork: features(inputs, source), head(features)
     inputs: Float[Tensor, "models all c h w"]
     labels: Int[Tensor, "models m"]
     features: Float[Tensor, "models all k"]
-    prepared: Callable[[], Float[Tensor, "models n r"]]  # the unlabelled inputs as `prepare` gives them, when they are asked for
+    prepared: Callable[
+        [], Float[Tensor, "models n r"]
+    ]  # the unlabelled inputs as `prepare` gives them, when they are asked for
     layer: str = "features"  # whose outputs are `representations`
     index: Int[Tensor, "models n"] | None = None  # which of all unlabelled samples these are
     samples: int = 0  # how many unlabelled samples there are in all
@@ -40,7 +45,9 @@ class Batch:
     def __post_init__(self) -> None:
         m, n = self.labels.shape[1], self.inputs.shape[1] - self.labels.shape[1]
         if m < 2 or n < 2:
-            raise ValueError(f"a batch needs 2 or more labelled and 2 or more unlabelled samples, got {m} and {n}.")
+            raise ValueError(
+                f"a batch needs 2 or more labelled and 2 or more unlabelled samples, got {m} and {n}."
+            )
 
     @property
     def labelled(self) -> Float[Tensor, "models m k"]:
@@ -52,38 +59,55 @@ class Batch:
 
     @property
     def representations(self) -> Float[Tensor, "models n k"]:
-        """What stands in for the weights in L and I: features, or logits, of the unlabelled samples."""
+        """What stands in for the weights in L and I: features, or logits, of the unlabelled
+        samples."""
         return self.network.head(self.unlabelled) if self.layer == "logits" else self.unlabelled
 
     def view(self, strength: float, stream: int = 0) -> Float[Tensor, "models n c h w"]:
-        """The unlabelled inputs moved by up to 2 pixels and with Gaussian noise of 0.1, both times strength (ours).
+        """The unlabelled inputs moved by up to 2 pixels and with Gaussian noise of 0.1, both times
+        strength (ours).
 
         Random numbers of a model depend on its seed, the step and `stream` alone.
         """
         x = self.inputs[:, self.labels.shape[1] :]
-        generators = [torch.Generator().manual_seed((seed * 2**20 + self.step) * 4 + stream) for seed in self.seeds]
+        generators = [
+            torch.Generator().manual_seed((seed * 2**20 + self.step) * 4 + stream)
+            for seed in self.seeds
+        ]
         moved = _moved(x, 2 * strength, generators)
-        noise = torch.stack([torch.randn(x.shape[1:], generator=g, device="cpu") for g in generators]).to(x)
+        noise = torch.stack(
+            [torch.randn(x.shape[1:], generator=g, device="cpu") for g in generators]
+        ).to(x)
         return moved + 0.1 * strength * noise
 
 
 def augmented(
     x: Float[Tensor, "models n c h w"], seeds: Sequence[int], step: int, stream: int, mirrored: bool
 ) -> Float[Tensor, "models n c h w"]:
-    """Each image moved by up to 2 pixels and, if mirrored, half of them left to right; from seed, step and stream alone."""
-    generators = [torch.Generator().manual_seed((seed * 2**20 + step) * 4 + stream) for seed in seeds]
+    """Each image moved by up to 2 pixels and, if mirrored, half of them left to right; from seed,
+    step and stream alone."""
+    generators = [
+        torch.Generator().manual_seed((seed * 2**20 + step) * 4 + stream) for seed in seeds
+    ]
     return _moved(x, 2.0, generators, mirrored)
 
 
-def _moved(x: Tensor, pixels: float, generators: Sequence[torch.Generator], mirrored: bool = False) -> Tensor:
-    """Images (models, n, c, h, w), each moved by up to so many pixels across and down, between pixels as well."""
+def _moved(
+    x: Tensor, pixels: float, generators: Sequence[torch.Generator], mirrored: bool = False
+) -> Tensor:
+    """Images (models, n, c, h, w), each moved by up to so many pixels across and down, between
+    pixels as well."""
     n, height, width = x.shape[1], *x.shape[-2:]
     flat = x.flatten(0, 1)
-    by = torch.stack([2 * torch.rand((n, 2), generator=g, device="cpu") - 1 for g in generators]).to(x)
+    by = torch.stack(
+        [2 * torch.rand((n, 2), generator=g, device="cpu") - 1 for g in generators]
+    ).to(x)
     affine = torch.eye(2, 3, dtype=x.dtype, device="cpu").to(x.device).repeat(len(flat), 1, 1)
     affine[:, :, 2] = by.flatten(0, 1) * 2 * pixels / x.new_tensor([width, height])
     if mirrored:
-        turned = torch.stack([torch.rand(n, generator=g, device="cpu") < 0.5 for g in generators]).to(x.device)
+        turned = torch.stack(
+            [torch.rand(n, generator=g, device="cpu") < 0.5 for g in generators]
+        ).to(x.device)
         affine[:, 0, 0] -= 2 * turned.flatten().to(x)
     grid = F.affine_grid(affine, list(flat.shape), align_corners=False)
     return F.grid_sample(flat, grid, align_corners=False).view_as(x)
@@ -95,10 +119,14 @@ class Method:
     def __init__(self, regularizer: LautumRegularizer | MutualInformationRegularizer) -> None:
         self.regularizer = regularizer
 
-    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
-        """Called before the first step with the network as it is then (in stage 2: with the source's head).
+    def start(
+        self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
+    ) -> None:
+        """Called before the first step with the network as it is then (in stage 2: with the
+        source's head).
 
-        strength: the weight of each model; samples: how many unlabelled ones there are in all. ValueError: too few for a method.
+        strength: the weight of each model; samples: how many unlabelled ones there are in all.
+        ValueError: too few for a method.
         """
         if samples < 2 or classes < 2:
             raise ValueError(
@@ -110,8 +138,11 @@ class Method:
         return None
 
     def dependence(self, batch: Batch) -> Float[Tensor, " models"]:
-        """Of representations and inputs, in nats, by the regularizer: what is watched during training."""
-        return self.regularizer(batch.representations, batch.prepared(), prepared=True, validate_args=False)
+        """Of representations and inputs, in nats, by the regularizer: what is watched during
+        training."""
+        return self.regularizer(
+            batch.representations, batch.prepared(), prepared=True, validate_args=False
+        )
 
 
 # ------------------------------------------------------------------------------------------------------- be informative
@@ -132,17 +163,19 @@ class MutualInformation(Method):
 
 
 class MaximisedMutualInformation(Method):
-    """Maximise mutual information: term = -I(z; x). Ours, to compare: the other sign of arXiv 2306.06731."""
+    """Maximise mutual information: term = -I(z; x). Ours, to compare: the other sign of arXiv
+    2306.06731."""
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         return -self.dependence(batch)
 
 
 class InformationMaximisation(Method):
-    """Maximise the mutual information of input and predicted label: term = mean_i H(p_i) - H(mean_i p_i), in nats.
+    """Maximise the mutual information of input and predicted label: term = mean_i H(p_i) - H(mean_i
+    p_i), in nats.
 
-    Each prediction is to be certain, and all classes are to be predicted. Sources: Krause et al. (RIM), NeurIPS 2010;
-    Liang et al. (SHOT), ICML 2020.
+    Each prediction is to be certain, and all classes are to be predicted. Sources: Krause et al.
+    (RIM), NeurIPS 2010; Liang et al. (SHOT), ICML 2020.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
@@ -151,7 +184,8 @@ class InformationMaximisation(Method):
 
 
 class LabelLautum(Method):
-    """Its Lautum twin: term = -L(label; input), L = sum_c pbar_c (log pbar_c - mean_i log p_ic), pbar = mean_i p_i. Ours.
+    """Its Lautum twin: term = -L(label; input), L = sum_c pbar_c (log pbar_c - mean_i log p_ic),
+    pbar = mean_i p_i. Ours.
 
     L has no upper bound: one probability near 0 is enough to raise it without end.
     """
@@ -166,18 +200,23 @@ class LabelLautum(Method):
 
 
 class MkMMD(Method):
-    """Match source and target features: term = unbiased MMD^2 with the mean of five Gaussian kernels.
+    """Match source and target features: term = unbiased MMD^2 with the mean of five Gaussian
+    kernels.
 
-    Kernels exp(-d^2 / (2 a m)), a = 2, 1, 1/2, 1/4, 1/8, m the mean squared distance of all pairs, without gradient. Each
-    kernel but the widest is the square of the one before. Sources: Long et al. (DAN), ICML 2015; Gretton et al., 2012.
+    Kernels exp(-d^2 / (2 a m)), a = 2, 1, 1/2, 1/4, 1/8, m the mean squared distance of all pairs,
+    without gradient. Each kernel but the widest is the square of the one before. Sources: Long et
+    al. (DAN), ICML 2015; Gretton et al., 2012.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         return mk_mmd(batch.labelled, batch.unlabelled)
 
 
-def mk_mmd(x: Float[Tensor, "*models m k"], y: Float[Tensor, "*models n k"]) -> Float[Tensor, "*models"]:
-    """The unbiased MMD^2 of `MkMMD`: means over all pairs of different samples; it can be below 0. At least 2 of each."""
+def mk_mmd(
+    x: Float[Tensor, "*models m k"], y: Float[Tensor, "*models n k"]
+) -> Float[Tensor, "*models"]:
+    """The unbiased MMD^2 of `MkMMD`: means over all pairs of different samples; it can be below 0.
+    At least 2 of each."""
     m, n = x.shape[-2], y.shape[-2]
     if m < 2 or n < 2:
         raise ValueError(f"mk_mmd needs 2 or more samples of each, got {m} and {n}.")
@@ -189,11 +228,16 @@ def mk_mmd(x: Float[Tensor, "*models m k"], y: Float[Tensor, "*models n k"]) -> 
         total = total + kernel
     total = total / 5
     of_x, of_y = (part.sum((-2, -1)) for part in (total[..., :m, :m], total[..., m:, m:]))
-    return (of_x - m) / (m * (m - 1)) + (of_y - n) / (n * (n - 1)) - 2 * total[..., :m, m:].mean((-2, -1))
+    return (
+        (of_x - m) / (m * (m - 1))
+        + (of_y - n) / (n * (n - 1))
+        - 2 * total[..., :m, m:].mean((-2, -1))
+    )
 
 
 class DeepCORAL(Method):
-    """Match second moments: term = |C_s - C_t|^2 / (4 k^2), covariances (n - 1) of the features. Sun and Saenko, 2016."""
+    """Match second moments: term = |C_s - C_t|^2 / (4 k^2), covariances (n - 1) of the features.
+    Sun and Saenko, 2016."""
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
         difference = _covariance(batch.labelled) - _covariance(batch.unlabelled)
@@ -204,14 +248,18 @@ class DeepCORAL(Method):
 
 
 class TemporalEnsembling(Method):
-    """Agree with your own earlier predictions: term = w(t) mean |p - Z / (1 - a^seen)|^2 / C, Z <- a Z + (1 - a) p, a = 0.6.
+    """Agree with your own earlier predictions: term = w(t) mean |p - Z / (1 - a^seen)|^2 / C, Z <-
+    a Z + (1 - a) p, a = 0.6.
 
-    Over all samples, labelled ones too, each augmented anew; a sample counts from the second time it is seen, so the first
-    epoch adds nothing, and Z is of earlier steps only. w(t) = (labelled samples / all) exp(-5 (1 - t / T)^2) up to T, ours to be
-    0.27 of the steps (80 of 300 epochs). strength is the paper's w_max, 30 there. Source: Laine and Aila, arXiv 1610.02242.
+    Over all samples, labelled ones too, each augmented anew; a sample counts from the second time
+    it is seen, so the first epoch adds nothing, and Z is of earlier steps only. w(t) = (labelled
+    samples / all) exp(-5 (1 - t / T)^2) up to T, ours to be 0.27 of the steps (80 of 300 epochs).
+    strength is the paper's w_max, 30 there. Source: Laine and Aila, arXiv 1610.02242.
     """
 
-    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+    def start(
+        self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
+    ) -> None:
         super().start(network, strength, samples, classes)
         self.ensemble = torch.zeros((len(strength), samples, classes), device=strength.device)
         self.seen = torch.zeros((len(strength), samples), device=strength.device)
@@ -225,14 +273,20 @@ class TemporalEnsembling(Method):
         self.ensemble[row, batch.index] = 0.6 * before + 0.4 * p.detach().float()
         self.seen[row, batch.index] = seen + 1
         ramp = math.exp(-5 * (1 - min(1.0, batch.step / max(1.0, 0.27 * batch.steps))) ** 2)
-        return batch.few / batch.samples * ramp * ((p - target).square().mean(-1) * (seen > 0)).mean(-1)
+        return (
+            batch.few
+            / batch.samples
+            * ramp
+            * ((p - target).square().mean(-1) * (seen > 0)).mean(-1)
+        )
 
 
 class AdaptiveReinforcement(Method):
-    """Weak and strong views agree, the surer the more: term = mean_i c_i KL(p_i || q_i), c_i = 1 - H(p_i) / log C.
+    """Weak and strong views agree, the surer the more: term = mean_i c_i KL(p_i || q_i), c_i = 1 -
+    H(p_i) / log C.
 
-    p from a weakly augmented view (0.5) without gradient, q from a strongly augmented one (2). The strengths of the views and
-    c are ours. Source of the idea: Mao et al., Sensors 22:4470, 2022.
+    p from a weakly augmented view (0.5) without gradient, q from a strongly augmented one (2). The
+    strengths of the views and c are ours. Source of the idea: Mao et al., Sensors 22:4470, 2022.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
@@ -244,13 +298,16 @@ class AdaptiveReinforcement(Method):
 
 
 class AdaptiveKnowledgeConsistency(Method):
-    """Stay close to the source network where it is sure: term = mean over kept samples of |z - z_source|^2, both of length 1.
+    """Stay close to the source network where it is sure: term = mean over kept samples of |z -
+    z_source|^2, both of length 1.
 
-    Kept: samples, labelled or not, on which the source network's prediction has an entropy of at most 0.7 log C.
-    Source: Abuduweili et al., CVPR 2021, arXiv 2103.02193 (AKC).
+    Kept: samples, labelled or not, on which the source network's prediction has an entropy of at
+    most 0.7 log C. Source: Abuduweili et al., CVPR 2021, arXiv 2103.02193 (AKC).
     """
 
-    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+    def start(
+        self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
+    ) -> None:
         super().start(network, strength, samples, classes)
         self.source = copy.deepcopy(network).requires_grad_(False)
 
@@ -263,13 +320,17 @@ class AdaptiveKnowledgeConsistency(Method):
 
 
 class AdaptiveRepresentationConsistency(Method):
-    """Features of labelled and unlabelled samples have one distribution: term = biased MMD^2, kernel exp(-mean_k (z - z')^2).
+    """Features of labelled and unlabelled samples have one distribution: term = biased MMD^2,
+    kernel exp(-mean_k (z - z')^2).
 
-    Of the samples on which this network's entropy is at most 0.7 log C; each side is filled up to 128 with the latest earlier
-    ones, which carry no gradient. The weight grows linearly over 100 steps. Source: arXiv 2103.02193 (ARC; strength 50 there).
+    Of the samples on which this network's entropy is at most 0.7 log C; each side is filled up to
+    128 with the latest earlier ones, which carry no gradient. The weight grows linearly over 100
+    steps. Source: arXiv 2103.02193 (ARC; strength 50 there).
     """
 
-    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+    def start(
+        self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
+    ) -> None:
         super().start(network, strength, samples, classes)
         self.earlier: list[tuple[Tensor, Tensor] | None] = [None, None]
 
@@ -280,14 +341,20 @@ class AdaptiveRepresentationConsistency(Method):
             before = self.earlier[side]
             if before is not None:
                 z, kept = torch.cat((z, before[0]), 1), torch.cat((kept, before[1]), 1)
-            first = kept.argsort(dim=-1, descending=True, stable=True)[:, : max(128, batch.features.shape[1])]
+            first = kept.argsort(dim=-1, descending=True, stable=True)[
+                :, : max(128, batch.features.shape[1])
+            ]
             latest = first[:, :128]
             row = torch.arange(len(z), device=z.device)[:, None]
             self.earlier[side] = z[row, latest].detach(), kept[row, latest]
             sides.append((z[row, first], kept[row, first]))
         (x, w), (y, v) = ((z, kept / kept.sum(-1, keepdim=True).clamp_min(1)) for z, kept in sides)
         total = torch.zeros_like(w[:, 0])
-        for (a, of_a), (b, of_b), sign in (((x, w), (x, w), 1), ((y, v), (y, v), 1), ((x, w), (y, v), -2)):
+        for (a, of_a), (b, of_b), sign in (
+            ((x, w), (x, w), 1),
+            ((y, v), (y, v), 1),
+            ((x, w), (y, v), -2),
+        ):
             kernel = (-_squared_distances(a, b) / a.shape[-1]).exp()
             total = total + sign * (of_a[:, None] @ kernel @ of_b[..., None])[:, 0, 0]
         both = (w.sum(-1) > 0) & (v.sum(-1) > 0)
@@ -295,11 +362,13 @@ class AdaptiveRepresentationConsistency(Method):
 
 
 class ContrastiveRegularization(Method):
-    """Clusters of pseudo-labels attract and repel: a supervised contrastive loss, temperature 0.1, on features of length 1.
+    """Clusters of pseudo-labels attract and repel: a supervised contrastive loss, temperature 0.1,
+    on features of length 1.
 
-    term = -mean_i mean_{j in P_i} log( exp(s_ij / 0.1) / sum_{l sure, l != i} exp(s_il / 0.1) ), P_i the sure samples (max p of
-    0.8 or more) with the pseudo-label of i; every sample, sure or not, is an i. Temperature and threshold are ours.
-    Source: Lee, Kim, Kim, Cheon, Cho, Han, CVPRW 2022, arXiv 2201.06247.
+    term = -mean_i mean_{j in P_i} log( exp(s_ij / 0.1) / sum_{l sure, l != i} exp(s_il / 0.1) ),
+    P_i the sure samples (max p of 0.8 or more) with the pseudo-label of i; every sample, sure or
+    not, is an i. Temperature and threshold are ours. Source: Lee, Kim, Kim, Cheon, Cho, Han, CVPRW
+    2022, arXiv 2201.06247.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
@@ -310,7 +379,9 @@ class ContrastiveRegularization(Method):
         alike = (sure & (label[:, :, None] == label[:, None])).to(z)
         similar = (z @ z.mT) / 0.1
         highest = similar.detach().amax(-1, keepdim=True)
-        log_sum = ((similar - highest).exp() * sure).sum(-1, keepdim=True).clamp_min(1e-12).log() + highest
+        log_sum = ((similar - highest).exp() * sure).sum(-1, keepdim=True).clamp_min(
+            1e-12
+        ).log() + highest
         partners = alike.sum(-1)
         loss = -((similar - log_sum) * alike).sum(-1) / partners.clamp_min(1)
         return loss.sum(-1) / (partners > 0).sum(-1).clamp_min(1)
@@ -320,11 +391,14 @@ class ContrastiveRegularization(Method):
 
 
 class TaskNuisanceFiltration(Method):
-    """Inspired by Uliel and Giryes, 2025 (DOI 10.1109/OJSP.2025.3536850): small, independent, smooth target features.
+    """Inspired by Uliel and Giryes, 2025 (DOI 10.1109/OJSP.2025.3536850): small, independent,
+    smooth target features.
 
-    term = mean z^2 / 2 (the rate of a Gaussian bottleneck with a noise of its own, up to a constant)
-         - mean_k (E log cosh s_k - 0.3746)^2 (negentropy of the whitened features s: independent components)
-         + |f(x + noise) - z|^2 / |z|^2 (consistency under small noise). The form and the equal weights are ours.
+    term = mean z^2 / 2 (the rate of a Gaussian bottleneck with a noise of its own, up to a
+    constant)
+         - mean_k (E log cosh s_k - 0.3746)^2 (negentropy of the whitened features s: independent
+         components) + |f(x + noise) - z|^2 / |z|^2 (consistency under small noise). The form and
+         the equal weights are ours.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
@@ -343,13 +417,17 @@ class TaskNuisanceFiltration(Method):
 
 
 class MultipleLayerNormalization(InformationMaximisation):
-    """A layer normalization for each domain, all else shared; h <- h + w (gain_d N(h) + offset_d - h), w = min(1, strength).
+    """A layer normalization for each domain, all else shared; h <- h + w (gain_d N(h) + offset_d -
+    h), w = min(1, strength).
 
-    The source's is learnt with its labels, the target's with term = 0.1 (mean_i H(p_i) - H(mean_i p_i)) and in stage 2, where
-    all samples are the target's. The idea: MLN-net (Wang et al., 2023), for labelled domains; w and the term are ours.
+    The source's is learnt with its labels, the target's with term = 0.1 (mean_i H(p_i) - H(mean_i
+    p_i)) and in stage 2, where all samples are the target's. The idea: MLN-net (Wang et al., 2023),
+    for labelled domains; w and the term are ours.
     """
 
-    def start(self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int) -> None:
+    def start(
+        self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
+    ) -> None:
         super().start(network, strength, samples, classes)
         network.normalize(strength.clamp(max=1))
 
@@ -376,14 +454,19 @@ _CLASSES: dict[str, tuple[type[Method], str]] = {  # the class, and the stages i
     "adaptive_representation_consistency": (AdaptiveRepresentationConsistency, "2"),
     "contrastive_regularization": (ContrastiveRegularization, "2"),
 }
-METHODS, STAGE_TWO_METHODS = (tuple(name for name, (_, stages) in _CLASSES.items() if stage in stages) for stage in "12")
+METHODS, STAGE_TWO_METHODS = (
+    tuple(name for name, (_, stages) in _CLASSES.items() if stage in stages) for stage in "12"
+)
 
 
 def make_regularizer(
     name: str, inputs: Tensor, n_components: int, ridge: float
 ) -> LautumRegularizer | MutualInformationRegularizer:
-    """What the method called `name` measures dependence with (Lautum information but for I), for unlabelled inputs (n, ...)."""
-    kind = MutualInformationRegularizer if name.startswith("mutual_information") else LautumRegularizer
+    """What the method called `name` measures dependence with (Lautum information but for I), for
+    unlabelled inputs (n, ...)."""
+    kind = (
+        MutualInformationRegularizer if name.startswith("mutual_information") else LautumRegularizer
+    )
     return kind(inputs, n_components, ridge)
 
 
@@ -412,4 +495,6 @@ def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """Of all pairs, without the rounding of a large common offset."""
     offset = x.detach().mean(-2, keepdim=True)
     x, y = x - offset, y - offset
-    return (x.square().sum(-1)[..., None] + y.square().sum(-1)[..., None, :] - 2 * x @ y.mT).clamp_min(0)
+    return (
+        x.square().sum(-1)[..., None] + y.square().sum(-1)[..., None, :] - 2 * x @ y.mT
+    ).clamp_min(0)

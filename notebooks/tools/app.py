@@ -1,7 +1,7 @@
-"""The playground as a page without code: python notebooks/app.py, or make app.
+"""The playground as a page without code: python notebooks/tools/app.py, or make app.
 
-A page opened again, or by someone else, starts afresh; the link at the bottom of the page holds its settings. Only this
-machine can reach it (127.0.0.1). Ctrl-C ends it, and every training with it.
+A page opened again, or by someone else, starts afresh; the link at the bottom of the page holds its
+settings. Only this machine can reach it (127.0.0.1). Ctrl-C ends it, and every training with it.
 """
 
 import argparse
@@ -30,7 +30,7 @@ recorded answers at once; elsewhere real networks train, a few seconds for MLPs.
 CODE = """\
 import os
 
-from lautum_utils.playground import Playground
+from lautum_utils.widgets.playground import Playground
 
 playground = Playground.from_query(os.environ.get("QUERY_STRING", ""))
 playground
@@ -42,7 +42,8 @@ TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
 {{ super() | replace('href="https://cdn.jsdelivr.net', 'href="data:text/css,') }}
 {%- endblock notebook_css -%}
 """
-# A parser of addresses that jsonschema takes along if it is there, and that nothing here uses, takes two seconds to import.
+# A parser of addresses that jsonschema takes along if it is there, and that nothing here uses,
+# takes two seconds to import.
 SERVER = "import sys; sys.modules['rfc3987_syntax'] = None; from voila.app import main; main()"
 PATIENCE = 8  # seconds for the server to end its kernels, of which it kills those that take five
 
@@ -53,8 +54,16 @@ def write(folder: Path) -> Path:
     template.parent.mkdir(parents=True)
     template.write_text(TEMPLATE, encoding="utf-8")
     template.with_name("conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
-    about, end = ({"cell_type": "markdown", "metadata": {}, "source": text} for text in (ABOUT, END))
-    code = {"cell_type": "code", "metadata": {}, "source": CODE, "outputs": [], "execution_count": None}
+    about, end = (
+        {"cell_type": "markdown", "metadata": {}, "source": text} for text in (ABOUT, END)
+    )
+    code = {
+        "cell_type": "code",
+        "metadata": {},
+        "source": CODE,
+        "outputs": [],
+        "execution_count": None,
+    }
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"title": "Lautum Lab: the playground", "kernelspec": kernel}
     page = {"cells": [about, code, end], "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
@@ -87,7 +96,9 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
     ]
     paths = os.pathsep.join([str(folder), os.environ.get("JUPYTER_PATH", "")]).rstrip(os.pathsep)
     with (folder / "server.log").open("w", encoding="utf-8") as log:
-        return subprocess.Popen(command, env=os.environ | {"JUPYTER_PATH": paths}, stdout=log, stderr=log)
+        return subprocess.Popen(
+            command, env=os.environ | {"JUPYTER_PATH": paths}, stdout=log, stderr=log
+        )
 
 
 def listens(port: int) -> bool:
@@ -102,7 +113,8 @@ def interrupted(*_: object) -> None:
 
 
 def end(server: subprocess.Popen[bytes]) -> None:
-    """Politely first, so that the server ends its kernels; if it is killed, they miss it within a second and end themselves."""
+    """Politely first, so that the server ends its kernels; if it is killed, they miss it within a
+    second and end themselves."""
     server.terminate()
     try:
         server.wait(PATIENCE)
@@ -112,7 +124,9 @@ def end(server: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, default=8866, help="of the page on this machine (8866)")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
     options = parser.parse_args()
@@ -121,7 +135,8 @@ def main() -> None:
             f"port {options.port} is taken, perhaps by this app: give another one with --port, such as --port {options.port + 1}."
         )
     with tempfile.TemporaryDirectory() as folder:
-        # The server takes this over: a terminal's Ctrl-C reaches both, but the server is ended from here, and once.
+        # The server takes this over: a terminal's Ctrl-C reaches both, but the server is ended from
+        # here, and once.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         server = serve(Path(folder), options.port)
         try:
@@ -129,9 +144,13 @@ def main() -> None:
             while not listens(options.port):
                 if server.poll() is not None:
                     said = (Path(folder) / "server.log").read_text(encoding="utf-8")[-2000:]
-                    sys.exit(f"{said}\nThe server did not come up on port {options.port}; above is what it says.")
+                    sys.exit(
+                        f"{said}\nThe server did not come up on port {options.port}; above is what it says."
+                    )
                 time.sleep(0.1)
-            print(f"The playground is at http://127.0.0.1:{options.port} · Ctrl-C ends it", flush=True)
+            print(
+                f"The playground is at http://127.0.0.1:{options.port} · Ctrl-C ends it", flush=True
+            )
             if not options.no_browser:
                 webbrowser.open(f"http://127.0.0.1:{options.port}")
             server.wait()

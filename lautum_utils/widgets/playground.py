@@ -1,8 +1,10 @@
-"""Widgets: `Explorer`, sliders over any figure; `Prediction`, a guess before the answer; `Playground`, where networks train.
+"""Widgets: `Explorer`, sliders over any figure; `Prediction`, a guess before the answer;
+`Playground`, where networks train.
 
-The only module that imports ipywidgets. Training runs on a daemon thread that sets widget traits and nothing else;
-figures are drawn on private Figures and shown as PNG images, so that no thread shares state with pyplot. Where no widget
-can be shown (a notebook that is not trusted or does not run, a printed page), its picture stands in.
+The only module that imports ipywidgets. Training runs on a daemon thread that sets widget traits
+and nothing else; figures are drawn on private Figures and shown as PNG images, so that no thread
+shares state with pyplot. Where no widget can be shown (a notebook that is not trusted or does not
+run, a printed page), its picture stands in.
 """
 
 import base64
@@ -24,14 +26,23 @@ import torch
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from lautum_utils.domains import SHIFTS
-from lautum_utils.networks import NETWORKS
-from lautum_utils.plots import Sketch, explored, history_curves, png_bytes, predicted, summarise, verdict, with_line
-from lautum_utils.sweeps import RECORD, read_record
-from lautum_utils.training import Experiment, Progress, Result, resolve_device, run
+from lautum_utils.data.domains import SHIFTS
+from lautum_utils.results.sweeps import RECORD, read_record
+from lautum_utils.training.networks import NETWORKS
+from lautum_utils.training.run import Experiment, Progress, Result, resolve_device, run
+from lautum_utils.widgets.plots import (
+    Sketch,
+    explored,
+    history_curves,
+    png_bytes,
+    predicted,
+    summarise,
+    verdict,
+    with_line,
+)
 
-# A full garbage collection looks at all that torch and its companions hold, a quarter of a second in the middle of a slider's
-# answer: what is imported by now is left out of it.
+# A full garbage collection looks at all that torch and its companions hold, a quarter of a second
+# in the middle of a slider's answer: what is imported by now is left out of it.
 gc.collect()
 gc.freeze()
 
@@ -68,13 +79,23 @@ def _wide() -> dict[str, Any]:
     return {"style": {"description_width": "140px"}, "layout": widgets.Layout(width="330px")}
 
 
-def _image(**layout: str) -> widgets.Image:  # a tooltip, or any other text of its own, keeps an Image from being shown at all
-    return widgets.Image(format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%", **layout))
+def _image(
+    **layout: str,
+) -> (
+    widgets.Image
+):  # a tooltip, or any other text of its own, keeps an Image from being shown at all
+    return widgets.Image(
+        format="png", layout=widgets.Layout(align_self="flex-start", max_width="100%", **layout)
+    )
 
 
 def _caption(about: str, **layout: str) -> widgets.HTML:
-    text = f'<span style="line-height: 1.4; opacity: 0.8">{html.escape(about)}</span>' if about else ""
-    return widgets.HTML(text, layout=widgets.Layout(max_width="960px", margin="0 0 8px 0", **layout))
+    text = (
+        f'<span style="line-height: 1.4; opacity: 0.8">{html.escape(about)}</span>' if about else ""
+    )
+    return widgets.HTML(
+        text, layout=widgets.Layout(max_width="960px", margin="0 0 8px 0", **layout)
+    )
 
 
 def _display(box: widgets.Box, image: widgets.Image, about: str) -> None:
@@ -86,30 +107,45 @@ def _display(box: widgets.Box, image: widgets.Image, about: str) -> None:
 
 
 def _grid(controls: list[widgets.Widget]) -> widgets.Box:
-    return widgets.Box(controls, layout=widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="2px 12px"))
+    return widgets.Box(
+        controls, layout=widgets.Layout(display="flex", flex_flow="row wrap", grid_gap="2px 12px")
+    )
 
 
 def _scale(description: str, values: Sequence[float], value: float) -> widgets.SelectionSlider:
     if value not in values:
-        raise ValueError(f"{description} needs to be one of {', '.join(f'{v:g}' for v in values)}, got {value!r}.")
+        raise ValueError(
+            f"{description} needs to be one of {', '.join(f'{v:g}' for v in values)}, got {value!r}."
+        )
     options = [(f"{v:g}", v) for v in values]
-    return widgets.SelectionSlider(options=options, value=value, description=description, continuous_update=False, **_wide())
+    return widgets.SelectionSlider(
+        options=options, value=value, description=description, continuous_update=False, **_wide()
+    )
 
 
 def _menu(description: str, options: Sequence[Any], value: Any) -> widgets.ToggleButtons:
     """Buttons: in JupyterLab the keys of a drop-down list are commands for its cells."""
-    style, layout = {"description_width": "140px", "button_width": "auto"}, widgets.Layout(width="auto", max_width="960px")
-    return widgets.ToggleButtons(options=list(options), value=value, description=description, style=style, layout=layout)
+    style, layout = (
+        {"description_width": "140px", "button_width": "auto"},
+        widgets.Layout(width="auto", max_width="960px"),
+    )
+    return widgets.ToggleButtons(
+        options=list(options), value=value, description=description, style=style, layout=layout
+    )
 
 
 class Explorer:
-    """Sliders over a figure: moving one draws `draw(**values)` again; display it by ending a cell with it.
+    """Sliders over a figure: moving one draws `draw(**values)` again; display it by ending a cell
+    with it.
 
-    draw : a function with a default for each argument that returns a matplotlib Figure, or a `Sketch`, which is faster.
-        Called without widgets, it is the static twin of the picture; the first lines of its docstring stand below it.
-    **controls : what each argument of `draw` can be: (low, high, step) for a slider, a list of numbers for a slider over
-        just these, a list of texts for buttons, True or False for a tick box. The argument's name becomes the label.
-    ValueError: a control that `draw` does not take, an argument without a default, a default out of range.
+    draw : a function with a default for each argument that returns a matplotlib Figure, or a
+        `Sketch`, which is faster. Called without widgets, it is the static twin of the picture; the
+        first lines of its docstring stand below it.
+    **controls : what each argument of `draw` can be: (low, high, step) for a slider, a list of
+        numbers for a slider over just these, a list of texts for buttons, True or False for a tick
+        box. The argument's name becomes the label.
+    ValueError: a control that `draw` does not take, an argument without a default, a default out of
+    range.
     """
 
     def __init__(self, draw: Callable[..., Figure | Sketch], **controls: Any) -> None:
@@ -117,7 +153,9 @@ class Explorer:
         self.controls: dict[str, Any] = {}
         for name, allowed in controls.items():
             if name not in parameters or parameters[name].default is inspect.Parameter.empty:
-                raise ValueError(f"controls need to be arguments of draw with a default ({', '.join(parameters)}), got {name!r}.")
+                raise ValueError(
+                    f"controls need to be arguments of draw with a default ({', '.join(parameters)}), got {name!r}."
+                )
             control = _control(name.replace("_", " "), allowed, parameters[name].default)
             control.observe(self._redraw, names="value")
             self.controls[name] = control
@@ -130,7 +168,9 @@ class Explorer:
     def _redraw(self, change: object) -> None:
         try:
             figure = self.draw(**{name: control.value for name, control in self.controls.items()})
-            self.image.value = figure.png() if isinstance(figure, Sketch) else png_bytes(figure, compression=1)
+            self.image.value = (
+                figure.png() if isinstance(figure, Sketch) else png_bytes(figure, compression=1)
+            )
         except Exception as error:  # the picture of other values would be a wrong answer
             self.image.value = b""
             self.caption.value = f"<b>This cannot be drawn: {html.escape(str(error))}</b>"
@@ -142,15 +182,21 @@ class Explorer:
 
 
 def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
-    numbers_or_texts = (isinstance(allowed, list) and len(allowed) > 0) or (isinstance(allowed, tuple) and len(allowed) == 3)
+    numbers_or_texts = (isinstance(allowed, list) and len(allowed) > 0) or (
+        isinstance(allowed, tuple) and len(allowed) == 3
+    )
     if not numbers_or_texts and not (isinstance(allowed, bool) and isinstance(default, bool)):
         wanted = "(low, high, step), a list of numbers or of texts, or True or False"
-        raise ValueError(f"{description} needs {wanted}, got {allowed!r} with the default {default!r}.")
+        raise ValueError(
+            f"{description} needs {wanted}, got {allowed!r} with the default {default!r}."
+        )
     if isinstance(allowed, list) and not isinstance(allowed[0], str):
         return _scale(description, allowed, default)
     if isinstance(allowed, list) and default in allowed:
         return _menu(description, allowed, default)
-    control = widgets.interactive.widget_from_abbrev(default if isinstance(allowed, bool) else allowed, default)
+    control = widgets.interactive.widget_from_abbrev(
+        default if isinstance(allowed, bool) else allowed, default
+    )
     if control.value != default:
         raise ValueError(f"{description} needs a default within {allowed}, got {default!r}.")
     control.description = description
@@ -162,9 +208,11 @@ def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:
 
 
 class Prediction:
-    """A guess before the answer: sliders for the accuracy at each weight, and Reveal, which lays the measured curve over it.
+    """A guess before the answer: sliders for the accuracy at each weight, and Reveal, which lays
+    the measured curve over it.
 
-    results : of one experiment at several strengths and seeds. ValueError: fewer than two strengths.
+    results : of one experiment at several strengths and seeds. ValueError: fewer than two
+    strengths.
     """
 
     def __init__(self, results: Sequence[Result]) -> None:
@@ -172,11 +220,19 @@ class Prediction:
         if len(self.measured) < 2:
             raise ValueError(f"results need two strengths or more, got {len(self.measured)}.")
         self.sliders = {s: self._slider(s) for s in self.measured}
-        self.reveal_button = widgets.Button(description="Reveal", button_style="primary", icon="eye")
+        self.reveal_button = widgets.Button(
+            description="Reveal", button_style="primary", icon="eye"
+        )
         self.reveal_button.on_click(lambda _: self.reveal())
         self.sentence = widgets.HTML()
         self.image, self._touched, self.revealed = _image(), False, False
-        children = [_grid(list(self.sliders.values())), self.reveal_button, self.sentence, self.image, _caption(GUESS)]
+        children = [
+            _grid(list(self.sliders.values())),
+            self.reveal_button,
+            self.sentence,
+            self.image,
+            _caption(GUESS),
+        ]
         self.box = widgets.VBox(children)
         self._draw()
 
@@ -202,7 +258,10 @@ class Prediction:
         if self.revealed:
             apart = {s: abs(point.mean - guess[s]) for s, point in self.measured.items()}
             worst, mean = max(apart, key=apart.__getitem__), 100 * sum(apart.values()) / len(apart)
-            best, yours = (max(of, key=of.__getitem__) for of in ({s: p.mean for s, p in self.measured.items()}, guess))
+            best, yours = (
+                max(of, key=of.__getitem__)
+                for of in ({s: p.mean for s, p in self.measured.items()}, guess)
+            )
             said, came = f"{100 * guess[worst]:.0f} %", f"{100 * self.measured[worst].mean:.0f} %"
             told = f"Your guess is off by {mean:.0f} points on average, most at weight {worst:g}: {said}, measured {came}. "
             told += f"You put the best weight at {yours:g}; the best mean is at {best:g}."
@@ -218,12 +277,15 @@ class Playground:
     Parameters
     ----------
     controls : which of `CONTROLS` are shown; the others stay at their values.
-    name : a playground with the same name as an earlier one replaces it, which ends the earlier one's training.
-        (So re-running a cell leaves no thread behind.)
-    record : the file of the recorded grid, which answers at once; Train live replaces its answer by a real run.
-    as_page : on a page of its own, where the settings are kept in its address; in a notebook, as a line of code.
-    **settings : initial values of the controls (`seeds` is how many), or of any other field of `Experiment`.
-        A strength or number of labels that is not on its slider's scale raises ValueError; a severity is put there.
+    name : a playground with the same name as an earlier one replaces it, which ends the earlier
+        one's training. (So re-running a cell leaves no thread behind.)
+    record : the file of the recorded grid, which answers at once; Train live replaces its answer by
+    a real run.
+    as_page : on a page of its own, where the settings are kept in its address; in a notebook, as a
+    line of code.
+    **settings : initial values of the controls (`seeds` is how many), or of any other field of
+        `Experiment`. A strength or number of labels that is not on its slider's scale raises
+        ValueError; a severity is put there.
     """
 
     _named: ClassVar["weakref.WeakValueDictionary[str, Playground]"] = weakref.WeakValueDictionary()
@@ -234,7 +296,9 @@ class Playground:
     ) -> None:  # fmt: skip
         unknown = [c for c in controls if c not in CONTROLS]
         if unknown:
-            raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}.")
+            raise ValueError(
+                f"controls need to be among {', '.join(CONTROLS)}, got {unknown[0]!r}."
+            )
         seeds, device = settings.pop("seeds", 3), settings.pop("device", "auto")
         if not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
             raise ValueError(f"seeds needs to be from 1 to {MAX_SEEDS}, got {seeds!r}.")
@@ -242,11 +306,15 @@ class Playground:
         self._base, self._as_page = replace(BASE, **settings), as_page
         self.results: dict[Experiment, Result] = {}
         self.recorded, self._source = _recorded(record)
-        self._lock = threading.RLock()  # of _stop; a training holds it while it shows something, so that it is still wanted
+        self._lock = (
+            threading.RLock()
+        )  # of _stop; a training holds it while it shows something, so that it is still wanted
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._build(controls, seeds, device)
-        self.box.observe(lambda _: self.stop(), names="comm")  # closing the box closes its connection
+        self.box.observe(
+            lambda _: self.stop(), names="comm"
+        )  # closing the box closes its connection
         previous = Playground._named.get(name)
         if previous is not None:
             previous.close()
@@ -257,28 +325,55 @@ class Playground:
 
     def _build(self, controls: Sequence[str], seeds: object, device: object) -> None:
         base = self._base
-        devices = [d for d, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())) if there]
-        self.shift = _menu("shift", [(s.replace("_", " "), s) for s in CONTROLS["shift"]], base.shift)
+        devices = [
+            d
+            for d, there in (
+                ("cuda", torch.cuda.is_available()),
+                ("mps", torch.backends.mps.is_available()),
+            )
+            if there
+        ]
+        self.shift = _menu(
+            "shift", [(s.replace("_", " "), s) for s in CONTROLS["shift"]], base.shift
+        )
         self.severity = _scale("severity", sorted({*SEVERITIES, base.severity}), base.severity)
         self.strength = _scale("regularization weight", STRENGTHS, base.strength)
         self.labels = _scale("labelled samples", CONTROLS["labels"], base.labels)
         self.protocol = _menu("protocol", CONTROLS["protocol"], base.protocol)
         self.layer = _menu("layer", CONTROLS["layer"], base.layer)
         self.network = _menu("network", CONTROLS["network"], base.network)
-        self.seeds = widgets.IntSlider(value=seeds, min=1, max=MAX_SEEDS, description="seeds", continuous_update=False, **_wide())
+        self.seeds = widgets.IntSlider(
+            value=seeds,
+            min=1,
+            max=MAX_SEEDS,
+            description="seeds",
+            continuous_update=False,
+            **_wide(),
+        )
         self.device = _menu("device", ["auto", *devices, "cpu"], device)
-        self.auto = widgets.Checkbox(value=True, description="train where nothing is recorded", indent=False)
-        self.train_button = widgets.Button(description="Train live", button_style="primary", icon="play")
+        self.auto = widgets.Checkbox(
+            value=True, description="train where nothing is recorded", indent=False
+        )
+        self.train_button = widgets.Button(
+            description="Train live", button_style="primary", icon="play"
+        )
         self.curve_button = widgets.Button(description="Train all weights", icon="line-chart")
         self.stop_button = widgets.Button(description="Stop", icon="stop", disabled=True)
-        self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto"))
+        self.bar = widgets.FloatProgress(
+            value=0, min=0, max=1, layout=widgets.Layout(width="320px", flex="0 0 auto")
+        )
         self.status = widgets.HTML()
         self.sentence = widgets.HTML()
         self.curve, self.live = _image(display="none"), _image(display="none")
-        self._captions = {self.curve: _caption(CURVE, display="none"), self.live: _caption(LIVE, display="none")}
+        self._captions = {
+            self.curve: _caption(CURVE, display="none"),
+            self.live: _caption(LIVE, display="none"),
+        }
         self.restore = widgets.HTML()
         shown = [getattr(self, c) for c in CONTROLS if c in controls]
-        shown.sort(key=lambda control: isinstance(control, widgets.ToggleButtons))  # sliders, then rows of buttons
+        shown.sort(
+            key=lambda control: isinstance(control, widgets.ToggleButtons)
+        )  # sliders, then rows of buttons
         for control in CONTROLS:
             getattr(self, control).observe(self._control_moved, names="value")
         self.train_button.on_click(lambda _: self.train())
@@ -290,21 +385,42 @@ class Playground:
         help_line = _caption(
             f"Does nothing answer? The kernel was restarted: {'load the page' if self._as_page else 'run this cell'} again."
         )
-        self.box = widgets.VBox([_grid(shown), self.auto, buttons, progress, self.sentence, *pictures, self.restore, help_line])
+        self.box = widgets.VBox(
+            [
+                _grid(shown),
+                self.auto,
+                buttons,
+                progress,
+                self.sentence,
+                *pictures,
+                self.restore,
+                help_line,
+            ]
+        )
 
     def _ipython_display_(self) -> None:
         _display(self.box, self.curve, CURVE)
 
     @classmethod
     def from_query(cls, query: str, **settings: Any) -> "Playground":
-        """The playground of a link, such as "severity=0.4&strength=0.001"; what the link asks in vain is told in the status."""
+        """The playground of a link, such as "severity=0.4&strength=0.001"; what the link asks in
+        vain is told in the status."""
         found, problems = {}, []
         for name, text in parse_qsl(query.removeprefix("?")):
-            value = next((v for v in CONTROLS.get(name, ()) if text in (str(v), f"{v:g}" if isinstance(v, float) else "")), None)
+            value = next(
+                (
+                    v
+                    for v in CONTROLS.get(name, ())
+                    if text in (str(v), f"{v:g}" if isinstance(v, float) else "")
+                ),
+                None,
+            )
             if value is not None and (name != "device" or _is_there(value)):
                 found[name] = value
             elif name in CONTROLS:
-                problems.append(f"The link wants {name} to be {text!r}; it can be {', '.join(map(str, CONTROLS[name]))}.")
+                problems.append(
+                    f"The link wants {name} to be {text!r}; it can be {', '.join(map(str, CONTROLS[name]))}."
+                )
         playground = cls(as_page=True, **found | settings)
         if problems:
             playground._say(" ".join([*problems, "What is shown is the default."]))
@@ -320,10 +436,15 @@ class Playground:
         if chosen["shift"] == "none":
             chosen["severity"] = 0.0
         wanted = dict.fromkeys((0.0, self.strength.value) if strengths is None else strengths)
-        return [replace(self._base, **chosen | {"strength": s, "seed": i}) for s in wanted for i in range(self.seeds.value)]
+        return [
+            replace(self._base, **chosen | {"strength": s, "seed": i})
+            for s in wanted
+            for i in range(self.seeds.value)
+        ]
 
     def train(self) -> None:
-        """Train the chosen weight and weight 0, in the background; what has been trained before is not trained again."""
+        """Train the chosen weight and weight 0, in the background; what has been trained before is
+        not trained again."""
         self._start(self.experiments())
 
     def train_curve(self) -> None:
@@ -353,15 +474,25 @@ class Playground:
             self.train()
         else:
             self._leave()
-            self._say("Nothing is recorded for these values: press Train live. What is shown is of the values before.")
+            self._say(
+                "Nothing is recorded for these values: press Train live. What is shown is of the values before."
+            )
 
     def _tell_settings(self) -> None:
         if self._as_page:
-            query = html.escape(urlencode({c: f"{v:g}" if isinstance(v, float) else v for c, v in self.settings().items()}))
+            query = html.escape(
+                urlencode(
+                    {c: f"{v:g}" if isinstance(v, float) else v for c, v in self.settings().items()}
+                )
+            )
             link = f'<a href="?{query}" style="text-decoration: underline">A link to these settings</a>'
             self.restore.value = f"{link}, to be kept or sent to others"
         else:
-            moved = {c: v for c, v in self.settings().items() if c not in ("seeds", "device") and v != getattr(BASE, c)}
+            moved = {
+                c: v
+                for c, v in self.settings().items()
+                if c not in ("seeds", "device") and v != getattr(BASE, c)
+            }
             moved |= {"seeds": self.seeds.value}
             call = ", ".join(f"{c}={v!r}" for c, v in moved.items())
             self.restore.value = f"These settings in a cell of your own: <code>Playground({html.escape(call)})</code>"
@@ -374,7 +505,8 @@ class Playground:
         self.stop_button.disabled = True
 
     def _answer(self) -> bool:
-        """Show what is known of the controls' values, trained here or recorded, without training; False if it is not enough."""
+        """Show what is known of the controls' values, trained here or recorded, without training;
+        False if it is not enough."""
         experiments = self.experiments()
         if not all(self._known(e) for e in experiments):
             return False
@@ -386,8 +518,13 @@ class Playground:
         return True
 
     def _known(self, experiment: Experiment) -> Result | None:
-        """Its result: trained here, or recorded (severity 0 of every shift but the label-part swap under shift "none")."""
-        same = replace(experiment, shift="none") if not experiment.severity and experiment.shift in SHIFTS else experiment
+        """Its result: trained here, or recorded (severity 0 of every shift but the label-part swap
+        under shift "none")."""
+        same = (
+            replace(experiment, shift="none")
+            if not experiment.severity and experiment.shift in SHIFTS
+            else experiment
+        )
         found = self.results.get(experiment) or self.recorded.get(same)
         return found and replace(found, experiment=experiment)
 
@@ -396,10 +533,18 @@ class Playground:
             self._stop.set()
             earlier, self._stop = self._thread, threading.Event()
             arguments = (experiments, self.device.value, self._stop, earlier)
-            self._thread = threading.Thread(target=self._work, args=arguments, daemon=True, name="lautum-playground")
+            self._thread = threading.Thread(
+                target=self._work, args=arguments, daemon=True, name="lautum-playground"
+            )
             self._thread.start()
 
-    def _work(self, experiments: list[Experiment], device: str, stop: threading.Event, earlier: threading.Thread | None) -> None:
+    def _work(
+        self,
+        experiments: list[Experiment],
+        device: str,
+        stop: threading.Event,
+        earlier: threading.Thread | None,
+    ) -> None:
         if earlier is not None:
             earlier.join()
         started, next_drawing = time.monotonic(), 0.0
@@ -416,26 +561,43 @@ class Playground:
             now = time.monotonic()
             self.bar.value = progress.step / progress.total
             if not stop.is_set() and now > next_drawing and progress.histories[0].get("step"):
-                pairs = [(e.strength, h) for e, h in zip(progress.experiments, progress.histories, strict=True)]
+                pairs = [
+                    (e.strength, h)
+                    for e, h in zip(progress.experiments, progress.histories, strict=True)
+                ]
                 picture = history_curves(pairs, steps=self._base.steps).png()
                 with self._lock:
                     if not stop.is_set():
-                        self._say(f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s")
+                        self._say(
+                            f"{progress.stage}: step {progress.step} of {progress.total}, {now - started:.0f} s"
+                        )
                         self._show_picture(self.live, picture)
-                next_drawing = time.monotonic() + REDRAW_SECONDS * max(1.0, 6 * (time.monotonic() - now))
+                next_drawing = time.monotonic() + REDRAW_SECONDS * max(
+                    1.0, 6 * (time.monotonic() - now)
+                )
             return stop.is_set()
 
         try:
             for result in run(missing, device, progress=False, callback=watch):
                 self.results[result.experiment] = result
-            drawn = self._drawn(experiments) if all(e in self.results for e in experiments) and self._stop is stop else None
+            drawn = (
+                self._drawn(experiments)
+                if all(e in self.results for e in experiments) and self._stop is stop
+                else None
+            )
             with self._lock:
                 if self._stop is stop:
                     if drawn:
                         self._show(*drawn)
                         self.bar.value = 1
-                    left = "" if drawn or not self.curve.value else ". What is shown is of the values before."
-                    self._say(f"{'done' if drawn else 'stopped'} after {time.monotonic() - started:.1f} s{left}")
+                    left = (
+                        ""
+                        if drawn or not self.curve.value
+                        else ". What is shown is of the values before."
+                    )
+                    self._say(
+                        f"{'done' if drawn else 'stopped'} after {time.monotonic() - started:.1f} s{left}"
+                    )
         except Exception as error:
             with self._lock:
                 if self._stop is stop:
@@ -448,7 +610,11 @@ class Playground:
 
     def _drawn(self, experiments: list[Experiment]) -> tuple[str, bytes, bytes]:
         """What is known of experiments: a sentence, and both pictures."""
-        strength = max(e.strength for e in experiments) if len({e.strength for e in experiments}) <= 2 else self.strength.value
+        strength = (
+            max(e.strength for e in experiments)
+            if len({e.strength for e in experiments}) <= 2
+            else self.strength.value
+        )
         here = experiments[0]
         results = [found for e in experiments if (found := self._known(e))]
         points = product([v for _, v in self.severity.options], STRENGTHS, range(self.seeds.value))
@@ -460,7 +626,11 @@ class Playground:
         if strength:
             text = verdict(ours, control, f"weight {strength:g}")
         curves = [(r.experiment.strength, r.history) for r in results]
-        return f"<b>{html.escape(text)}</b>", explored(alike, strength, here.severity).png(), history_curves(curves).png()
+        return (
+            f"<b>{html.escape(text)}</b>",
+            explored(alike, strength, here.severity).png(),
+            history_curves(curves).png(),
+        )
 
     def _show(self, sentence: str, curve: bytes, live: bytes) -> None:
         self.sentence.value = sentence
@@ -492,4 +662,7 @@ def _recorded(path: Any) -> tuple[dict[Experiment, Result], str]:
         results, versions = _read_once(path)
     except ValueError as error:
         return {}, f"No recorded grid, so everything is trained: {error}"
-    return results, f"Recorded grid: torch {versions['torch']}, {versions['machine']}; Train live runs it here."
+    return (
+        results,
+        f"Recorded grid: torch {versions['torch']}, {versions['machine']}; Train live runs it here.",
+    )

@@ -1,7 +1,8 @@
 """What every notebook gets beside its own text, from contents.toml, the one table of the notebooks.
 
-Previous and next, objectives, prerequisites and minutes at the top; the way on at the end; the map of 00 and the README; at
-the first use of a term of the glossary, or of a symbol of the notation, a link to it.
+Previous and next, objectives, prerequisites and minutes at the top; the way on at the end; the map
+of 00 and the README; at the first use of a term of the glossary, or of a symbol of the notation, a
+link to it.
 """
 
 import re
@@ -22,7 +23,10 @@ MOVES = (
     "*Accuracies, and what is made of them, come from trainings: on another kind of processor each moves, by up to a point or "
     "two, as with another seed. What is said here holds within the intervals; the digits may move.*"
 )
-_UNTOUCHED = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|!?\[[^\]]*\]\([^)]*\)|^#.*?$|<[^>]*>", re.DOTALL | re.MULTILINE)
+_UNTOUCHED = re.compile(
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|!?\[[^\]]*\]\([^)]*\)|^#.*?$|<[^>]*>",
+    re.DOTALL | re.MULTILINE,
+)
 _EXERCISE = re.compile(r"^#* ?### Exercise .+, (\d+) minutes\)$", re.MULTILINE)
 
 
@@ -32,7 +36,8 @@ def contents() -> dict[str, Any]:
 
 
 def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
-    """Add to a notebook, as its source has it, all of the above. A name that is not in the table raises ValueError."""
+    """Add to a notebook, as its source has it, all of the above. A name that is not in the table
+    raises ValueError."""
     table = contents()
     names = [row["name"] for row in table["notebook"]]
     if name not in names:
@@ -44,32 +49,51 @@ def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
         _link_first_uses(texts, name)
     else:
         for cell in texts:
-            cell.source = cell.source.replace(MAP, _map(table["notebook"], "{}.ipynb", minutes=True))
+            cell.source = cell.source.replace(
+                MAP, _map(table["notebook"], "{}.ipynb", minutes=True)
+            )
     if row.get("trains"):
         for cell in texts:
             cell.source = SAW.sub(lambda heading: f"{heading.group()}\n\n{MOVES}", cell.source)
     minutes = sum(int(m) for cell in texts for m in _EXERCISE.findall(cell.source))
     title, _, rest = texts[0].source.partition("\n")
-    links = [f"← {_link(b)}" for b in before] + [f"[map]({START}#The-map)" for _ in before] + [f"{_link(a)} →" for a in after]
+    links = (
+        [f"← {_link(b)}" for b in before]
+        + [f"[map]({START}#The-map)" for _ in before]
+        + [f"{_link(a)} →" for a in after]
+    )
     opened = [_badges(table["repository"], name)] if table["repository"] else []
-    top = [title, *opened, " · ".join(links), rest.strip(), _objectives(row, table["notebook"], minutes)]
+    top = [
+        title,
+        *opened,
+        " · ".join(links),
+        rest.strip(),
+        _objectives(row, table["notebook"], minutes),
+    ]
     texts[0].source = "\n\n".join(text for text in top if text)
     on = f"**Next:** {_link(after[0])} · " if after else ""
     if table["repository"]:
         notebook.cells.insert(1, nbformat.v4.new_code_cell(colab_cell(table["repository"])))
-    texts[-1].source += f"\n\n{on}**Back to** [the map]({START}#The-map)" if before else f"\n\n{on.removesuffix(' · ')}"
+    texts[-1].source += (
+        f"\n\n{on}**Back to** [the map]({START}#The-map)"
+        if before
+        else f"\n\n{on.removesuffix(' · ')}"
+    )
 
 
 def readme_with_map() -> str:
     """The README with the map of today between its marks."""
     rows = _map(contents()["notebook"], "notebooks/{}.ipynb", minutes=False)
     return re.sub(
-        rf"(?s)(?<={MAP}\n).*?(?=<!-- /map -->)", lambda _: f"{rows}\n", (HERE.parent / "README.md").read_text(encoding="utf-8")
+        rf"(?s)(?<={MAP}\n).*?(?=<!-- /map -->)",
+        lambda _: f"{rows}\n",
+        (HERE.parent / "README.md").read_text(encoding="utf-8"),
     )
 
 
 def measured(name: str, seconds: float) -> None:
-    """Write into the table how long a notebook ran, rounded up, unless what stands there is about right."""
+    """Write into the table how long a notebook ran, rounded up, unless what stands there is about
+    right."""
     wanted = max(MEASURED, MEASURED * -(-int(seconds) // MEASURED))
     text = CONTENTS.read_text(encoding="utf-8")
     row = next(row for row in contents()["notebook"] if row["name"] == name)
@@ -78,7 +102,10 @@ def measured(name: str, seconds: float) -> None:
     head, entry = text.split(f'name = "{name}"\n')
     temporary = CONTENTS.with_name(CONTENTS.name + ".tmp")
     temporary.write_text(
-        head + f'name = "{name}"\n' + re.sub(r"(?m)^runs = \d+$", f"runs = {wanted}", entry, count=1), encoding="utf-8"
+        head
+        + f'name = "{name}"\n'
+        + re.sub(r"(?m)^runs = \d+$", f"runs = {wanted}", entry, count=1),
+        encoding="utf-8",
     )
     temporary.replace(CONTENTS)
 
@@ -88,18 +115,35 @@ def _link(row: dict[str, Any]) -> str:
 
 
 def _map(rows: list[dict[str, Any]], path: str, minutes: bool) -> str:
-    lines = ["| No. | notebook | holds |" + " minutes |" * minutes, "|---|---|---|" + "--:|" * minutes]
+    lines = [
+        "| No. | notebook | holds |" + " minutes |" * minutes,
+        "|---|---|---|" + "--:|" * minutes,
+    ]
     for row in rows:
-        cells = [row["name"][:2], f"[{row['title']}]({path.format(row['name'])})", row["holds"], *[str(row["read"])] * minutes]
+        cells = [
+            row["name"][:2],
+            f"[{row['title']}]({path.format(row['name'])})",
+            row["holds"],
+            *[str(row["read"])] * minutes,
+        ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _objectives(row: dict[str, Any], rows: list[dict[str, Any]], exercises: int) -> str:
-    needs = [_link(other) for number in row["needs"] for other in rows if other["name"].startswith(number)]
+    needs = [
+        _link(other)
+        for number in row["needs"]
+        for other in rows
+        if other["name"].startswith(number)
+    ]
     needs += [row["besides"]] * bool(row["besides"])
     tasks = f", {exercises} for the exercises" if exercises else ""
-    runs = f"{row['runs']} seconds" if row["runs"] < 60 else f"{row['runs'] / 60:g} minute{'s' * (row['runs'] > 60)}"
+    runs = (
+        f"{row['runs']} seconds"
+        if row["runs"] < 60
+        else f"{row['runs'] / 60:g} minute{'s' * (row['runs'] > 60)}"
+    )
     return (
         f"**You will be able to** {row['able']}.\n\n"
         f"**You need** {'; '.join(needs)}. **Takes** {row['read']} minutes to read{tasks}; "
@@ -108,14 +152,18 @@ def _objectives(row: dict[str, Any], rows: list[dict[str, Any]], exercises: int)
 
 
 def _badges(repository: str, name: str) -> str:
-    """Links that open the notebook elsewhere (no pictures: opening a page asks no other machine for anything)."""
-    colab = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}.ipynb"
+    """Links that open the notebook elsewhere (no pictures: opening a page asks no other machine for
+    anything)."""
+    colab = (
+        f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{name}.ipynb"
+    )
     binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab%2Ftree%2Fnotebooks%2F{name}.ipynb"
     return f"[Open in Colab]({colab}) · [Open on Binder]({binder})"
 
 
 def colab_cell(repository: str) -> str:
-    """The code that makes a notebook run on Colab: the project beside it, without another torch than Colab's."""
+    """The code that makes a notebook run on Colab: the project beside it, without another torch
+    than Colab's."""
     return (
         'import sys\n\nif "google.colab" in sys.modules:  # elsewhere everything is there\n'
         f"    !git clone -q --depth 1 https://github.com/{repository} /content/lautum\n"
@@ -126,13 +174,23 @@ def colab_cell(repository: str) -> str:
 
 
 def terms() -> dict[str, tuple[str, str, str]]:
-    """What 00 explains: each term or symbol, its section there, the explanation, and the notebook that introduces it."""
-    text = re.sub(r"^# ?", "", (HERE / "source" / START.replace(".ipynb", ".py")).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    """What 00 explains: each term or symbol, its section there, the explanation, and the notebook
+    that introduces it."""
+    text = re.sub(
+        r"^# ?",
+        "",
+        (HERE / "source" / START.replace(".ipynb", ".py")).read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
     found = {}
-    for names, meaning in re.findall(r"^- \*\*(.+?):\*\* (.+)$", text.split("## Glossary")[1], re.MULTILINE):
+    for names, meaning in re.findall(
+        r"^- \*\*(.+?):\*\* (.+)$", text.split("## Glossary")[1], re.MULTILINE
+    ):
         for name in names.split(", "):
             found[name.lower()] = ("Glossary", meaning, "00")
-    table = re.findall(r"^\| (\$.+?\$) \| (.+?) \| `.+ \| (\d\d) \|$", text.split("## Notation")[1], re.MULTILINE)
+    table = re.findall(
+        r"^\| (\$.+?\$) \| (.+?) \| `.+ \| (\d\d) \|$", text.split("## Notation")[1], re.MULTILINE
+    )
     for symbols, meaning, introduced in table:
         for symbol in re.findall(r"\$[^$]+\$", symbols):
             found[symbol] = ("Notation", meaning, introduced)
@@ -143,12 +201,22 @@ def _link_first_uses(cells: list[nbformat.NotebookNode], name: str) -> None:
     open_terms = terms()
     for cell in cells:
         for term, (section, meaning, introduced) in list(open_terms.items()):
-            elsewhere = re.fullmatch(r"\$\w\$", term) and introduced != name[:2]  # a letter can mean something else there
+            elsewhere = (
+                re.fullmatch(r"\$\w\$", term) and introduced != name[:2]
+            )  # a letter can mean something else there
             if elsewhere or introduced > name[:2]:
                 continue
-            pattern = re.escape(term) if section == "Notation" else rf"(?i:(?<![\w-]){re.escape(term)}(?:s|es)?(?![\w-]))"
+            pattern = (
+                re.escape(term)
+                if section == "Notation"
+                else rf"(?i:(?<![\w-]){re.escape(term)}(?:s|es)?(?![\w-]))"
+            )
             for match in re.finditer(pattern, cell.source):
-                inside = [m for m in _UNTOUCHED.finditer(cell.source) if m.start() < match.end() and match.start() < m.end()]
+                inside = [
+                    m
+                    for m in _UNTOUCHED.finditer(cell.source)
+                    if m.start() < match.end() and match.start() < m.end()
+                ]
                 if inside and [m.span() for m in inside] != [match.span()]:
                     continue
                 note = re.sub(r"[\"$\\{}*`|()]", "", meaning)

@@ -5,8 +5,9 @@ letters  A to J in the text fonts that matplotlib ships, each drawn with its own
 pairs    a digit beside a letter (16 x 32): the source label is the digit, the target label the letter
 others   the public sets of `datasets.DATASETS`, downloaded when wanted, and folder:PATH, a folder of images for each class
 
-Images are (n, channels, height, width) in [0, 1], bright on dark but for photographs; labels are int64 from 0. Train and test
-share no handwritten image and no font (though most fonts of the test have relatives in train: a bold beside an oblique).
+Images are (n, channels, height, width) in [0, 1], bright on dark but for photographs; labels are
+int64 from 0. Train and test share no handwritten image and no font (though most fonts of the test
+have relatives in train: a bold beside an oblique).
 """
 
 import math
@@ -22,7 +23,7 @@ from jaxtyping import Float, Int
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from lautum_utils.datasets import DATASETS, load_folder, load_images
+from lautum_utils.data.datasets import DATASETS, load_folder, load_images
 
 SIZE = 16
 EMBEDDED = ("digits", "letters")
@@ -41,7 +42,8 @@ MAX_LABELS = 400  # labelled target samples of a transfer task
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """Labelled images: inputs (n, channels, height, width) in [0, 1], labels (n,) int64 from 0, one name a class."""
+    """Labelled images: inputs (n, channels, height, width) in [0, 1], labels (n,) int64 from 0, one
+    name a class."""
 
     inputs: Float[Tensor, "n channels height width"]
     labels: Int[Tensor, " n"]
@@ -55,12 +57,13 @@ def load(
     name: str, n: int | None = None, seed: int = 0, split: str = "train", device: torch.device | str = "cpu",
     shape: tuple[int, int, int] | None = None,
 ) -> Domain:  # fmt: skip
-    """A domain by name, in a random order that `seed` fixes (the same on every device): "digits", "letters", one of
-    `datasets.DATASETS`, or "folder:PATH" (see `datasets.load_folder`).
+    """A domain by name, in a random order that `seed` fixes (the same on every device): "digits",
+    "letters", one of `datasets.DATASETS`, or "folder:PATH" (see `datasets.load_folder`).
 
-    n: how many; None takes all of the split (1,437 + 360 digits), or 10,000 letters. split: "train" or "test".
-    shape: (channels, height, width) to bring the images to; None leaves them as they are.
-    ValueError: an unknown name or split, n below 1, more than there are. DatasetError: a set that is not there.
+    n: how many; None takes all of the split (1,437 + 360 digits), or 10,000 letters. split: "train"
+    or "test". shape: (channels, height, width) to bring the images to; None leaves them as they
+    are. ValueError: an unknown name or split, n below 1, more than there are. DatasetError: a set
+    that is not there.
     """
     require_domain(name, "name")
     _require_one_of(split, tuple(FONTS), "split")
@@ -74,10 +77,14 @@ def load(
         return Domain(drawn if shape is None else _fit(drawn, shape), labels.to(device), LETTERS)
     pixels, labels, names = _fixed(name, split)
     if n is not None and n > len(labels):
-        raise ValueError(f"n needs to be at most {len(labels)} for the {split} split of {name}, got {n}.")
+        raise ValueError(
+            f"n needs to be at most {len(labels)} for the {split} split of {name}, got {n}."
+        )
     order = torch.randperm(len(labels), generator=generator, device="cpu")[:n]
     inputs = torch.empty((len(order), *(shape or pixels.shape[1:])), device=device)
-    for part, rows in zip(inputs.split(2048), order.split(2048), strict=True):  # in parts, as a whole set takes much memory
+    for part, rows in zip(
+        inputs.split(2048), order.split(2048), strict=True
+    ):  # in parts, as a whole set takes much memory
         some = pixels.index_select(0, rows).to(device)
         scale = 1 if some.is_floating_point() else 255
         if some.shape == part.shape:
@@ -94,56 +101,81 @@ def require_domain(name: str, what: str) -> None:
 
 
 def common_shape(source: str, target: str) -> tuple[int, int, int]:
-    """(channels, height, width) that images of both are brought to: colour if one is in colour, the size of the smaller."""
+    """(channels, height, width) that images of both are brought to: colour if one is in colour, the
+    size of the smaller."""
     (c, h, w), (c_too, h_too, w_too) = (
-        (1, SIZE, SIZE) if name in EMBEDDED else _fixed(name, "train")[0].shape[1:] for name in (source, target)
+        (1, SIZE, SIZE) if name in EMBEDDED else _fixed(name, "train")[0].shape[1:]
+        for name in (source, target)
     )
     return max(c, c_too), min(h, h_too), min(w, w_too)
 
 
 def memory_of(source: str, target: str, swap: bool = False) -> tuple[int, int]:
-    """About how many bytes the images of a task take, and how many more each network that is trained and tested on it."""
+    """About how many bytes the images of a task take, and how many more each network that is
+    trained and tested on it."""
     more = 0 if source in EMBEDDED else 2 * len(_fixed(source, "train")[1])
     pixels = 2 * SIZE**2 if swap else math.prod(common_shape(source, target))
     return 4 * pixels * (32_000 + more), 4 * pixels * 10_000
 
 
 def _fixed(name: str, split: str) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Pixels, labels and class names of a domain with a fixed number of images; mapped from the cache where they are many."""
+    """Pixels, labels and class names of a domain with a fixed number of images; mapped from the
+    cache where they are many."""
     if name == "digits":
         return *_handwritten_digits(split), DIGITS
-    images = load_folder(name.removeprefix(FOLDER), split, colour=True) if name.startswith(FOLDER) else load_images(name, split)
+    images = (
+        load_folder(name.removeprefix(FOLDER), split, colour=True)
+        if name.startswith(FOLDER)
+        else load_images(name, split)
+    )
     return images.pixels, images.labels, images.class_names
 
 
-def _fit(x: Float[Tensor, "n c h w"], shape: tuple[int, int, int]) -> Float[Tensor, "n k height width"]:
+def _fit(
+    x: Float[Tensor, "n c h w"], shape: tuple[int, int, int]
+) -> Float[Tensor, "n k height width"]:
     """Grey as colour or colour as grey, and stretched; what fits already is left alone."""
     if x.shape[1] != shape[0]:
         from torchvision.transforms.v2.functional import rgb_to_grayscale
 
         x = rgb_to_grayscale(x) if shape[0] == 1 else x.expand(-1, shape[0], -1, -1)
-    return x if x.shape[2:] == shape[1:] else F.interpolate(x, shape[1:], mode="bilinear", antialias=True)
+    return (
+        x
+        if x.shape[2:] == shape[1:]
+        else F.interpolate(x, shape[1:], mode="bilinear", antialias=True)
+    )
 
 
 def label_part_swap(
-    n: int, severity: float, label: str, seed: int = 0, split: str = "train", device: torch.device | str = "cpu"
+    n: int,
+    severity: float,
+    label: str,
+    seed: int = 0,
+    split: str = "train",
+    device: torch.device | str = "cpu",
 ) -> Domain:
-    """n images of a digit beside a letter; the class is the digit (the source task) or the letter (the target task).
+    """n images of a digit beside a letter; the class is the digit (the source task) or the letter
+    (the target task).
 
-    With probability 1 - severity the letter is the digit's (0 = A, ..., 9 = J), else it is drawn uniformly, as
-    `swap_joint` says. Both tasks have one distribution of inputs: only what is asked about them changes.
-    ValueError: n below 1, severity outside [0, 1], label other than "digit" or "letter", an unknown split.
+    With probability 1 - severity the letter is the digit's (0 = A, ..., 9 = J), else it is drawn
+    uniformly, as `swap_joint` says. Both tasks have one distribution of inputs: only what is asked
+    about them changes. ValueError: n below 1, severity outside [0, 1], label other than "digit" or
+    "letter", an unknown split.
     """
     _require_one_of(label, ("digit", "letter"), "label")
     _require_one_of(split, tuple(FONTS), "split")
     if n < 1:
         raise ValueError(f"n needs to be 1 or more, got {n}.")
     generator = torch.Generator().manual_seed(seed)
-    cells = torch.multinomial(swap_joint(severity).flatten(), n, replacement=True, generator=generator)
+    cells = torch.multinomial(
+        swap_joint(severity).flatten(), n, replacement=True, generator=generator
+    )
     digits, letters = cells // len(LETTERS), cells % len(LETTERS)
     images, classes = _handwritten_digits(split)
     counts = classes.bincount(minlength=len(DIGITS))
-    place = (counts.cumsum(0) - counts)[digits] + (torch.rand(n, generator=generator, device="cpu") * counts[digits]).long()
+    place = (counts.cumsum(0) - counts)[digits] + (
+        torch.rand(n, generator=generator, device="cpu") * counts[digits]
+    ).long()
     drawn = images[classes.argsort(stable=True)[place]]
     parts = (drawn.to(device), _draw_letters(letters, split, generator, device))
     chosen, names = (digits, DIGITS) if label == "digit" else (letters, LETTERS)
@@ -153,25 +185,32 @@ def label_part_swap(
 def swap_joint(severity: float) -> Float[Tensor, "digit letter"]:
     """P(digit, letter) = (1 - severity) [digit = letter] / 10 + severity / 100, in float64.
 
-    Its mutual information is what the source label says about the target label: log 10 nats at 0, none at 1.
+    Its mutual information is what the source label says about the target label: log 10 nats at 0,
+    none at 1.
     """
     _require_severity(severity)
     return (1 - severity) * torch.eye(10, dtype=torch.float64, device="cpu") / 10 + severity / 100
 
 
-def shift(inputs: Float[Tensor, "*batch c h w"], kind: str, severity: float, seed: int = 0) -> Float[Tensor, "*batch c h w"]:
-    """Images in [0, 1] moved away from where they were: severity 0 is the identity, 1 the strongest.
+def shift(
+    inputs: Float[Tensor, "*batch c h w"], kind: str, severity: float, seed: int = 0
+) -> Float[Tensor, "*batch c h w"]:
+    """Images in [0, 1] moved away from where they were: severity 0 is the identity, 1 the
+    strongest.
 
-    kind: one of `SHIFTS`. rotation: by 90 degrees * severity; blur: Gaussian, standard deviation 3 pixels * severity;
-    noise: Gaussian, 0.7 * severity, clipped; contrast: (1 - 0.95 severity) of it left, around each image's mean;
-    inversion: each image with probability severity; background: a smooth random texture of height severity behind it.
-    Random kinds depend on `seed` only, not on the device. The label-part swap is `label_part_swap`.
-    ValueError: an unknown kind, severity outside [0, 1], NaN or infinite inputs, no image axes.
+    kind: one of `SHIFTS`. rotation: by 90 degrees * severity; blur: Gaussian, standard deviation 3
+    pixels * severity; noise: Gaussian, 0.7 * severity, clipped; contrast: (1 - 0.95 severity) of it
+    left, around each image's mean; inversion: each image with probability severity; background: a
+    smooth random texture of height severity behind it. Random kinds depend on `seed` only, not on
+    the device. The label-part swap is `label_part_swap`. ValueError: an unknown kind, severity
+    outside [0, 1], NaN or infinite inputs, no image axes.
     """
     _require_one_of(kind, tuple(SHIFTS), "kind")
     _require_severity(severity)
     if inputs.ndim < 3 or not inputs.is_floating_point():
-        raise ValueError(f"inputs need floating-point images (..., c, h, w), got {inputs.dtype} {tuple(inputs.shape)}.")
+        raise ValueError(
+            f"inputs need floating-point images (..., c, h, w), got {inputs.dtype} {tuple(inputs.shape)}."
+        )
     if not inputs.is_meta and not bool(inputs.isfinite().all()):
         raise ValueError("inputs need finite values, got NaN or infinite values.")
     if severity == 0:
@@ -195,7 +234,9 @@ def _blur(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
 
 
 def _noise(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
-    return (x + 0.7 * severity * torch.randn(x.shape, generator=generator, device="cpu").to(x)).clamp(0, 1)
+    return (
+        x + 0.7 * severity * torch.randn(x.shape, generator=generator, device="cpu").to(x)
+    ).clamp(0, 1)
 
 
 def _contrast(x: Tensor, severity: float, generator: torch.Generator) -> Tensor:
@@ -235,9 +276,15 @@ def _handwritten_digits(split: str) -> tuple[Tensor, Tensor]:
 
 @cache
 def _glyphs(split: str) -> Tensor:
-    """(fonts, letters, 31, 31): each letter centred, scaled to 28 of 32 pixels, and smoothed for sampling at half the size."""
+    """(fonts, letters, 31, 31): each letter centred, scaled to 28 of 32 pixels, and smoothed for
+    sampling at half the size."""
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    sharp = torch.stack([torch.stack([_glyph(folder / f"{font}.ttf", letter) for letter in LETTERS]) for font in FONTS[split]])
+    sharp = torch.stack(
+        [
+            torch.stack([_glyph(folder / f"{font}.ttf", letter) for letter in LETTERS])
+            for font in FONTS[split]
+        ]
+    )
     return F.avg_pool2d(sharp, 2, stride=1)
 
 
@@ -245,28 +292,59 @@ def _glyph(font: Path, letter: str) -> Tensor:
     drawing = ImageFont.truetype(str(font), 96)
     left, top, right, bottom = drawing.getbbox(letter)
     image = Image.new("L", (160, 160))
-    ImageDraw.Draw(image).text((80 - (left + right) / 2, 80 - (top + bottom) / 2), letter, fill=255, font=drawing)
+    ImageDraw.Draw(image).text(
+        (80 - (left + right) / 2, 80 - (top + bottom) / 2), letter, fill=255, font=drawing
+    )
     side = int(max(right - left, bottom - top) * 32 / 28 / 2)
-    image = image.crop((80 - side, 80 - side, 80 + side, 80 + side)).resize((32, 32), Image.Resampling.LANCZOS)
-    return torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).reshape(32, 32).float() / 255
+    image = image.crop((80 - side, 80 - side, 80 + side, 80 + side)).resize(
+        (32, 32), Image.Resampling.LANCZOS
+    )
+    return (
+        torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).reshape(32, 32).float()
+        / 255
+    )
 
 
-def _draw_letters(labels: Tensor, split: str, generator: torch.Generator, device: torch.device | str) -> Tensor:
+def _draw_letters(
+    labels: Tensor, split: str, generator: torch.Generator, device: torch.device | str
+) -> Tensor:
     n, fonts = len(labels), len(FONTS[split])
-    chosen = _glyphs(split)[torch.randint(fonts, (n,), generator=generator, device="cpu"), labels][:, None].to(device)
+    chosen = _glyphs(split)[torch.randint(fonts, (n,), generator=generator, device="cpu"), labels][
+        :, None
+    ].to(device)
 
     def uniform(half_width: float) -> Tensor:
         return (2 * torch.rand(n, generator=generator, device="cpu") - 1) * half_width
 
-    angle, shear, size, across, down = uniform(0.25), uniform(0.2), 0.95 + uniform(0.12), uniform(0.12), uniform(0.12)
+    angle, shear, size, across, down = (
+        uniform(0.25),
+        uniform(0.2),
+        0.95 + uniform(0.12),
+        uniform(0.12),
+        uniform(0.12),
+    )
     cos, sin = angle.cos(), angle.sin()
-    affine = torch.stack((size * cos, size * (shear * cos - sin), across, size * sin, size * (shear * sin + cos), down), -1)
+    affine = torch.stack(
+        (
+            size * cos,
+            size * (shear * cos - sin),
+            across,
+            size * sin,
+            size * (shear * sin + cos),
+            down,
+        ),
+        -1,
+    )
     side = torch.linspace(-1 + 1 / SIZE, 1 - 1 / SIZE, SIZE, device="cpu")
     y, x = torch.meshgrid(side, side, indexing="ij")
     points = torch.stack((x, y, torch.ones_like(x)), -1).flatten(0, 1).to(device)
-    grid = (points @ affine.to(device).reshape(2 * n, 3).T).T.reshape(n, 2, SIZE, SIZE).movedim(1, -1)
+    grid = (
+        (points @ affine.to(device).reshape(2 * n, 3).T).T.reshape(n, 2, SIZE, SIZE).movedim(1, -1)
+    )
     warped = F.grid_sample(chosen, grid, align_corners=False)
-    return (warped + 0.3 * torch.randn(warped.shape, generator=generator, device="cpu").to(device)).clamp(0, 1)
+    return (
+        warped + 0.3 * torch.randn(warped.shape, generator=generator, device="cpu").to(device)
+    ).clamp(0, 1)
 
 
 def _require_one_of(value: str, allowed: tuple[str, ...], name: str) -> None:
@@ -281,7 +359,8 @@ def _require_severity(severity: float) -> None:
 
 @dataclass(frozen=True, eq=False)
 class TransferTask:
-    """A labelled source and a target in four disjoint parts; test uses fonts and handwriting seen nowhere else."""
+    """A labelled source and a target in four disjoint parts; test uses fonts and handwriting seen
+    nowhere else."""
 
     source: Domain
     source_test: Domain
@@ -296,26 +375,38 @@ def load_transfer_task(
     device: torch.device | str = "cpu",
     *, unlabelled: int = 4000, labelled: int = MAX_LABELS, validation: int = 500, test: int = 2000,
 ) -> TransferTask:  # fmt: skip
-    """The data of one experiment. The target is moved by `shift`; with "label_part_swap" both are pairs instead.
+    """The data of one experiment. The target is moved by `shift`; with "label_part_swap" both are
+    pairs instead.
 
-    The labelled part is ordered so that each stretch of as many samples as there are classes holds every class once:
-    its first 50, 100, ... are balanced and nested. Where handwritten digits run out, the unlabelled and then the
-    validation part are smaller; of a folder of your own, the labelled part is half of the images at most.
-    ValueError: unknown names, a swap between anything but digits and letters, more labels than the target has.
+    The labelled part is ordered so that each stretch of as many samples as there are classes holds
+    every class once: its first 50, 100, ... are balanced and nested. Where handwritten digits run
+    out, the unlabelled and then the validation part are smaller; of a folder of your own, the
+    labelled part is half of the images at most. ValueError: unknown names, a swap between anything
+    but digits and letters, more labels than the target has.
     """
     _require_one_of(shift_kind, ("none", *SHIFTS, "label_part_swap"), "shift")
     _require_severity(severity)
     for name, what in ((source, "source"), (target, "target")):
         require_domain(name, what)
     if min(unlabelled, labelled, validation, test) < 2:
-        raise ValueError(f"sizes need to be 2 or more, got {unlabelled}, {labelled}, {validation} and {test}.")
-    seeds = torch.randint(2**62, (5,), generator=torch.Generator().manual_seed(seed), device="cpu").tolist()
+        raise ValueError(
+            f"sizes need to be 2 or more, got {unlabelled}, {labelled}, {validation} and {test}."
+        )
+    seeds = torch.randint(
+        2**62, (5,), generator=torch.Generator().manual_seed(seed), device="cpu"
+    ).tolist()
     wanted = unlabelled + labelled + validation
     if shift_kind == "label_part_swap":
         if (source, target) != ("digits", "letters"):
-            raise ValueError(f"label_part_swap needs source digits and target letters, got {source!r} and {target!r}.")
-        first = label_part_swap(len(_handwritten_digits("train")[1]), severity, "digit", seeds[0], "train", device)
-        first_test = label_part_swap(len(_handwritten_digits("test")[1]), severity, "digit", seeds[1], "test", device)
+            raise ValueError(
+                f"label_part_swap needs source digits and target letters, got {source!r} and {target!r}."
+            )
+        first = label_part_swap(
+            len(_handwritten_digits("train")[1]), severity, "digit", seeds[0], "train", device
+        )
+        first_test = label_part_swap(
+            len(_handwritten_digits("test")[1]), severity, "digit", seeds[1], "test", device
+        )
         pool = label_part_swap(wanted, severity, "letter", seeds[2], "train", device)
         held_out = label_part_swap(test, severity, "letter", seeds[3], "test", device)
     else:
@@ -341,13 +432,17 @@ def load_transfer_task(
         labelled = min(labelled, len(pool) // 2)
     validation = min(validation, (len(pool) - labelled) // 2)
     if validation < 2:
-        raise ValueError(f"labelled needs to be at most {len(pool) - 4} for target {target}, got {labelled}.")
+        raise ValueError(
+            f"labelled needs to be at most {len(pool) - 4} for target {target}, got {labelled}."
+        )
     chosen = _balanced_order(pool.labels[:-validation])[:labelled]
     left = torch.ones(len(pool), dtype=torch.bool, device=chosen.device)
     left[chosen] = False
     left[-validation:] = False
     few, chosen_on = _take(pool, chosen), _take(pool, slice(-validation, None))
-    return TransferTask(first, first_test, pool.inputs[left], labelled=few, validation=chosen_on, test=held_out)
+    return TransferTask(
+        first, first_test, pool.inputs[left], labelled=few, validation=chosen_on, test=held_out
+    )
 
 
 def _take(domain: Domain, chosen: Tensor | slice) -> Domain:

@@ -1,8 +1,10 @@
-"""Exercises that check themselves: right, not attempted yet, or a hint for the mistake that was made.
+"""Exercises that check themselves: right, not attempted yet, or a hint for the mistake that was
+made.
 
-`check(name, function, exercises)` runs the reader's function on seeded random inputs and compares with a reference. Each
-exercise also knows what the usual mistakes compute: an answer that equals one of them gets the hint for just that mistake.
-The exercises of notebooks 01 to 04 are in the package `lautum_exercises`, beside the notebooks.
+`check(name, function, exercises)` runs the reader's function on seeded random inputs and compares
+with a reference. Each exercise also knows what the usual mistakes compute: an answer that equals
+one of them gets the hint for just that mistake. The exercises of notebooks 01 to 04 are in the
+package `lautum_pages`, beside the notebooks.
 """
 
 import math
@@ -24,7 +26,8 @@ Function = Callable[..., Any]
 class Exercise:
     """One exercise: random inputs, the reference, what each mistake computes (hint -> function).
 
-    observe : what is compared, from the value that a function returns and its inputs; by default the value.
+    observe : what is compared, from the value that a function returns and its inputs; by default
+    the value.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
@@ -50,8 +53,11 @@ class _NoAnswerError(Exception):
     """There is nothing to compare; the sentence says why."""
 
 
-def check(name: str, function: Function, exercises: Mapping[str, Exercise], seed: int = 0) -> Report:
-    """Compare the reader's function with the reference on `CASES` random inputs; never raises what the function raises.
+def check(
+    name: str, function: Function, exercises: Mapping[str, Exercise], seed: int = 0
+) -> Report:
+    """Compare the reader's function with the reference on `CASES` random inputs; never raises what
+    the function raises.
 
     name : one of the exercises; ValueError with the list if there is none of that name.
     """
@@ -64,7 +70,9 @@ def check(name: str, function: Function, exercises: Mapping[str, Exercise], seed
     shapes = [value.shape for _, value, _ in wanted]
 
     def answers(of: Function) -> list[tuple[Any, Tensor, Tensor]]:
-        return [_answer(exercise, of, case, shape) for case, shape in zip(cases, shapes, strict=True)]
+        return [
+            _answer(exercise, of, case, shape) for case, shape in zip(cases, shapes, strict=True)
+        ]
 
     try:
         given = answers(function)
@@ -75,9 +83,17 @@ def check(name: str, function: Function, exercises: Mapping[str, Exercise], seed
     apart = _apart(given, wanted)
     strange = next((type(raw) for raw, *_ in given if not isinstance(raw, Tensor)), None)
     if apart <= TOLERANCE and strange is None:
-        over = f" Largest difference to the reference: {apart:.1e} over {CASES} random inputs." if cases[0] else ""
+        over = (
+            f" Largest difference to the reference: {apart:.1e} over {CASES} random inputs."
+            if cases[0]
+            else ""
+        )
         return Report(name, "right", f"right.{over}", apart)
-    hints = (text for text, wrong in exercise.mistakes.items() if _apart(given, answers(wrong)) <= TOLERANCE)
+    hints = (
+        text
+        for text, wrong in exercise.mistakes.items()
+        if _apart(given, answers(wrong)) <= TOLERANCE
+    )
     if apart <= TOLERANCE:
         kind = f"{strange.__module__}.{strange.__name__}".removeprefix("builtins.")  # type: ignore[union-attr]
         text = f"the numbers are right, but they come as {kind}: stay with torch tensors, so that gradients can flow."
@@ -86,26 +102,51 @@ def check(name: str, function: Function, exercises: Mapping[str, Exercise], seed
     return Report(name, "wrong", text, apart)
 
 
-def _answer(exercise: Exercise, function: Function, case: tuple[Any, ...], shape: Any = None) -> tuple[Any, Tensor, Tensor]:
+def _answer(
+    exercise: Exercise, function: Function, case: tuple[Any, ...], shape: Any = None
+) -> tuple[Any, Tensor, Tensor]:
     """What the function returns, the same as a float64 tensor, and what of it is compared."""
-    inputs = tuple(v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v for v in case)
+    inputs = tuple(
+        v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v
+        for v in case
+    )
     try:
         raw = function(*inputs)
     except Exception as error:
-        if isinstance(error, NotImplementedError) and "not implemented for" not in str(error):  # a stub, and not torch
+        if isinstance(error, NotImplementedError) and "not implemented for" not in str(
+            error
+        ):  # a stub, and not torch
             raise NotImplementedError from error
         raise _NoAnswerError(f"your function stopped with {_told(error)}") from error
     if raw is None or raw is Ellipsis:
         raise NotImplementedError(f" (the function returns {raw})")
     try:
-        value = torch.as_tensor(raw) if isinstance(raw, Tensor | np.ndarray) else torch.as_tensor(raw, dtype=torch.float64)
+        value = (
+            torch.as_tensor(raw)
+            if isinstance(raw, Tensor | np.ndarray)
+            else torch.as_tensor(raw, dtype=torch.float64)
+        )
     except Exception as error:
-        raise _NoAnswerError(f"a tensor is wanted, your function returned {type(raw).__name__}.") from error
-    if value.layout != torch.strided or value.is_nested or value.is_quantized or value.is_meta or value.is_complex():
-        raise _NoAnswerError("an ordinary tensor of real numbers is wanted: not complex, sparse, nested or quantized.")
+        raise _NoAnswerError(
+            f"a tensor is wanted, your function returned {type(raw).__name__}."
+        ) from error
+    if (
+        value.layout != torch.strided
+        or value.is_nested
+        or value.is_quantized
+        or value.is_meta
+        or value.is_complex()
+    ):
+        raise _NoAnswerError(
+            "an ordinary tensor of real numbers is wanted: not complex, sparse, nested or quantized."
+        )
     value = value.double()
     if shape is not None and value.shape != shape:
-        return raw, value.detach(), value.detach()[None]  # equal to a mistake with this shape, never to the reference
+        return (
+            raw,
+            value.detach(),
+            value.detach()[None],
+        )  # equal to a mistake with this shape, never to the reference
     try:
         return raw, value.detach(), exercise.observe(value, inputs).detach()
     except Exception as error:
@@ -116,10 +157,14 @@ def _told(error: Exception) -> str:
     """The kind of an error and the beginning of what it says, as the end of a sentence."""
     said = " ".join(str(error).split())
     said = f"{said[:160]}…" if len(said) > 160 else said
-    return f"{type(error).__name__}: {said}".rstrip(".: ") + ("" if said[-1:] in ("?", "!") else ".")
+    return f"{type(error).__name__}: {said}".rstrip(".: ") + (
+        "" if said[-1:] in ("?", "!") else "."
+    )
 
 
-def _apart(given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]]) -> float:
+def _apart(
+    given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]]
+) -> float:
     """The largest difference; infinite if shapes or NaNs differ. Equal infinities do not differ."""
     worst = 0.0
     for (*_, g), (*_, w) in zip(given, wanted, strict=True):
@@ -131,14 +176,21 @@ def _apart(given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tens
     return worst
 
 
-def _description(given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]], apart: float) -> str:
+def _description(
+    given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]], apart: float
+) -> str:
     """What is wrong with an answer that no known mistake explains."""
     for (raw, value, _), (_, correct, _) in zip(given, wanted, strict=True):
         if value.shape != correct.shape:
             return f"a tensor of shape {tuple(correct.shape)} is wanted, yours has {tuple(value.shape)}."
         if not bool(value.isfinite().all()):
             return f"your answer holds {'NaN' if bool(value.isnan().any()) else 'infinite values'}."
-        if apart < 1e-2 and isinstance(raw, Tensor) and raw.is_floating_point() and raw.dtype != torch.float64:
+        if (
+            apart < 1e-2
+            and isinstance(raw, Tensor)
+            and raw.is_floating_point()
+            and raw.dtype != torch.float64
+        ):
             return f"the numbers are right to the precision of {str(raw.dtype)[6:]}: compute in float64, as the inputs do."
     text = f"differs from the reference by up to {apart:.3g} over {CASES} random inputs"
     for (_, value, _), (_, correct, _) in zip(given, wanted, strict=True):

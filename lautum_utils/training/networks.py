@@ -1,7 +1,9 @@
-"""The small networks, many at a time: G models side by side are G copies along the first axis of every parameter.
+"""The small networks, many at a time: G models side by side are G copies along the first axis of
+every parameter.
 
-Every network has `features(x)` (models, n, k) and `head(features)` (models, n, classes). Model g is initialised from
-seeds[g] alone and never sees another model, so on one machine a run gives the same result alone and stacked.
+Every network has `features(x)` (models, n, k) and `head(features)` (models, n, classes). Model g is
+initialised from seeds[g] alone and never sees another model, so on one machine a run gives the same
+result alone and stacked.
 """
 
 import copy
@@ -17,10 +19,11 @@ WIDTH = 64
 
 
 class StackedLinear(nn.Module):
-    """y = x W + b for G models: x (G, n, d) -> (G, n, k). Weights and biases uniform in +-1/sqrt(d), as nn.Linear.
+    """y = x W + b for G models: x (G, n, d) -> (G, n, k). Weights and biases uniform in
+    +-1/sqrt(d), as nn.Linear.
 
-    The bias is padded to a multiple of 16: an optimizer rounds numbers that do not fill a vector register in another way, and a
-    model is to be rounded the same wherever it stands in a stack.
+    The bias is padded to a multiple of 16: an optimizer rounds numbers that do not fill a vector
+    register in another way, and a model is to be rounded the same wherever it stands in a stack.
     """
 
     def __init__(self, d: int, k: int, generators: Sequence[torch.Generator]) -> None:
@@ -33,7 +36,8 @@ class StackedLinear(nn.Module):
 
 
 class StackedConv(nn.Module):
-    """A 3 x 3 convolution of G models, as one grouped convolution: x (n, G c, h, w) -> (n, G k, h/stride, w/stride)."""
+    """A 3 x 3 convolution of G models, as one grouped convolution: x (n, G c, h, w) -> (n, G k,
+    h/stride, w/stride)."""
 
     def __init__(self, c: int, k: int, stride: int, generators: Sequence[torch.Generator]) -> None:
         super().__init__()
@@ -43,14 +47,23 @@ class StackedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         models = len(self.weight)
-        return F.conv2d(x, self.weight.flatten(0, 1), self.bias.flatten(), stride=self.stride, padding=1, groups=models)
+        return F.conv2d(
+            x,
+            self.weight.flatten(0, 1),
+            self.bias.flatten(),
+            stride=self.stride,
+            padding=1,
+            groups=models,
+        )
 
 
 class DomainNorm(nn.Module):
-    """A layer normalization for each of two domains, mixed with what it normalizes: h + share (gain_d N(h) + offset_d - h).
+    """A layer normalization for each of two domains, mixed with what it normalizes: h + share
+    (gain_d N(h) + offset_d - h).
 
-    h: (models, n, channels, cells); N: mean 0 and variance 1 over channels and cells; domain d is 0 for the first `source`
-    samples, 1 for the others. share: (models,), from 0 (nothing is normalized) to 1.
+    h: (models, n, channels, cells); N: mean 0 and variance 1 over channels and cells; domain d is 0
+    for the first `source` samples, 1 for the others. share: (models,), from 0 (nothing is
+    normalized) to 1.
     """
 
     def __init__(self, channels: int, share: Tensor) -> None:
@@ -59,7 +72,9 @@ class DomainNorm(nn.Module):
         self.offset = nn.Parameter(share.new_zeros((len(share), 2, 1, channels, 1)))
         self.register_buffer("share", share[:, None, None, None].clone())
 
-    def forward(self, h: Float[Tensor, "models n channels cells"], source: int) -> Float[Tensor, "models n channels cells"]:
+    def forward(
+        self, h: Float[Tensor, "models n channels cells"], source: int
+    ) -> Float[Tensor, "models n channels cells"]:
         parts = F.layer_norm(h, h.shape[-2:]).split((source, h.shape[1] - source), 1)
         branches = zip(parts, self.gain.unbind(1), self.offset.unbind(1), strict=True)
         both = [part * gain + offset for part, gain, offset in branches]
@@ -69,27 +84,34 @@ class DomainNorm(nn.Module):
 class StackedNetwork(nn.Module):
     """What the loop trains: `features`, `head`, and a fresh head for the target task.
 
-    The first `source` samples go through the source's normalizations, the others through the target's, if there are any.
+    The first `source` samples go through the source's normalizations, the others through the
+    target's, if there are any.
     """
 
     classifier: StackedLinear
     widths: tuple[int, ...]  # channels of the hidden layers
     norms: nn.ModuleList
 
-    def features(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n k"]:
+    def features(
+        self, x: Float[Tensor, "models n c h w"], source: int = 0
+    ) -> Float[Tensor, "models n k"]:
         raise NotImplementedError
 
     def head(self, features: Float[Tensor, "models n k"]) -> Float[Tensor, "models n classes"]:
         return self.classifier(features)
 
-    def forward(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n classes"]:
+    def forward(
+        self, x: Float[Tensor, "models n c h w"], source: int = 0
+    ) -> Float[Tensor, "models n classes"]:
         return self.head(self.features(x, source))
 
     def normalize(self, share: Float[Tensor, " models"]) -> None:
         """From now on a `DomainNorm` comes after each hidden layer, before its ReLU."""
         self.norms = nn.ModuleList(DomainNorm(width, share) for width in self.widths)
 
-    def activate(self, layer: int, h: Float[Tensor, "models n channels cells"], source: int) -> Tensor:
+    def activate(
+        self, layer: int, h: Float[Tensor, "models n channels cells"], source: int
+    ) -> Tensor:
         """ReLU of a hidden layer, normalized if there is something to normalize it."""
         return F.relu(self.norms[layer](h, source) if len(self.norms) else h)
 
@@ -111,7 +133,9 @@ class MLP(StackedNetwork):
 
     widths = (2 * WIDTH, WIDTH)
 
-    def __init__(self, image_shape: tuple[int, int, int], classes: int, seeds: Sequence[int]) -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int], classes: int, seeds: Sequence[int]
+    ) -> None:
         super().__init__()
         self.norms = nn.ModuleList()
         generators = _generators(seeds)
@@ -119,7 +143,9 @@ class MLP(StackedNetwork):
         self.second = StackedLinear(2 * WIDTH, WIDTH, generators)
         self.classifier = StackedLinear(WIDTH, classes, generators)
 
-    def features(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n k"]:
+    def features(
+        self, x: Float[Tensor, "models n c h w"], source: int = 0
+    ) -> Float[Tensor, "models n k"]:
         h = x.flatten(2)
         for layer, linear in enumerate((self.first, self.second)):
             h = self.activate(layer, linear(h)[..., None], source)[..., 0]
@@ -127,12 +153,15 @@ class MLP(StackedNetwork):
 
 
 class CNN(StackedNetwork):
-    """Two 3 x 3 convolutions of stride 2 (16, 32 channels) with ReLU -> 64 features, ReLU -> classes."""
+    """Two 3 x 3 convolutions of stride 2 (16, 32 channels) with ReLU -> 64 features, ReLU ->
+    classes."""
 
     widths: tuple[int, ...] = (16, 32, WIDTH)
     strides: tuple[int, ...] = (2, 2)
 
-    def __init__(self, image_shape: tuple[int, int, int], classes: int, seeds: Sequence[int]) -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int], classes: int, seeds: Sequence[int]
+    ) -> None:
         super().__init__()
         self.norms = nn.ModuleList()
         generators = _generators(seeds)
@@ -147,14 +176,18 @@ class CNN(StackedNetwork):
     def flat_width(self) -> int:
         return self.widths[-2] * math.prod(self.cells)
 
-    def flatten(self, maps: Float[Tensor, "n channels height width"], models: int) -> Float[Tensor, "models n d"]:
+    def flatten(
+        self, maps: Float[Tensor, "n channels height width"], models: int
+    ) -> Float[Tensor, "models n d"]:
         return maps.reshape(len(maps), models, -1).transpose(0, 1)
 
     def normalized(self, maps: Float[Tensor, "n channels height width"], models: int) -> Tensor:
         """What comes between a convolution and its ReLU: nothing."""
         return maps
 
-    def features(self, x: Float[Tensor, "models n c h w"], source: int = 0) -> Float[Tensor, "models n k"]:
+    def features(
+        self, x: Float[Tensor, "models n c h w"], source: int = 0
+    ) -> Float[Tensor, "models n k"]:
         models, n = x.shape[:2]
         maps = x.transpose(0, 1).flatten(1, 2)
         if maps.is_cuda:
@@ -168,8 +201,9 @@ class CNN(StackedNetwork):
 
 
 class LargeCNN(CNN):
-    """For photographs: six 3 x 3 convolutions (64, 64, 128, 128, 256, 256 channels; every second one of stride 2), each with a
-    group normalization (8 groups a model, no parameters) and ReLU -> mean over the cells -> 128 features, ReLU -> classes."""
+    """For photographs: six 3 x 3 convolutions (64, 64, 128, 128, 256, 256 channels; every second
+    one of stride 2), each with a group normalization (8 groups a model, no parameters) and ReLU ->
+    mean over the cells -> 128 features, ReLU -> classes."""
 
     widths = (64, 64, 128, 128, 256, 256, 2 * WIDTH)
     strides = (1, 2, 1, 2, 1, 2)
@@ -177,7 +211,9 @@ class LargeCNN(CNN):
     def flat_width(self) -> int:
         return self.widths[-2]
 
-    def flatten(self, maps: Float[Tensor, "n channels height width"], models: int) -> Float[Tensor, "models n d"]:
+    def flatten(
+        self, maps: Float[Tensor, "n channels height width"], models: int
+    ) -> Float[Tensor, "models n d"]:
         return super().flatten(maps.mean((2, 3), keepdim=True), models)
 
     def normalized(self, maps: Float[Tensor, "n channels height width"], models: int) -> Tensor:
@@ -191,6 +227,10 @@ def _generators(seeds: Sequence[int]) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
-def _uniform(shape: tuple[int, ...], fan_in: int, generators: Sequence[torch.Generator]) -> nn.Parameter:
-    unit = torch.stack([torch.rand(shape, generator=generator, device="cpu") for generator in generators])
+def _uniform(
+    shape: tuple[int, ...], fan_in: int, generators: Sequence[torch.Generator]
+) -> nn.Parameter:
+    unit = torch.stack(
+        [torch.rand(shape, generator=generator, device="cpu") for generator in generators]
+    )
     return nn.Parameter((2 * unit - 1) / math.sqrt(fan_in))

@@ -1,11 +1,12 @@
 """The built notebooks as a website that needs no server and no network: build/site/index.html.
 
-python notebooks/build_site.py               build/site
-python notebooks/build_site.py --to FOLDER   another folder
+python notebooks/tools/site.py               build/site
+python notebooks/tools/site.py --to FOLDER   another folder
 
-Each notebook becomes a page as it was saved, nothing is run. Sphinx and furo give navigation, search, light and dark;
-formulas become MathML, which browsers draw themselves. The finished site is checked (links, anchors, text alternatives,
-addresses outside, formulas, size), and put in place whole or not at all.
+Each notebook becomes a page as it was saved, nothing is run. Sphinx and furo give navigation,
+search, light and dark; formulas become MathML, which browsers draw themselves. The finished site is
+checked (links, anchors, text alternatives, addresses outside, formulas, size), and put in place
+whole or not at all.
 """
 
 import argparse
@@ -24,7 +25,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import navigation
 import nbformat
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
@@ -32,6 +32,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 from tqdm import tqdm
+
+from notebooks.tools import navigation
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -60,19 +62,28 @@ class Pages:
         self.notebooks = sorted(HERE.glob("[0-9][0-9]_*.ipynb"))
         self.solutions = sorted((HERE / "solutions").glob("[0-9][0-9]_*.ipynb"))
         self.teaching = [path for path in [HERE / "teaching.md"] if path.exists()]
-        self.names = {path: path.relative_to(HERE).with_suffix("").as_posix() for path in self.notebooks + self.solutions}
+        self.names = {
+            path: path.relative_to(HERE).with_suffix("").as_posix()
+            for path in self.notebooks + self.solutions
+        }
         self.names |= {path: path.stem for path in self.teaching} | {
             HERE / "solutions": "solutions/index",
             ROOT / "README.md": "index",
         }
         self.listings: set[Path] = set()
         if not self.notebooks:
-            raise SiteError(f"The site needs built notebooks in {HERE.name}/, got none: run `make notebooks` first.")
+            raise SiteError(
+                f"The site needs built notebooks in {HERE.name}/, got none: run `make notebooks` first."
+            )
 
     def write(self) -> None:
         for path in self.notebooks + self.solutions:
             notebook = read(path)
-            body = "\n\n".join(part for number, cell in enumerate(notebook.cells) for part in self._cell(cell, path, number))
+            body = "\n\n".join(
+                part
+                for number, cell in enumerate(notebook.cells)
+                for part in self._cell(cell, path, number)
+            )
             if path in self.solutions:
                 body = re.sub(r"^# ", "# Solutions ", body, count=1)
             self._page(self.names[path], body, searched=path in self.notebooks)
@@ -80,30 +91,50 @@ class Pages:
             self._page(self.names[path], self._linked(path.read_text(encoding="utf-8"), path))
         self._page("index", self._index())
         if self.solutions:
-            listed = "\n".join(f"- [{escape(title(path))}]({path.stem}.md)" for path in self.solutions)
+            listed = "\n".join(
+                f"- [{escape(title(path))}]({path.stem}.md)" for path in self.solutions
+            )
             self._page(
-                "solutions/index", f"# Solutions\n\nThe same notebooks with the solutions filled in.\n\n{listed}", searched=False
+                "solutions/index",
+                f"# Solutions\n\nThe same notebooks with the solutions filled in.\n\n{listed}",
+                searched=False,
             )
         for path in sorted(self.listings):
-            code = fence(path.read_text(encoding="utf-8"), "python" if path.suffix == ".py" else "text")
+            code = fence(
+                path.read_text(encoding="utf-8"), "python" if path.suffix == ".py" else "text"
+            )
             text = f"# {path.relative_to(ROOT)}\n\n{code}"
             self._page(self._listing(path), text, searched=False)
 
     def _page(self, name: str, text: str, searched: bool = True) -> None:
         target = self.folder / f"{name}.md"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text("---\norphan: true\n" + "nosearch: true\n" * (not searched) + f"---\n{text}\n", encoding="utf-8")
+        target.write_text(
+            "---\norphan: true\n" + "nosearch: true\n" * (not searched) + f"---\n{text}\n",
+            encoding="utf-8",
+        )
 
     def _index(self) -> str:
         """The first words of the README, the map, and the order of the pages for the sidebar."""
         readme = ROOT / "README.md"
         opening = readme.read_text(encoding="utf-8").split("\n## ")[0]
         holds = {row["name"]: row["holds"] for row in navigation.contents()["notebook"]}
-        rows = [f"| [{title(path)}]({path.stem}.md) | {holds.get(path.stem, '')} |" for path in self.notebooks]
+        rows = [
+            f"| [{title(path)}]({path.stem}.md) | {holds.get(path.stem, '')} |"
+            for path in self.notebooks
+        ]
         run = "These pages show the notebooks as they were saved. To run them and use their controls: `make lab`."
         trees = [tree("Notebooks", [self.names[path] for path in self.notebooks])]
-        trees += [tree("For teachers", [self.names[path] for path in self.teaching])] if self.teaching else []
-        trees += [tree("Solutions", [self.names[path] for path in self.solutions])] if self.solutions else []
+        trees += (
+            [tree("For teachers", [self.names[path] for path in self.teaching])]
+            if self.teaching
+            else []
+        )
+        trees += (
+            [tree("Solutions", [self.names[path] for path in self.solutions])]
+            if self.solutions
+            else []
+        )
         table = "\n".join(["| Notebook | Holds |", "|---|---|", *rows])
         return "\n\n".join([self._linked(opening, readme), "## The notebooks", run, table, *trees])
 
@@ -112,20 +143,28 @@ class Pages:
             yield self._linked(cell.source, path)
         elif cell.cell_type == "code":
             code = fence(
-                HIDDEN.sub("", cell.source), "ipython3" if re.search(r"^\s*[%!]", cell.source, re.MULTILINE) else "python"
+                HIDDEN.sub("", cell.source),
+                "ipython3" if re.search(r"^\s*[%!]", cell.source, re.MULTILINE) else "python",
             )
             folded = cell.metadata.get("jupyter", {}).get("source_hidden")
-            yield f'<details class="code"><summary>Code</summary>\n\n{code}\n\n</details>' if folded else code
+            yield (
+                f'<details class="code"><summary>Code</summary>\n\n{code}\n\n</details>'
+                if folded
+                else code
+            )
             for part, output in enumerate(cell.outputs):
                 yield self._output(output, f"{self.names[path].replace('/', '_')}_{number}_{part}")
 
     def _output(self, output: nbformat.NotebookNode, name: str) -> str:
-        """A picture if there is one, then HTML, then text; below what a kernel would have to answer, a note."""
+        """A picture if there is one, then HTML, then text; below what a kernel would have to
+        answer, a note."""
         data, note = output.get("data", {}), ""
         text = output.get("text", data.get("text/plain", "\n".join(output.get("traceback", []))))
         if WIDGET in data:
             if "image/png" not in data:
-                return "" if re.search(r"\d%\|", text) else NOTE  # a progress bar has had its moment
+                return (
+                    "" if re.search(r"\d%\|", text) else NOTE
+                )  # a progress bar has had its moment
             note = f"\n\n{NOTE}"
         if "image/png" in data:
             picture = self.folder / f"{name}.png"
@@ -134,12 +173,18 @@ class Pages:
             return f"![{plain(alt)}](/{picture.name}){note}"
         if "text/html" in data:
             return fence(data["text/html"], "{raw} html")
-        return fence(ANSI.sub("", text).rstrip(), "{code-block} text\n:class: output") if text.strip() else ""
+        return (
+            fence(ANSI.sub("", text).rstrip(), "{code-block} text\n:class: output")
+            if text.strip()
+            else ""
+        )
 
     def _linked(self, text: str, path: Path) -> str:
         """The text with its links to files made links to pages."""
         parts = CODE.split(text)
-        parts[::2] = [LINK.sub(lambda match: self._target(match[1], path), part) for part in parts[::2]]
+        parts[::2] = [
+            LINK.sub(lambda match: self._target(match[1], path), part) for part in parts[::2]
+        ]
         return "".join(parts)
 
     def _target(self, link: str, path: Path) -> str:
@@ -156,7 +201,9 @@ class Pages:
         if wanted.is_dir():  # a package: its listing is its first file
             wanted /= "__init__.py"
         if not (wanted.is_file() and wanted.is_relative_to(ROOT)):
-            raise SiteError(f"{path.relative_to(ROOT)} needs links to files that are there, got {link}.")
+            raise SiteError(
+                f"{path.relative_to(ROOT)} needs links to files that are there, got {link}."
+            )
         self.listings.add(wanted)
         return f"/{self._listing(wanted)}.md"
 
@@ -169,7 +216,9 @@ def read(path: Path) -> nbformat.NotebookNode:
     try:
         return nbformat.read(path, as_version=4)
     except ValueError as error:  # cut short, or no notebook at all
-        raise SiteError(f"{path.relative_to(ROOT)} needs to be a notebook, got {error}".split("\n")[0]) from error
+        raise SiteError(
+            f"{path.relative_to(ROOT)} needs to be a notebook, got {error}".split("\n")[0]
+        ) from error
 
 
 def title(path: Path) -> str:
@@ -230,7 +279,12 @@ SETTINGS: dict[str, Any] = {
     "myst_enable_extensions": ["dollarmath"],
     "myst_dmath_allow_labels": False,
     "myst_dmath_double_inline": True,
-    "myst_disable_syntax": ["myst_line_comment", "myst_block_break", "myst_target", "myst_role"],  # no part of Jupyter's Markdown
+    "myst_disable_syntax": [
+        "myst_line_comment",
+        "myst_block_break",
+        "myst_target",
+        "myst_role",
+    ],  # no part of Jupyter's Markdown
     "myst_heading_anchors": 6,
     "myst_heading_slug_func": "build_site.jupyter_anchor",
     "html_math_renderer": "mathml",
@@ -260,7 +314,9 @@ def render(pages: Path, site: Path, progress: Callable[[], object]) -> None:
     """Run Sphinx; progress is called twice a page. Warnings are errors."""
     warnings = io.StringIO()
     with tempfile.TemporaryDirectory() as cache, patch_docutils(), docutils_namespace():
-        app = Sphinx(pages, None, site, cache, "html", SETTINGS, status=None, warning=warnings, freshenv=True)
+        app = Sphinx(
+            pages, None, site, cache, "html", SETTINGS, status=None, warning=warnings, freshenv=True
+        )
         for event in ("doctree-read", "html-page-context"):
             app.connect(event, lambda *_: progress())
         app.build(force_all=True)
@@ -279,7 +335,15 @@ def render(pages: Path, site: Path, progress: Callable[[], object]) -> None:
 # Checks of the finished site
 
 
-LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src", "object": "data"}
+LOADS = {
+    "script": "src",
+    "img": "src",
+    "link": "href",
+    "iframe": "src",
+    "source": "src",
+    "video": "src",
+    "object": "data",
+}
 VERBATIM = {"pre", "code", "script", "style", "math", "title"}
 
 
@@ -303,7 +367,12 @@ class Page(HTMLParser):
         self.formulas += tag == "math"
         if tag == "a" and "href" in given:
             self.links.append(given["href"])
-        if (address := given.get(LOADS.get(tag, ""))) and given.get("rel") not in ("next", "prev", "search", "index"):
+        if (address := given.get(LOADS.get(tag, ""))) and given.get("rel") not in (
+            "next",
+            "prev",
+            "search",
+            "index",
+        ):
             self.loads.append(address)
         if tag == "img" and not given.get("alt", "").strip():
             self.without_alternative.append(given.get("src", ""))
@@ -320,14 +389,22 @@ class Page(HTMLParser):
 
 
 def problems(site: Path) -> list[str]:
-    """What is wrong with a finished site, a line each: links, anchors, alternatives, addresses outside, formulas, size."""
+    """What is wrong with a finished site, a line each: links, anchors, alternatives, addresses
+    outside, formulas, size."""
     pages = {path: Page(path) for path in sorted(site.rglob("*.html"))}
     found = []
     for path, page in pages.items():
         name = path.relative_to(site)
         found += [f"{name}: {src} needs a text alternative" for src in page.without_alternative]
-        found += [f"{name}: {address} is loaded from outside" for address in page.loads if urlsplit(address).netloc]
-        found += [f"{name}: {raw} is no formula yet" for raw in re.findall(r"\$[^$\n]+\$|\\[a-z]{2,}", " ".join(page.text))]
+        found += [
+            f"{name}: {address} is loaded from outside"
+            for address in page.loads
+            if urlsplit(address).netloc
+        ]
+        found += [
+            f"{name}: {raw} is no formula yet"
+            for raw in re.findall(r"\$[^$\n]+\$|\\[a-z]{2,}", " ".join(page.text))
+        ]
         for link in page.links + page.loads:
             address = urlsplit(link)
             if address.scheme or address.netloc:
@@ -335,11 +412,19 @@ def problems(site: Path) -> list[str]:
             target = (path.parent / unquote(address.path)).resolve() if address.path else path
             if not target.is_file():
                 found.append(f"{name}: {link} leads nowhere")
-            elif address.fragment and target in pages and unquote(address.fragment) not in pages[target].ids:
+            elif (
+                address.fragment
+                and target in pages
+                and unquote(address.fragment) not in pages[target].ids
+            ):
                 found.append(f"{name}: {link} has no such place on that page")
     for path in site.rglob("*.css"):
-        loads = re.findall(r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", path.read_text(encoding="utf-8"))
-        found += [f"{path.relative_to(site)}: {address} is loaded from outside" for address in loads]
+        loads = re.findall(
+            r"(?:url\(|@import)\s*[\"']?((?:https?:)?//[^\"')]+)", path.read_text(encoding="utf-8")
+        )
+        found += [
+            f"{path.relative_to(site)}: {address} is loaded from outside" for address in loads
+        ]
     if (size := megabytes(site)) >= MEGABYTES:
         found.append(f"the site needs to be under {MEGABYTES} MB, got {size:.1f}")
     return found
@@ -353,10 +438,15 @@ def megabytes(folder: Path) -> float:
 
 
 def build(target: Path) -> int:
-    """Write the site into the folder target, whole or not at all, and return the number of its pages."""
+    """Write the site into the folder target, whole or not at all, and return the number of its
+    pages."""
     target = target.resolve()
-    if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or (target / "searchindex.js").exists())):
-        raise SiteError(f"--to needs a new or empty folder, or one with an older site, got {target}.")
+    if target.exists() and not (
+        target.is_dir() and (not any(target.iterdir()) or (target / "searchindex.js").exists())
+    ):
+        raise SiteError(
+            f"--to needs a new or empty folder, or one with an older site, got {target}."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
         sources, site = Path(temporary) / "pages", Path(temporary) / "site"
@@ -374,8 +464,16 @@ def build(target: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--to", type=Path, default=ROOT / "build" / "site", metavar="FOLDER", help="where it goes (build/site)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=ROOT / "build" / "site",
+        metavar="FOLDER",
+        help="where it goes (build/site)",
+    )
     target = parser.parse_args().to
     try:
         count = build(target)

@@ -1,7 +1,8 @@
-"""Which exercises were solved, kept in a file on this machine: nothing leaves it, and deleting the file forgets.
+"""Which exercises were solved, kept in a file on this machine: nothing leaves it, and deleting the
+file forgets.
 
-The file is JSON: {"format": 1, "solved": {"entropy_bits": "2026-01-31T12:00:00", ...}}. The environment variable
-LAUTUM_PROGRESS names another file; set to nothing, it switches this off.
+The file is JSON: {"format": 1, "solved": {"entropy_bits": "2026-01-31T12:00:00", ...}}. The
+environment variable LAUTUM_PROGRESS names another file; set to nothing, it switches this off.
 """
 
 import json
@@ -15,13 +16,14 @@ import filelock
 import platformdirs
 from matplotlib.figure import Figure
 
-from lautum_utils.plots import STYLES, new_figure
+from lautum_utils.widgets.plots import STYLES, new_figure
 
 FORMAT = 1
 
 
 class Solved(NamedTuple):
-    """Exercise -> when it was first solved; where that is kept (None: nowhere); a sentence on what went wrong, or ""."""
+    """Exercise -> when it was first solved; where that is kept (None: nowhere); a sentence on what
+    went wrong, or ""."""
 
     when: dict[str, str]
     path: Path | None
@@ -37,26 +39,36 @@ def progress_path() -> Path | None:
 
 
 def read_progress() -> Solved:
-    """What was solved. A file that cannot be read counts as empty and is put aside, for the next one not to overwrite it."""
+    """What was solved. A file that cannot be read counts as empty and is put aside, for the next
+    one not to overwrite it."""
     path = progress_path()
     if path is None or not path.exists():
         return Solved({}, path)
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         when = held["solved"]
-        if held["format"] != FORMAT or not all(isinstance(text, str) for text in [*when, *when.values()]):
+        if held["format"] != FORMAT or not all(
+            isinstance(text, str) for text in [*when, *when.values()]
+        ):
             raise ValueError(f"its format is {held['format']!r}, not {FORMAT}")
     except OSError as error:
-        return Solved({}, path, f"{path} cannot be read ({error.strerror}), so nothing counts as solved.")
+        return Solved(
+            {}, path, f"{path} cannot be read ({error.strerror}), so nothing counts as solved."
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
-        return Solved({}, path, f"{path} held no progress ({error}); it is now {aside.name}, and a new one is begun.")
+        return Solved(
+            {},
+            path,
+            f"{path} held no progress ({error}); it is now {aside.name}, and a new one is begun.",
+        )
     return Solved(when, path)
 
 
 def mark_solved(name: str) -> str:
-    """Add an exercise to the file; "" or a sentence on why it could not be kept. An answer is right all the same."""
+    """Add an exercise to the file; "" or a sentence on why it could not be kept. An answer is right
+    all the same."""
     path = progress_path()
     if path is None:
         return ""
@@ -67,7 +79,10 @@ def mark_solved(name: str) -> str:
             if name not in solved.when:
                 when = solved.when | {name: datetime.now().isoformat(timespec="seconds")}
                 temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-                temporary.write_text(json.dumps({"format": FORMAT, "solved": when}, indent=1) + "\n", encoding="utf-8")
+                temporary.write_text(
+                    json.dumps({"format": FORMAT, "solved": when}, indent=1) + "\n",
+                    encoding="utf-8",
+                )
                 temporary.replace(path)
             return solved.problem
     except (OSError, filelock.Timeout) as error:
@@ -75,7 +90,8 @@ def mark_solved(name: str) -> str:
 
 
 def exercises(folder: Path | None = None) -> dict[str, dict[str, str]]:
-    """Notebook -> exercise -> its heading, such as "1.1 · Entropy in bits (easy, 5 minutes)", in the order of the pages."""
+    """Notebook -> exercise -> its heading, such as "1.1 · Entropy in bits (easy, 5 minutes)", in
+    the order of the pages."""
     pages = sorted((folder or Path(__file__).parent.parent).glob("[0-9][0-9]_*.ipynb")) or sorted(
         Path().glob("[0-9][0-9]_*.ipynb")
     )
@@ -99,10 +115,21 @@ def show_progress(folder: Path | None = None) -> Figure:
     figure, (ax,) = new_figure(9, 0.27 * len(rows) + 0.8)
     for marks, filled in ((True, STYLES[2]["color"]), (False, "none")):
         at = [-row for row, mark in enumerate(done) if mark == marks]
-        ax.scatter([0] * len(at), at, marker="s", s=60, facecolor=filled, edgecolor="0.3", label="solved" if marks else "open")
+        ax.scatter(
+            [0] * len(at),
+            at,
+            marker="s",
+            s=60,
+            facecolor=filled,
+            edgecolor="0.3",
+            label="solved" if marks else "open",
+        )
     for row, ((_, heading), mark) in enumerate(zip(rows, done, strict=True)):
         ax.text(0.03, -row, f"{heading}{'  ✓' if mark else ''}", va="center", fontsize=9)
     ax.set(xlim=(-0.05, 1), ylim=(0.7 - len(rows), 0.7))
     ax.axis("off")
-    figure.suptitle(solved.problem or f"{sum(done)} of {len(rows)} exercises solved on this machine", fontsize=10)
+    figure.suptitle(
+        solved.problem or f"{sum(done)} of {len(rows)} exercises solved on this machine",
+        fontsize=10,
+    )
     return figure

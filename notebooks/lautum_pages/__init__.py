@@ -1,7 +1,9 @@
-"""The exercises of notebooks 01 to 04: for each its random inputs (float64), a reference, and what the usual mistakes compute.
+"""The exercises of notebooks 01 to 04: for each its random inputs (float64), a reference, and what
+the usual mistakes compute.
 
-`check("name", function)`, in the cell below an exercise, says right, not attempted yet, or the hint for the mistake that was
-made. `checks` does the work; here is only what it needs to know. Readers: the references are the solutions.
+`check("name", function)`, in the cell below an exercise, says right, not attempted yet, or the hint
+for the mistake that was made. `checks` does the work; here is only what it needs to know. Readers:
+the references are the solutions.
 """
 
 import math
@@ -12,7 +14,12 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import cross_entropy
 
-from lautum_utils.information import canonical_correlations, entropy, lautum_information, mutual_information
+from lautum_utils.information import (
+    canonical_correlations,
+    entropy,
+    lautum_information,
+    mutual_information,
+)
 from lautum_utils.information import gaussian_lautum_information as gaussian_lautum
 from lautum_utils.information import gaussian_mutual_information as gaussian_mutual
 
@@ -22,9 +29,11 @@ from .progress import mark_solved
 
 
 def check(name: str, function: Function, seed: int = 0) -> Report:
-    """Compare the reader's function with the reference of an exercise of the notebooks, as `checks.check` does.
+    """Compare the reader's function with the reference of an exercise of the notebooks, as
+    `checks.check` does.
 
-    name : an exercise; ValueError with the list if there is none of that name. If the answer is right, `progress` keeps that.
+    name : an exercise; ValueError with the list if there is none of that name. If the answer is
+    right, `progress` keeps that.
     """
     report = checks.check(name, function, EXERCISES, seed)
     problem = mark_solved(name) if report.status == "right" else ""
@@ -61,10 +70,14 @@ def _product(joint: Tensor) -> Tensor:
 
 
 def _channel(input_one: float, one_flips: float, zero_flips: float = 0.0) -> Tensor:
-    return _table([[1 - zero_flips, zero_flips], [one_flips, 1 - one_flips]]) * _table([[1 - input_one], [input_one]])
+    return _table([[1 - zero_flips, zero_flips], [one_flips, 1 - one_flips]]) * _table(
+        [[1 - input_one], [input_one]]
+    )
 
 
-def _losses(j: Tensor, loss: Tensor, train: Function = lambda j: j, test: Function = _product) -> Tensor:
+def _losses(
+    j: Tensor, loss: Tensor, train: Function = lambda j: j, test: Function = _product
+) -> Tensor:
     return torch.stack(((train(j) * loss).sum(), (test(j) * loss).sum()))
 
 
@@ -74,7 +87,9 @@ def _of_y_given_x(j: Tensor, weights: Tensor | None = None) -> Tensor:
     return ((p_x if weights is None else weights) * each).sum()
 
 
-def _remainder(j: Tensor, f: Tensor, measure: Tensor | None = None, seen: Tensor | None = None) -> Tensor:
+def _remainder(
+    j: Tensor, f: Tensor, measure: Tensor | None = None, seen: Tensor | None = None
+) -> Tensor:
     measure = j.sum((1, 2))[:, None, None] * j.sum(0) if measure is None else measure
     seen = j if seen is None else seen
     return (measure * (seen / seen.sum(-1, keepdim=True) / f).log()).sum()
@@ -84,22 +99,34 @@ def _posterior(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:
     return torch.softmax(prior.log() - gamma * losses, 0)
 
 
-def _from_correlations(rho: Tensor, log: float = 0.5, ratio: float = 1.0, power: int = 2, subtract: float = 0.0) -> Tensor:
+def _from_correlations(
+    rho: Tensor, log: float = 0.5, ratio: float = 1.0, power: int = 2, subtract: float = 0.0
+) -> Tensor:
     t = rho**power
     return (log * torch.log1p(-t) + ratio * t / (1 - t)).sum() - subtract
 
 
-def _noisy(cov: Tensor, k: int, ridge: float, first: bool = True, second: bool = False, scale: Any = None) -> Tensor:
+def _noisy(
+    cov: Tensor, k: int, ridge: float, first: bool = True, second: bool = False, scale: Any = None
+) -> Tensor:
     """The ridge on the first block of k axes, the second block, or both."""
     on = torch.where(torch.arange(len(cov)) < k, first, second)
-    return cov + torch.diag(on.to(cov.dtype) * ridge * (cov.diagonal()[on].mean() if scale is None else scale))
+    return cov + torch.diag(
+        on.to(cov.dtype) * ridge * (cov.diagonal()[on].mean() if scale is None else scale)
+    )
 
 
-def _penalty(z: Tensor, u: Tensor, ridge: float, measure: Function = gaussian_lautum, **noise: Any) -> Tensor:
-    return measure(_noisy(torch.cov(torch.cat((z, u), 1).mT), z.shape[1], ridge, **noise), z.shape[1])
+def _penalty(
+    z: Tensor, u: Tensor, ridge: float, measure: Function = gaussian_lautum, **noise: Any
+) -> Tensor:
+    return measure(
+        _noisy(torch.cov(torch.cat((z, u), 1).mT), z.shape[1], ridge, **noise), z.shape[1]
+    )
 
 
-def _whitened(x: Tensor, r: int, power: float = 0.5, centred: bool = True, largest: bool = True) -> Tensor:
+def _whitened(
+    x: Tensor, r: int, power: float = 0.5, centred: bool = True, largest: bool = True
+) -> Tensor:
     x = x - x.mean(0) if centred else x
     variance, directions = torch.linalg.eigh(x.mT @ x / (len(x) - 1))
     kept = slice(-r, None) if largest else slice(0, r)
@@ -111,7 +138,9 @@ def _gram(u: Tensor, inputs: tuple[Any, ...]) -> Tensor:
 
 
 def _value_and_gradient(value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
-    gradient = torch.autograd.grad(value, inputs[0], allow_unused=True)[0] if value.requires_grad else None
+    gradient = (
+        torch.autograd.grad(value, inputs[0], allow_unused=True)[0] if value.requires_grad else None
+    )
     gradient = torch.zeros_like(inputs[0]) if gradient is None else gradient
     return torch.cat((value.flatten(), gradient.flatten()))
 
@@ -127,7 +156,9 @@ REVERSED = "this is mutual information, D(P_AB || P_A P_B): for Lautum informati
 SIGN = "only the sign is wrong: a divergence is never negative. Which distribution stands in the numerator of the logarithm?"
 UNCENTRED = "the mean has not been taken off: subtract it over the sample axis before multiplying."
 WRONG_BLOCK = "the ridge went to the block of the inputs: noise is added to the representation z, which comes first."
-BOTH_BLOCKS = "the ridge went to all axes: only the representation z gets noise, the inputs are data."
+BOTH_BLOCKS = (
+    "the ridge went to all axes: only the representation z gets noise, the inputs are data."
+)
 ABSOLUTE = "the ridge is a fraction: multiply it by the mean variance of z, so that the scale of z does not matter."
 
 # fmt: off
