@@ -1,0 +1,175 @@
+"""`Results`: a sequence of results that can be asked, in place of filtering lists by hand."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, overload
+
+import numpy as np
+import pandas as pd
+
+from lautum_utils.results.statistics import (
+    Interval,
+    choose_strength,
+    paired_difference,
+    summarise,
+    verdict,
+)
+from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, Result
+
+NOT_COMPARED = ("strength", "seed")  # what a gain compares, and what it is paired over
+
+
+class Results(Sequence[Result]):
+    """Results in the order asked for.
+
+    errors: what went wrong with the experiments that have no result (a sweep goes on without them).
+    """
+
+    def __init__(
+        self, results: Iterable[Result] = (), errors: Mapping[Experiment, str] | None = None
+    ) -> None:
+        self._results = tuple(results)
+        self.errors = dict(errors or {})
+
+    @overload
+    def __getitem__(self, index: int) -> Result: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Results": ...
+    def __getitem__(self, index: int | slice) -> "Result | Results":
+        if isinstance(index, slice):
+            return Results(self._results[index])
+        return self._results[index]
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __add__(self, other: Iterable[Result]) -> "Results":
+        errors = self.errors | (other.errors if isinstance(other, Results) else {})
+        return Results([*self, *other], errors)
+
+    def __radd__(self, other: Iterable[Result]) -> "Results":
+        return Results(other) + self
+
+    def __repr__(self) -> str:
+        varied = [f"{name}: {', '.join(map(str, self.values(name)))}" for name in self.varied()]
+        failed = f"; {len(self.errors)} failed" if self.errors else ""
+        return f"{len(self)} results{failed}" + "".join(f"\n  {line}" for line in varied)
+
+    def _repr_html_(self) -> str:
+        return str(self.table[[*self.varied(), *OUTCOMES]].to_html(index=False))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each result: its settings, its outcomes (fractions), and "error", which says
+        what went wrong and is empty elsewhere; failed experiments come last."""
+        rows = [result.as_row() | {"error": ""} for result in self]
+        rows += [asdict(e) | {"error": error} for e, error in self.errors.items()]
+        return pd.DataFrame(rows, columns=[*SETTINGS, *OUTCOMES, "error"])
+
+    def values(self, name: str) -> list[Any]:
+        """The different values of a setting, in order. ValueError: a setting that is not there."""
+        _require_settings([name])
+        found = {getattr(result.experiment, name) for result in self}
+        return sorted(found)
+
+    def varied(self, besides: Sequence[str] = ()) -> list[str]:
+        """The settings in which these results differ, but for those named."""
+        return [name for name in SETTINGS if name not in besides and len(self.values(name)) > 1]
+
+    def where(self, **settings: Any) -> "Results":
+        """Those with these settings: `where(labels=200)`, or one of several: `where(seed=range(4))`.
+
+        ValueError: a setting that is not there.
+        """
+        _require_settings(settings)
+        return Results(
+            r for r in self if all(_fits(getattr(r.experiment, k), v) for k, v in settings.items())
+        )
+
+    def accuracy(self, confidence: float = 0.95) -> dict[float, Interval]:
+        """Test accuracy by strength, with its interval over seeds."""
+        return summarise(self, confidence)
+
+    def mean(self, name: str = "test_accuracy") -> float:
+        """The mean of an outcome over all of these, as a fraction."""
+        return float(np.mean([getattr(result, name) for result in self]))
+
+    def against(self, control: Sequence[Result], confidence: float = 0.95) -> Interval:
+        """How much better these are than a control, as one paired difference over seeds, a fraction
+        of test accuracy. ValueError: no seed in common, two results of one seed."""
+        return paired_difference(self, control, confidence)
+
+    def best(self) -> float:
+        """The strength that validation data picks; test accuracy is not looked at."""
+        return choose_strength(self)
+
+    def gain(
+        self, control: "Results | None" = None, confidence: float = 0.95
+    ) -> pd.DataFrame:
+        """Paired differences to a control with their intervals: a row for each combination of the
+        settings that vary, and each strength.
+
+        control: by default those of strength 0 among these; others are taken where they agree in
+        what varies among themselves. Columns, besides those settings: accuracy, gain, low, high
+        (fractions), seeds, and chosen: does validation data pick this strength there?
+        ValueError: nothing to compare with.
+        """
+        control = self.where(strength=0.0) if control is None else control
+        columns = [*self.varied(NOT_COMPARED), "strength"]
+        rows = []
+        for alike in self._groups():
+            matching = control._matching(alike[0].experiment)
+            chosen = alike.best()
+            for strength in alike.values("strength"):
+                ours = alike.where(strength=strength)
+                gain = ours.against(matching, confidence)
+                row = {name: getattr(ours[0].experiment, name) for name in columns}
+                row |= {"accuracy": ours.mean(), "gain": gain.mean, "low": gain.low}
+                rows.append(
+                    row | {"high": gain.high, "seeds": gain.n, "chosen": strength == chosen}
+                )
+        columns += ["accuracy", "gain", "low", "high", "seeds", "chosen"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def verdict(self, strength: float | None = None, control: "Results | None" = None) -> str:
+        """A sentence for each combination of the settings that vary: is this strength, by default
+        the one that validation data picks, distinguishable from the control?"""
+        control = self.where(strength=0.0) if control is None else control
+        names, sentences = self.varied(NOT_COMPARED), []
+        for alike in self._groups():
+            shown = alike.best() if strength is None else strength
+            name = f"weight {shown:g}" + ", chosen on validation data," * (strength is None)
+            place = ", ".join(f"{n} {getattr(alike[0].experiment, n)}" for n in names)
+            matching = control._matching(alike[0].experiment)
+            difference = alike.where(strength=shown).against(matching)
+            said = verdict(difference, name)
+            if shown == 0 and strength is None:
+                said = "validation data chooses weight 0: nothing is gained."
+            sentences.append(f"{place}: {said}" if place else said)
+        return "\n".join(sentences)
+
+    def _groups(self) -> list["Results"]:
+        """Alike but for strength and seed."""
+        names = self.varied(NOT_COMPARED)
+        groups: dict[tuple[Any, ...], list[Result]] = {}
+        for result in self:
+            key = tuple(getattr(result.experiment, name) for name in names)
+            groups.setdefault(key, []).append(result)
+        return [Results(group) for group in groups.values()]
+
+    def _matching(self, experiment: Experiment) -> "Results":
+        """Those that agree with an experiment in what varies here."""
+        names = self.varied(NOT_COMPARED)
+        return self.where(**{name: getattr(experiment, name) for name in names})
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
+        return bool(value == wanted)
+    return value in wanted
+
+
+def _require_settings(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in SETTINGS:
+            raise ValueError(f"settings need to be among {', '.join(SETTINGS)}, got {name!r}.")

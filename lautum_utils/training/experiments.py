@@ -1,0 +1,142 @@
+"""What a run is told and what comes out: `Experiment`, `grid`, `Result`, `Progress`.
+
+Stage one: cross-entropy of labelled source batches + strength * the term of a method on unlabelled
+batches. Stage two, with n labelled target samples: "probe" (the features stay frozen, a logistic
+regression is fitted on them) or "finetune" (all weights go on learning, and a second method may use
+the unlabelled samples too).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from lautum_utils.data.domains import require_domain
+from lautum_utils.data.shifts import SHIFTS
+from lautum_utils.data.tasks import MAX_LABELS
+from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
+from lautum_utils.training.networks import NETWORKS, TrainedNetwork
+from lautum_utils.training.settings import documented, setting, settings_of
+
+History = dict[str, list[float]]
+OUTCOMES = ("test_accuracy", "validation_accuracy", "source_accuracy", "penalty")
+_DATA, _ONE, _TWO = "data", "stage one", "stage two"
+
+
+@documented
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that a result depends on. Hashable.
+
+    ValueError: a bad value; the message says what was given and what is allowed.
+    """
+
+    source: str = setting("digits", "the labelled domain, see `data.domains.load`", _DATA, check=require_domain)
+    target: str = setting("letters", "the domain to transfer to", _DATA, check=require_domain)
+    shift: str = setting(
+        "none", "what moves the target away from where it was; label_part_swap makes pairs of both", _DATA,
+        choices=("none", *SHIFTS, "label_part_swap"), mixes=True,
+    )
+    severity: float = setting(0.0, "how far", _DATA, most=1, mixes=True)
+    network: str = setting("mlp", "what is trained", _ONE, choices=tuple(NETWORKS))
+    method: str = setting("lautum", "what is added to the loss, see `training.methods`", _ONE, choices=METHODS)
+    strength: float = setting(3e-4, "the weight of its term, nats of loss a nat of information", _ONE, mixes=True)
+    layer: str = setting("features", "which outputs stand in for the weights", _ONE, choices=("features", "logits"))
+    inputs: str = setting(
+        "target", "which unlabelled inputs: those of the source ask how much is plain diversity of features",
+        _ONE, choices=("target", "source"),
+    )
+    n_components: int = setting(64, "principal components of the inputs that are kept", _ONE, whole=True, least=1)
+    ridge: float = setting(1e-2, "variance of the noise on the features, as a fraction of theirs", _ONE)
+    labels: int = setting(
+        200, "labelled target samples, balanced", _TWO, whole=True, least=10, most=MAX_LABELS
+    )
+    protocol: str = setting("probe", "what is done with them", _TWO, choices=("probe", "finetune"))
+    seed: int = setting(0, "of all that is random", _DATA, whole=True, most=2**31 - 1, mixes=True)
+    steps: int = setting(400, "how many", _ONE, whole=True, least=1)
+    source_batch: int = setting(64, "labelled samples a step", _ONE, whole=True, least=2)
+    target_batch: int = setting(256, "unlabelled samples a step", _ONE, whole=True, least=2)
+    learning_rate: float = setting(3e-3, "of Adam, in both stages", _ONE)
+    finetune_steps: int = setting(200, "how many, while fine-tuning", _TWO, whole=True, least=1)
+    stage_two: str = setting("standard", "a method while fine-tuning", _TWO, choices=STAGE_TWO_METHODS)
+    stage_two_strength: float = setting(0.0, "the weight of its term", _TWO)
+    augment: str = setting(
+        "none", "training images as they are, moved by up to 2 pixels, or also half of them mirrored",
+        _ONE, choices=("none", "moved", "mirrored"),
+    )
+
+    def __post_init__(self) -> None:
+        for name, known in SETTINGS.items():
+            object.__setattr__(self, name, known.checked(name, getattr(self, name)))
+        if self.stage_two != "standard" and self.protocol == "probe":
+            raise ValueError(
+                "protocol needs to be finetune for a method in stage two "
+                f"({self.stage_two}), got 'probe'."
+            )
+
+    @property
+    def is_control(self) -> bool:
+        """Standard transfer: stage one uses no unlabelled input."""
+        return self.method == "standard" or self.strength == 0
+
+
+SETTINGS = settings_of(Experiment)
+
+
+def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Experiment]:
+    """Every combination of settings, the last one varying fastest: `grid(base, strength=[0, 1e-3],
+    seed=range(4))` are eight experiments.
+
+    base: one experiment, or several, each of which is combined with the settings. A setting is a
+    list or another collection of values, or one value. ValueError: a setting that is not there.
+    """
+    unknown = [name for name in settings if name not in SETTINGS]
+    if unknown:
+        raise ValueError(f"settings need to be among {', '.join(SETTINGS)}, got {unknown[0]!r}.")
+    bases = [base] if isinstance(base, Experiment) else list(base)
+    single = [name for name, v in settings.items() if isinstance(v, str) or not isinstance(v, Iterable)]
+    values = [[v] if name in single else list(v) for name, v in settings.items()]
+    return [
+        replace(e, **dict(zip(settings, chosen, strict=True)))
+        for e in bases
+        for chosen in product(*values)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came out. Accuracies are fractions; history holds equally long lists, one entry a record
+    of stage one.
+
+    history: step; loss (cross-entropy on source batches, nats); dependence (of `Experiment.layer`
+    and the inputs, nats: Lautum or mutual information, whichever the method measures);
+    target_accuracy (least-squares read-out fitted on the labelled, scored on the validation
+    samples). penalty: of the probe, chosen on validation data. network: what was trained, if it was
+    to be kept.
+    """
+
+    experiment: Experiment
+    test_accuracy: float
+    validation_accuracy: float
+    source_accuracy: float
+    penalty: float | None
+    history: History = field(repr=False)
+    network: TrainedNetwork | None = field(default=None, repr=False)
+
+    def as_row(self) -> dict[str, object]:
+        """One flat row of a table: the experiment's settings, the accuracies and the penalty."""
+        return asdict(self.experiment) | {name: getattr(self, name) for name in OUTCOMES}
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a run is: a callback gets one after each step and stops the run by returning True.
+
+    stage: "prepare" (histories are empty), "stage one", "probe" or "finetune".
+    """
+
+    stage: str
+    step: int
+    total: int
+    experiments: Sequence[Experiment]
+    histories: Sequence[History]

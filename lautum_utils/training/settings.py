@@ -1,0 +1,93 @@
+"""Fields that describe themselves: what a setting can be, where it acts, and whether a stack may mix it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+ACTS = ("data", "stage one", "stage two")  # on which images; while the source is learnt; after it
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one field of an experiment; exactly one of choices, check and a range rules its values.
+
+    acts: one of `ACTS`. choices: the texts that it can be. whole: only whole numbers.
+    least, most: the range of a number. check: raises ValueError for a bad value, given it and its name.
+    mixes: whether networks that differ in it can train side by side.
+    """
+
+    about: str
+    acts: str
+    choices: tuple[str, ...] = ()
+    check: Callable[[str, str], None] | None = None
+    whole: bool = False
+    least: float = 0
+    most: float = math.inf
+    mixes: bool = False
+
+    def checked(self, name: str, value: Any) -> Any:
+        """The value as it is kept (a number that need not be whole as a float). ValueError: a bad one."""
+        if self.check is not None:
+            self.check(value, name)
+        elif self.choices:
+            if value not in self.choices:
+                raise ValueError(
+                    f"{name} needs to be one of {', '.join(self.choices)}, got {value!r}."
+                )
+        elif self.whole:
+            if isinstance(value, bool) or not isinstance(value, int) or not self._in_range(value):
+                raise ValueError(f"{name} needs to be a whole number {self.span}, got {value!r}.")
+        else:
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not 0 <= value < math.inf:
+                raise ValueError(
+                    f"{name} needs to be a finite number of 0 or more, got {value!r}."
+                )
+            if value > self.most:
+                raise ValueError(f"{name} needs to be {self.span}, got {float(value)}.")
+            return float(value)
+        return value
+
+    @property
+    def span(self) -> str:
+        """The range of a number, in words."""
+        if self.most == math.inf:
+            return f"of {self.least:.0f} or more"
+        return f"from {self.least:.0f} to {self.most:.0f}"
+
+    @property
+    def allowed(self) -> str:
+        """What it can be, in words."""
+        if self.choices:
+            return " or ".join([", ".join(map(repr, self.choices[:-1])), repr(self.choices[-1])])
+        if self.check is not None:
+            return "a name"
+        return f"a {'whole number' if self.whole else 'number'} {self.span}"
+
+    def _in_range(self, value: float) -> bool:
+        return self.least <= value <= self.most
+
+
+def setting(default: object, about: str, acts: str, **rules: Any) -> Any:
+    """A dataclass field with a `Setting`."""
+    return field(default=default, metadata={"setting": Setting(about, acts, **rules)})
+
+
+def settings_of(kind: Any) -> dict[str, Setting]:
+    """The settings of a dataclass by name, in order."""
+    return {f.name: f.metadata["setting"] for f in fields(kind) if "setting" in f.metadata}
+
+
+def documented(kind: Any) -> Any:
+    """A class decorator: the docstring goes on with a line on each setting."""
+    described: list[Field[Any]] = [f for f in fields(kind) if "setting" in f.metadata]
+    lines = [kind.__doc__.rstrip()]
+    for acts in ACTS:
+        lines += ["", f"    {acts.capitalize()}:"]
+        for f in described:
+            known = f.metadata["setting"]
+            if known.acts == acts:
+                lines.append(f"    {f.name}: {known.about}; {known.allowed}, {f.default!r} if not said.")
+    kind.__doc__ = "\n".join(lines) + "\n    "
+    return kind
