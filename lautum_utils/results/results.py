@@ -77,10 +77,8 @@ class Results(Sequence[Result]):
         return [name for name in SETTINGS if name not in besides and len(self.values(name)) > 1]
 
     def where(self, **settings: Any) -> "Results":
-        """Those with these settings: `where(labels=200)`, or one of several: `where(seed=range(4))`.
-
-        ValueError: a setting that is not there.
-        """
+        """Those with these settings: `where(labels=200)`, or one of several values:
+        `where(seed=range(4))`. ValueError: a setting that is not there."""
         _require_settings(settings)
         return Results(
             r for r in self if all(_fits(getattr(r.experiment, k), v) for k, v in settings.items())
@@ -103,9 +101,7 @@ class Results(Sequence[Result]):
         """The strength that validation data picks; test accuracy is not looked at."""
         return choose_strength(self)
 
-    def gain(
-        self, control: "Results | None" = None, confidence: float = 0.95
-    ) -> pd.DataFrame:
+    def gain(self, control: "Results | None" = None, confidence: float = 0.95) -> pd.DataFrame:
         """Paired differences to a control with their intervals: a row for each combination of the
         settings that vary, and each strength.
 

@@ -31,23 +31,40 @@ class Experiment:
     ValueError: a bad value; the message says what was given and what is allowed.
     """
 
-    source: str = setting("digits", "the labelled domain, see `data.domains.load`", _DATA, check=require_domain)
+    source: str = setting(
+        "digits", "the labelled domain, see `data.domains.load`", _DATA, check=require_domain
+    )
     target: str = setting("letters", "the domain to transfer to", _DATA, check=require_domain)
     shift: str = setting(
-        "none", "what moves the target away from where it was; label_part_swap makes pairs of both", _DATA,
-        choices=("none", *SHIFTS, "label_part_swap"), mixes=True,
+        "none",
+        "what moves the target away from where it was; label_part_swap makes pairs of both",
+        _DATA,
+        choices=("none", *SHIFTS, "label_part_swap"),
+        mixes=True,
     )
     severity: float = setting(0.0, "how far", _DATA, most=1, mixes=True)
     network: str = setting("mlp", "what is trained", _ONE, choices=tuple(NETWORKS))
-    method: str = setting("lautum", "what is added to the loss, see `training.methods`", _ONE, choices=METHODS)
-    strength: float = setting(3e-4, "the weight of its term, nats of loss a nat of information", _ONE, mixes=True)
-    layer: str = setting("features", "which outputs stand in for the weights", _ONE, choices=("features", "logits"))
-    inputs: str = setting(
-        "target", "which unlabelled inputs: those of the source ask how much is plain diversity of features",
-        _ONE, choices=("target", "source"),
+    method: str = setting(
+        "lautum", "what is added to the loss, see `training.methods`", _ONE, choices=METHODS
     )
-    n_components: int = setting(64, "principal components of the inputs that are kept", _ONE, whole=True, least=1)
-    ridge: float = setting(1e-2, "variance of the noise on the features, as a fraction of theirs", _ONE)
+    strength: float = setting(
+        3e-4, "the weight of its term, nats of loss a nat of information", _ONE, mixes=True
+    )
+    layer: str = setting(
+        "features", "which outputs stand in for the weights", _ONE, choices=("features", "logits")
+    )
+    inputs: str = setting(
+        "target",
+        "which unlabelled inputs: those of the source ask how much is plain diversity of features",
+        _ONE,
+        choices=("target", "source"),
+    )
+    n_components: int = setting(
+        64, "principal components of the inputs that are kept", _ONE, whole=True, least=1
+    )
+    ridge: float = setting(
+        1e-2, "variance of the noise on the features, as a fraction of theirs", _ONE
+    )
     labels: int = setting(
         200, "labelled target samples, balanced", _TWO, whole=True, least=10, most=MAX_LABELS
     )
@@ -58,11 +75,15 @@ class Experiment:
     target_batch: int = setting(256, "unlabelled samples a step", _ONE, whole=True, least=2)
     learning_rate: float = setting(3e-3, "of Adam, in both stages", _ONE)
     finetune_steps: int = setting(200, "how many, while fine-tuning", _TWO, whole=True, least=1)
-    stage_two: str = setting("standard", "a method while fine-tuning", _TWO, choices=STAGE_TWO_METHODS)
+    stage_two: str = setting(
+        "standard", "a method while fine-tuning", _TWO, choices=STAGE_TWO_METHODS
+    )
     stage_two_strength: float = setting(0.0, "the weight of its term", _TWO)
     augment: str = setting(
-        "none", "training images as they are, moved by up to 2 pixels, or also half of them mirrored",
-        _ONE, choices=("none", "moved", "mirrored"),
+        "none",
+        "training images as they are, moved by up to 2 pixels, or also half of them mirrored",
+        _ONE,
+        choices=("none", "moved", "mirrored"),
     )
 
     def __post_init__(self) -> None:
@@ -94,7 +115,9 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
     if unknown:
         raise ValueError(f"settings need to be among {', '.join(SETTINGS)}, got {unknown[0]!r}.")
     bases = [base] if isinstance(base, Experiment) else list(base)
-    single = [name for name, v in settings.items() if isinstance(v, str) or not isinstance(v, Iterable)]
+    single = [
+        name for name, v in settings.items() if isinstance(v, str) or not isinstance(v, Iterable)
+    ]
     values = [[v] if name in single else list(v) for name, v in settings.items()]
     return [
         replace(e, **dict(zip(settings, chosen, strict=True)))

@@ -1,116 +1,25 @@
-"""The ways to use unlabelled inputs while a network trains: one small class each, for stage 1
-(pre-train), stage 2, or both.
+"""The ways to use unlabelled inputs while a network trains: one small class each, for stage one,
+stage two, or both.
 
 A method says only what it adds to the loss of one step: strength * term(batch), one value for each
-stacked model. In stage 1 the labelled samples of a batch are the source's, in stage 2 the few of
-the target; the unlabelled ones are the target's in both. A method of stage 1 and one of stage 2
+model of a stack. In stage one the labelled samples of a batch are the source's, in stage two the
+target's; the unlabelled ones are the target's in both. A method of stage one and one of stage two
 combine by addition: each acts where it belongs. Formulas and defaults are the sources'; what is
 ours is said. Softmax probabilities are p, features z; C classes, n unlabelled samples.
 """
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """What a method sees of a step: the first m samples of each model are labelled, the n others
-    are not."""
-
-    network: Any  # a StackedNetwork: features(inputs, source), head(features)
-    inputs: Float[Tensor, "models all c h w"]
-    labels: Int[Tensor, "models m"]
-    features: Float[Tensor, "models all k"]
-    prepared: Callable[
-        [], Float[Tensor, "models n r"]
-    ]  # the unlabelled inputs as `prepare` gives them, when they are asked for
-    layer: str = "features"  # whose outputs are `representations`
-    index: Int[Tensor, "models n"] | None = None  # which of all unlabelled samples these are
-    samples: int = 0  # how many unlabelled samples there are in all
-    few: int = 0  # how many labelled samples there are in all
-    step: int = 0
-    steps: int = 1
-    seeds: Sequence[int] = ()  # of the models
-
-    def __post_init__(self) -> None:
-        m, n = self.labels.shape[1], self.inputs.shape[1] - self.labels.shape[1]
-        if m < 2 or n < 2:
-            raise ValueError(
-                f"a batch needs 2 or more labelled and 2 or more unlabelled samples, got {m} and {n}."
-            )
-
-    @property
-    def labelled(self) -> Float[Tensor, "models m k"]:
-        return self.features[:, : self.labels.shape[1]]
-
-    @property
-    def unlabelled(self) -> Float[Tensor, "models n k"]:
-        return self.features[:, self.labels.shape[1] :]
-
-    @property
-    def representations(self) -> Float[Tensor, "models n k"]:
-        """What stands in for the weights in L and I: features, or logits, of the unlabelled
-        samples."""
-        return self.network.head(self.unlabelled) if self.layer == "logits" else self.unlabelled
-
-    def view(self, strength: float, stream: int = 0) -> Float[Tensor, "models n c h w"]:
-        """The unlabelled inputs moved by up to 2 pixels and with Gaussian noise of 0.1, both times
-        strength (ours).
-
-        Random numbers of a model depend on its seed, the step and `stream` alone.
-        """
-        x = self.inputs[:, self.labels.shape[1] :]
-        generators = [
-            torch.Generator().manual_seed((seed * 2**20 + self.step) * 4 + stream)
-            for seed in self.seeds
-        ]
-        moved = _moved(x, 2 * strength, generators)
-        noise = torch.stack(
-            [torch.randn(x.shape[1:], generator=g, device="cpu") for g in generators]
-        ).to(x)
-        return moved + 0.1 * strength * noise
-
-
-def augmented(
-    x: Float[Tensor, "models n c h w"], seeds: Sequence[int], step: int, stream: int, mirrored: bool
-) -> Float[Tensor, "models n c h w"]:
-    """Each image moved by up to 2 pixels and, if mirrored, half of them left to right; from seed,
-    step and stream alone."""
-    generators = [
-        torch.Generator().manual_seed((seed * 2**20 + step) * 4 + stream) for seed in seeds
-    ]
-    return _moved(x, 2.0, generators, mirrored)
-
-
-def _moved(
-    x: Tensor, pixels: float, generators: Sequence[torch.Generator], mirrored: bool = False
-) -> Tensor:
-    """Images (models, n, c, h, w), each moved by up to so many pixels across and down, between
-    pixels as well."""
-    n, height, width = x.shape[1], *x.shape[-2:]
-    flat = x.flatten(0, 1)
-    by = torch.stack(
-        [2 * torch.rand((n, 2), generator=g, device="cpu") - 1 for g in generators]
-    ).to(x)
-    affine = torch.eye(2, 3, dtype=x.dtype, device="cpu").to(x.device).repeat(len(flat), 1, 1)
-    affine[:, :, 2] = by.flatten(0, 1) * 2 * pixels / x.new_tensor([width, height])
-    if mirrored:
-        turned = torch.stack(
-            [torch.rand(n, generator=g, device="cpu") < 0.5 for g in generators]
-        ).to(x.device)
-        affine[:, 0, 0] -= 2 * turned.flatten().to(x)
-    grid = F.affine_grid(affine, list(flat.shape), align_corners=False)
-    return F.grid_sample(flat, grid, align_corners=False).view_as(x)
+from lautum_utils.training.batches import Batch
+from lautum_utils.training.randomness import Views
 
 
 class Method:
@@ -122,7 +31,7 @@ class Method:
     def start(
         self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
     ) -> None:
-        """Called before the first step with the network as it is then (in stage 2: with the
+        """Called before the first step with the network as it is then (in stage two: with the
         source's head).
 
         strength: the weight of each model; samples: how many unlabelled ones there are in all.
@@ -130,12 +39,13 @@ class Method:
         """
         if samples < 2 or classes < 2:
             raise ValueError(
-                f"a method needs 2 or more unlabelled samples and 2 or more classes, got {samples} samples and {classes} classes."
+                "a method needs 2 or more unlabelled samples and 2 or more classes, "
+                f"got {samples} samples and {classes} classes."
             )
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
-        """What `strength` multiplies in the loss; None adds nothing."""
-        return None
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
+        """What `strength` multiplies in the loss: nothing, here."""
+        return batch.features.new_zeros(len(batch.features))
 
     def dependence(self, batch: Batch) -> Float[Tensor, " models"]:
         """Of representations and inputs, in nats, by the regularizer: what is watched during
@@ -145,20 +55,20 @@ class Method:
         )
 
 
-# ------------------------------------------------------------------------------------------------------- be informative
+# ----------------------------------------------------------------------------------- be informative
 
 
 class Lautum(Method):
     """Maximise Lautum information: term = -L(z; x). Source: arXiv 1904.01670."""
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         return -self.dependence(batch)
 
 
 class MutualInformation(Method):
     """Minimise mutual information: term = +I(z; x). Source: arXiv 2306.06731."""
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         return self.dependence(batch)
 
 
@@ -166,7 +76,7 @@ class MaximisedMutualInformation(Method):
     """Maximise mutual information: term = -I(z; x). Ours, to compare: the other sign of arXiv
     2306.06731."""
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         return -self.dependence(batch)
 
 
@@ -190,13 +100,13 @@ class LabelLautum(Method):
     L has no upper bound: one probability near 0 is enough to raise it without end.
     """
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         log_p = batch.network.head(batch.unlabelled).log_softmax(-1)
         mean = log_p.exp().mean(-2)
         return (mean * (log_p.mean(-2) - mean.clamp_min(1e-12).log())).sum(-1)
 
 
-# -------------------------------------------------------------------------------------------------- match distributions
+# ------------------------------------------------------------------------------ match distributions
 
 
 class MkMMD(Method):
@@ -208,7 +118,7 @@ class MkMMD(Method):
     al. (DAN), ICML 2015; Gretton et al., 2012.
     """
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         return mk_mmd(batch.labelled, batch.unlabelled)
 
 
@@ -239,12 +149,12 @@ class DeepCORAL(Method):
     """Match second moments: term = |C_s - C_t|^2 / (4 k^2), covariances (n - 1) of the features.
     Sun and Saenko, 2016."""
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         difference = _covariance(batch.labelled) - _covariance(batch.unlabelled)
         return difference.square().sum((-2, -1)) / (4 * batch.features.shape[-1] ** 2)
 
 
-# -------------------------------------------------------------------------------------------------------- be consistent
+# ------------------------------------------------------------------------------------ be consistent
 
 
 class TemporalEnsembling(Method):
@@ -264,8 +174,7 @@ class TemporalEnsembling(Method):
         self.ensemble = torch.zeros((len(strength), samples, classes), device=strength.device)
         self.seen = torch.zeros((len(strength), samples), device=strength.device)
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
-        assert batch.index is not None
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         p = batch.network(batch.view(1.0)).softmax(-1)
         row = torch.arange(len(p), device=p.device)[:, None]
         before, seen = self.ensemble[row, batch.index], self.seen[row, batch.index]
@@ -289,11 +198,11 @@ class AdaptiveReinforcement(Method):
     strengths of the views and c are ours. Source of the idea: Mao et al., Sensors 22:4470, 2022.
     """
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         with torch.no_grad():
-            p = batch.network(batch.view(0.5, 0)).softmax(-1)
+            p = batch.network(batch.view(0.5, Views.WEAK)).softmax(-1)
         sure = 1 - _entropy(p) / math.log(p.shape[-1])
-        log_q = batch.network(batch.view(2.0, 1)).log_softmax(-1)
+        log_q = batch.network(batch.view(2.0, Views.STRONG)).log_softmax(-1)
         return (sure * (-(p * log_q).sum(-1) - _entropy(p))).mean(-1)
 
 
@@ -311,7 +220,7 @@ class AdaptiveKnowledgeConsistency(Method):
         super().start(network, strength, samples, classes)
         self.source = copy.deepcopy(network).requires_grad_(False)
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         with torch.no_grad():
             z = self.source.features(batch.inputs)
             kept = _is_sure(self.source.head(z).softmax(-1))
@@ -334,20 +243,20 @@ class AdaptiveRepresentationConsistency(Method):
         super().start(network, strength, samples, classes)
         self.earlier: list[tuple[Tensor, Tensor] | None] = [None, None]
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         sides = []
         for side, z in enumerate((batch.labelled, batch.unlabelled)):
             kept = _is_sure(batch.network.head(z).detach().softmax(-1))
             before = self.earlier[side]
             if before is not None:
                 z, kept = torch.cat((z, before[0]), 1), torch.cat((kept, before[1]), 1)
-            first = kept.argsort(dim=-1, descending=True, stable=True)[
+            surest = kept.argsort(dim=-1, descending=True, stable=True)[
                 :, : max(128, batch.features.shape[1])
             ]
-            latest = first[:, :128]
+            latest = surest[:, :128]
             row = torch.arange(len(z), device=z.device)[:, None]
             self.earlier[side] = z[row, latest].detach(), kept[row, latest]
-            sides.append((z[row, first], kept[row, first]))
+            sides.append((z[row, surest], kept[row, surest]))
         (x, w), (y, v) = ((z, kept / kept.sum(-1, keepdim=True).clamp_min(1)) for z, kept in sides)
         total = torch.zeros_like(w[:, 0])
         for (a, of_a), (b, of_b), sign in (
@@ -371,7 +280,7 @@ class ContrastiveRegularization(Method):
     2022, arXiv 2201.06247.
     """
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         z = F.normalize(batch.unlabelled, dim=-1)
         top, label = batch.network.head(batch.unlabelled).detach().softmax(-1).max(-1)
         other = ~torch.eye(z.shape[1], dtype=torch.bool, device=z.device)
@@ -387,7 +296,7 @@ class ContrastiveRegularization(Method):
         return loss.sum(-1) / (partners > 0).sum(-1).clamp_min(1)
 
 
-# --------------------------------------------------------------------------------------------------- take the domain out
+# ------------------------------------------------------------------------------ take the domain out
 
 
 class TaskNuisanceFiltration(Method):
@@ -401,7 +310,7 @@ class TaskNuisanceFiltration(Method):
          the equal weights are ours.
     """
 
-    def term(self, batch: Batch) -> Float[Tensor, " models"] | None:
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
         z = batch.unlabelled
         centred = z - z.mean(-2, keepdim=True)
         cov = _covariance(z)
@@ -411,8 +320,8 @@ class TaskNuisanceFiltration(Method):
         s = torch.linalg.solve_triangular(chol, centred.mT, upper=False)
         log_cosh = F.softplus(2 * s) - s - math.log(2)
         negentropy = (log_cosh.mean(-1) - 0.37457).square().mean(-1)
-        moved = batch.network.features(batch.view(0.5))
-        smooth = (moved - z).square().sum((-2, -1)) / z.square().sum((-2, -1)).clamp_min(1e-6)
+        viewed = batch.network.features(batch.view(0.5))
+        smooth = (viewed - z).square().sum((-2, -1)) / z.square().sum((-2, -1)).clamp_min(1e-6)
         return z.square().mean((-2, -1)) / 2 - negentropy + smooth
 
 
@@ -435,28 +344,32 @@ class MultipleLayerNormalization(InformationMaximisation):
         return 0.1 * super().term(batch)
 
 
-# ---------------------------------------------------------------------------------------------------------------- names
+# -------------------------------------------------------------------------------------------- names
 
-_CLASSES: dict[str, tuple[type[Method], str]] = {  # the class, and the stages it is meant for
-    "standard": (Method, "12"),
-    "lautum": (Lautum, "12"),
-    "mutual_information": (MutualInformation, "12"),
-    "mutual_information_maximised": (MaximisedMutualInformation, "12"),
-    "information_maximisation": (InformationMaximisation, "12"),
-    "label_lautum": (LabelLautum, "12"),
-    "mk_mmd": (MkMMD, "1"),
-    "deep_coral": (DeepCORAL, "1"),
-    "task_nuisance_filtration": (TaskNuisanceFiltration, "1"),
-    "multiple_layer_normalization": (MultipleLayerNormalization, "1"),
-    "temporal_ensembling": (TemporalEnsembling, "2"),
-    "adaptive_reinforcement": (AdaptiveReinforcement, "2"),
-    "adaptive_knowledge_consistency": (AdaptiveKnowledgeConsistency, "2"),
-    "adaptive_representation_consistency": (AdaptiveRepresentationConsistency, "2"),
-    "contrastive_regularization": (ContrastiveRegularization, "2"),
+_BOTH_STAGES: dict[str, type[Method]] = {
+    "standard": Method,
+    "lautum": Lautum,
+    "mutual_information": MutualInformation,
+    "mutual_information_maximised": MaximisedMutualInformation,
+    "information_maximisation": InformationMaximisation,
+    "label_lautum": LabelLautum,
 }
-METHODS, STAGE_TWO_METHODS = (
-    tuple(name for name, (_, stages) in _CLASSES.items() if stage in stages) for stage in "12"
-)
+_STAGE_ONE_ONLY: dict[str, type[Method]] = {
+    "mk_mmd": MkMMD,
+    "deep_coral": DeepCORAL,
+    "task_nuisance_filtration": TaskNuisanceFiltration,
+    "multiple_layer_normalization": MultipleLayerNormalization,
+}
+_STAGE_TWO_ONLY: dict[str, type[Method]] = {
+    "temporal_ensembling": TemporalEnsembling,
+    "adaptive_reinforcement": AdaptiveReinforcement,
+    "adaptive_knowledge_consistency": AdaptiveKnowledgeConsistency,
+    "adaptive_representation_consistency": AdaptiveRepresentationConsistency,
+    "contrastive_regularization": ContrastiveRegularization,
+}
+METHODS = (*_BOTH_STAGES, *_STAGE_ONE_ONLY)
+STAGE_TWO_METHODS = (*_BOTH_STAGES, *_STAGE_TWO_ONLY)
+_CLASSES = _BOTH_STAGES | _STAGE_ONE_ONLY | _STAGE_TWO_ONLY
 
 
 def make_regularizer(
@@ -464,17 +377,16 @@ def make_regularizer(
 ) -> LautumRegularizer | MutualInformationRegularizer:
     """What the method called `name` measures dependence with (Lautum information but for I), for
     unlabelled inputs (n, ...)."""
-    kind = (
-        MutualInformationRegularizer if name.startswith("mutual_information") else LautumRegularizer
-    )
-    return kind(inputs, n_components, ridge)
+    if name.startswith("mutual_information"):
+        return MutualInformationRegularizer(inputs, n_components, ridge)
+    return LautumRegularizer(inputs, n_components, ridge)
 
 
 def make_method(name: str, regularizer: LautumRegularizer | MutualInformationRegularizer) -> Method:
-    """A new method called `name`, with no memory of earlier steps."""
+    """A new method called `name`, with no memory of earlier steps. ValueError: an unknown name."""
     if name not in _CLASSES:
         raise ValueError(f"method needs to be one of {', '.join(_CLASSES)}, got {name!r}.")
-    return _CLASSES[name][0](regularizer)
+    return _CLASSES[name](regularizer)
 
 
 def _entropy(p: Tensor) -> Tensor:

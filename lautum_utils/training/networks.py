@@ -220,6 +220,26 @@ class LargeCNN(CNN):
         return F.group_norm(maps, 8 * models)
 
 
+class TrainedNetwork(nn.Module):
+    """One network of a stack by itself: images (n, c, h, w) -> features (n, k) -> logits.
+
+    What comes in is taken for images of the target, where that makes a difference.
+    """
+
+    def __init__(self, stack: StackedNetwork) -> None:
+        super().__init__()
+        self.stack = stack
+
+    def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        return self.stack.features(images[None])[0]
+
+    def head(self, features: Float[Tensor, "n k"]) -> Float[Tensor, "n classes"]:
+        return self.stack.head(features[None])[0]
+
+    def forward(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        return self.head(self.features(images))
+
+
 NETWORKS: dict[str, type[MLP] | type[CNN]] = {"mlp": MLP, "cnn": CNN, "large_cnn": LargeCNN}
 
 

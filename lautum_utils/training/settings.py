@@ -1,4 +1,4 @@
-"""Fields that describe themselves: what a setting can be, where it acts, and whether a stack may mix it."""
+"""Fields that describe themselves: what a setting can be, where it acts, what a stack may mix."""
 
 import math
 from collections.abc import Callable
@@ -10,10 +10,10 @@ ACTS = ("data", "stage one", "stage two")  # on which images; while the source i
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known of one field of an experiment; exactly one of choices, check and a range rules its values.
+    """What is known of one field of an experiment. Choices, a check or a range rule its values.
 
-    acts: one of `ACTS`. choices: the texts that it can be. whole: only whole numbers.
-    least, most: the range of a number. check: raises ValueError for a bad value, given it and its name.
+    acts: one of `ACTS`. choices: the texts that it can be. check: raises ValueError for a bad
+    value, given it and its name. whole: only whole numbers. least, most: the range of a number.
     mixes: whether networks that differ in it can train side by side.
     """
 
@@ -27,7 +27,8 @@ class Setting:
     mixes: bool = False
 
     def checked(self, name: str, value: Any) -> Any:
-        """The value as it is kept (a number that need not be whole as a float). ValueError: a bad one."""
+        """The value as it is kept: a number that need not be whole as a float. ValueError: a bad
+        one."""
         if self.check is not None:
             self.check(value, name)
         elif self.choices:
@@ -41,9 +42,7 @@ class Setting:
         else:
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not number or not 0 <= value < math.inf:
-                raise ValueError(
-                    f"{name} needs to be a finite number of 0 or more, got {value!r}."
-                )
+                raise ValueError(f"{name} needs to be a finite number of 0 or more, got {value!r}.")
             if value > self.most:
                 raise ValueError(f"{name} needs to be {self.span}, got {float(value)}.")
             return float(value)
@@ -88,6 +87,8 @@ def documented(kind: Any) -> Any:
         for f in described:
             known = f.metadata["setting"]
             if known.acts == acts:
-                lines.append(f"    {f.name}: {known.about}; {known.allowed}, {f.default!r} if not said.")
+                lines.append(
+                    f"    {f.name}: {known.about}; {known.allowed}, {f.default!r} if not said."
+                )
     kind.__doc__ = "\n".join(lines) + "\n    "
     return kind

@@ -1,0 +1,71 @@
+"""The one training loop, for both stages and for loops of your own: a generator of steps.
+
+    for step, batch in train(network, optimizer, batches, method, strength, range(400)):
+        ...  # look at what has been learnt so far; whoever wants to stop, breaks
+
+Progress, histories and checkpoints belong to the caller.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from lautum_utils.training.batches import Batch
+from lautum_utils.training.devices import mixed_precision
+from lautum_utils.training.methods import Method
+from lautum_utils.training.networks import StackedNetwork
+
+
+class BatchSource(Protocol):
+    """What the loop takes its batches from, such as `Batches`."""
+
+    def at(self, step: int) -> Batch: ...
+
+
+def train(
+    network: StackedNetwork,
+    optimizer: torch.optim.Optimizer,
+    batches: BatchSource,
+    method: Method,
+    strength: Float[Tensor, " models"],
+    steps: range,
+) -> Iterator[tuple[int, Batch]]:
+    """Take the steps one by one: loss = cross-entropy + strength * the method's term, in nats.
+
+    Each network of the stack has a loss of its own, and the losses add up; no network's gradient
+    depends on another, and Adam works element by element, so they learn as if each were alone.
+    """
+    for step in steps:
+        with mixed_precision(network):
+            batch = batches.at(step)
+            loss = cross_entropy(network.head(batch.labelled), batch.labels)  # one value a model
+            loss = loss + strength * method.term(batch)
+        optimizer.zero_grad()
+        loss.sum().backward()
+        optimizer.step()
+        yield step, batch
+
+
+def make_optimizer(network: StackedNetwork, learning_rate: float) -> torch.optim.Optimizer:
+    """Adam, in one kernel where the device has it."""
+    fused = next(network.parameters()).device.type in ("cpu", "cuda", "mps")
+    return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fused)
+
+
+def cross_entropy(
+    logits: Float[Tensor, "models n classes"], labels: Int[Tensor, "models n"]
+) -> Float[Tensor, " models"]:
+    """The mean of -log p(label) over the samples of each model, in nats."""
+    losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    return losses.view(labels.shape).mean(-1)
+
+
+def accuracy(
+    logits: Float[Tensor, "models n classes"], labels: Int[Tensor, "models n"]
+) -> Float[Tensor, " models"]:
+    """The share of samples whose largest logit is their label's."""
+    return (logits.argmax(-1) == labels).float().mean(-1)

@@ -1,0 +1,185 @@
+"""The data of a stack: each distinct task once, its regularizer, and the batches of both stages."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from lautum_utils.data.domains import Domain
+from lautum_utils.data.tasks import TransferTask, load_transfer_task
+from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
+from lautum_utils.training.batches import Batches, Samples
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.methods import make_regularizer
+from lautum_utils.training.networks import StackedNetwork
+from lautum_utils.training.randomness import Rows, drawn_rows, epoch_rows
+from lautum_utils.training.stacks import StageTwo
+
+KEPT = 8  # tasks, so that the next run on the same data begins at once
+
+
+class Labelled(NamedTuple):
+    """A labelled part of the tasks, one entry a model."""
+
+    inputs: Float[Tensor, "models n c h w"]
+    labels: Int[Tensor, "models n"]
+
+
+class DataKey(NamedTuple):
+    """What fixes a task."""
+
+    source: str
+    target: str
+    shift: str
+    severity: float
+    seed: int
+    device: torch.device
+
+
+class Pool(NamedTuple):
+    """What a method looks at."""
+
+    regularizer: LautumRegularizer | MutualInformationRegularizer
+    images: Float[Tensor, "n c h w"]
+    whitened: Float[Tensor, "n r"]
+
+
+@lru_cache(maxsize=KEPT)
+def _task(key: DataKey) -> TransferTask:
+    return load_transfer_task(*key)
+
+
+@lru_cache(maxsize=KEPT)
+def _pool(key: DataKey, inputs: str, method: str, n_components: int, ridge: float) -> Pool:
+    task = _task(key)
+    images = task.unlabelled if inputs == "target" else task.source.inputs
+    # With more threads, a principal component analysis is rounded in another way.
+    with threadpool_limits(1):
+        regularizer = make_regularizer(method, images, n_components, ridge)
+    return Pool(regularizer, images, regularizer.project(images))
+
+
+class StackData:
+    """The tasks of a stack's models: `which` maps a model to its task. loaded: called after each.
+
+    ValueError: more labels than there are, a labelled set without one of the classes.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Experiment],
+        device: torch.device,
+        loaded: Callable[[], object] = lambda: None,
+    ) -> None:
+        keys = [DataKey(e.source, e.target, e.shift, e.severity, e.seed, device) for e in models]
+        self.keys, self.device, self.tasks = list(dict.fromkeys(keys)), device, list[TransferTask]()
+        for key in self.keys:
+            self.tasks.append(_task(key))
+            loaded()
+        self.which = torch.tensor([self.keys.index(key) for key in keys], device=device)
+        self.seeds = [key.seed for key in self.keys]
+        self.source_classes = len(self.tasks[0].source.class_names)
+        self.target_classes = len(self.tasks[0].test.class_names)
+        self.image_shape = tuple(self.tasks[0].source.inputs.shape[1:])
+
+    def part(self, name: str) -> Labelled:
+        """A labelled part of the tasks: "source_test", "labelled", "validation" or "test"."""
+        parts: list[Domain] = [getattr(task, name) for task in self.tasks]
+        inputs, labels = ([getattr(p, of) for p in parts] for of in ("inputs", "labels"))
+        return Labelled(torch.stack(inputs)[self.which], torch.stack(labels)[self.which])
+
+    def require_labels(self, labels: int, target: str) -> None:
+        """ValueError unless each task has so many labelled samples, with every class among them."""
+        if labels > (most := len(self.tasks[0].labelled)):
+            raise ValueError(
+                f"labels needs to be at most {most} for the target {target}, got {labels}."
+            )
+        chosen = self.part("labelled").labels[:, :labels]
+        counts = F.one_hot(chosen, self.target_classes).sum(-2).amin(0)
+        if not bool((counts > 0).all()):
+            empty = ", ".join(str(c) for c in (counts == 0).nonzero().flatten().tolist())
+            raise ValueError(
+                "the labelled set needs a sample of every class, "
+                f"got none of class {empty} in {labels}."
+            )
+
+    def pools(self, settings: Experiment, inputs: str, method: str) -> list[Pool]:
+        """For each task, what a method looks at."""
+        measured = method, settings.n_components, settings.ridge
+        return [_pool(key, inputs, *measured) for key in self.keys]
+
+    def stage_one_batches(
+        self, network: StackedNetwork, models: Sequence[Experiment], pools: Sequence[Pool]
+    ) -> Batches:
+        """Labelled source samples and unlabelled ones of the pools, with replacement."""
+        settings = models[0]  # in what matters here, all are alike
+        source = [task.source for task in self.tasks]
+        sizes = settings.source_batch, settings.target_batch
+        labelled = Samples(
+            torch.stack([domain.inputs for domain in source]),
+            torch.stack([domain.labels for domain in source]),
+            self._rows(settings.steps, len(source[0]), sizes[0], Rows.SOURCE),
+        )
+        unlabelled = Samples(
+            torch.stack([pool.images for pool in pools]),
+            torch.stack([pool.whitened for pool in pools]),
+            self._rows(settings.steps, len(pools[0].images), sizes[1], Rows.UNLABELLED),
+        )
+        return Batches(
+            network,
+            labelled,
+            unlabelled,
+            self.which,
+            [e.seed for e in models],
+            [pool.regularizer for pool in pools],
+            layer=settings.layer,
+            augment=settings.augment,
+            uses_unlabelled=not settings.is_control,
+        )
+
+    def stage_two_batches(
+        self,
+        network: StackedNetwork,
+        experiments: Sequence[Experiment],
+        stage: StageTwo,
+        which: Int[Tensor, " models"],
+        pools: Sequence[Pool],
+    ) -> Batches:
+        """The labelled target samples, with replacement, and, where there are pools, these and the
+        unlabelled ones together, in epochs and without their labels."""
+        settings, unlabelled = experiments[0], None
+        targets = [task.labelled for task in self.tasks]
+        images = torch.stack([domain.inputs[: stage.labels] for domain in targets])
+        size = min(settings.source_batch, stage.labels)
+        labelled = Samples(
+            images,
+            torch.stack([domain.labels[: stage.labels] for domain in targets]),
+            self._rows(stage.steps, stage.labels, size, Rows.LABELLED),
+        )
+        if pools:
+            both = torch.cat((torch.stack([pool.images for pool in pools]), images), 1)
+            whitened = [
+                torch.cat((pool.whitened, pool.regularizer.project(extra)))
+                for pool, extra in zip(pools, images, strict=True)
+            ]
+            rows = epoch_rows(self.seeds, stage.steps, both.shape[1], settings.target_batch)
+            unlabelled = Samples(both, torch.stack(whitened), rows.to(self.device))
+        return Batches(
+            network,
+            labelled,
+            unlabelled,
+            which,
+            [e.seed for e in experiments],
+            [pool.regularizer for pool in pools],
+            layer=settings.layer,
+            augment=settings.augment,
+            stage_two=True,
+        )
+
+    def _rows(self, steps: int, n: int, size: int, stream: Rows) -> Tensor:
+        return drawn_rows(self.seeds, steps, n, size, stream).to(self.device)

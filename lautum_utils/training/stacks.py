@@ -1,0 +1,105 @@
+"""Who trains beside whom. A stack is experiments whose networks train side by side: alike in all
+but what their settings say may be mixed. A job of an executor is one stack.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+
+from lautum_utils.data.tasks import memory_of
+from lautum_utils.training.devices import resolve_device
+from lautum_utils.training.experiments import SETTINGS, Experiment
+
+MAX_NETWORKS = 36
+MEMORY = 1 << 30  # bytes that a stack may take on a CPU
+
+_IN_STAGE_TWO = tuple(name for name, known in SETTINGS.items() if known.acts == "stage two")
+_MIXED = tuple(name for name, known in SETTINGS.items() if known.mixes)
+_DATA = tuple(name for name, known in SETTINGS.items() if known.acts == "data")
+_DEFAULTS = Experiment()
+
+
+class StageTwo(NamedTuple):
+    """Equal for experiments of a stack that can share a stage two."""
+
+    labels: int
+    protocol: str
+    steps: int
+    method: str
+
+
+def stage_one_of(experiment: Experiment) -> Experiment:
+    """The experiment with the settings of stage two at their defaults: equal ones share stage
+    one."""
+    return _at_defaults(experiment, _IN_STAGE_TWO)
+
+
+def stage_two_of(experiment: Experiment) -> StageTwo:
+    """What it has in common with those that can share its stage two."""
+    method = experiment.stage_two if experiment.stage_two_strength else "standard"
+    return StageTwo(experiment.labels, experiment.protocol, experiment.finetune_steps, method)
+
+
+def data_of(experiment: Experiment) -> tuple[Any, ...]:
+    """The settings that say which images: equal ones share a task."""
+    return tuple(getattr(experiment, name) for name in _DATA)
+
+
+def stacks(
+    experiments: Iterable[Experiment],
+    device: str | torch.device = "auto",
+    most: int | None = None,
+) -> list[list[Experiment]]:
+    """Experiments in stacks, each of `most` networks at most.
+
+    Weight 0 needs no unlabelled batch, so it has stacks of its own: faster, and its results do not
+    depend on company. Convolutions are stacked on a GPU only (one by one they are faster on a CPU).
+    A stack takes no more than MEMORY (on CUDA a quarter of what is free) allows for its data. What
+    shares stage one is never split. ValueError: a device that is not there.
+    """
+    where = resolve_device(device)
+    memory = torch.cuda.mem_get_info(where)[0] // 4 if where.type == "cuda" else MEMORY
+    groups: dict[object, dict[Experiment, list[Experiment]]] = {}
+    for experiment in dict.fromkeys(experiments):
+        models = groups.setdefault(_alike(experiment), {})
+        models.setdefault(stage_one_of(experiment), []).append(experiment)
+    found = []
+    for models in groups.values():
+        stack: list[Experiment] = []
+        # Those with the same data share a stack.
+        for model in sorted(models, key=lambda e: (e.shift, e.severity, e.seed)):
+            one_by_one = where.type == "cpu" and model.network != "mlp"
+            full = len(stack) == (most or MAX_NETWORKS)
+            if stack and (one_by_one or full or _bytes([*stack, model]) > memory):
+                found.append(stack)
+                stack = []
+            stack.append(model)
+        found.append(stack)
+    return [[e for model in stack for e in groups[_alike(model)][model]] for stack in found]
+
+
+def count_steps(stack: Sequence[Experiment]) -> int:
+    """How often progress is told: once a data set prepared, a step of training, a fitted probe."""
+    data = {data_of(e) for e in stack}
+    finetuned = {stage_two_of(e) for e in stack if e.protocol == "finetune"}
+    probes = sum(e.protocol == "probe" for e in stack)
+    return len(data) + stack[0].steps + sum(stage.steps for stage in finetuned) + probes
+
+
+def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
+    return replace(experiment, **{name: getattr(_DEFAULTS, name) for name in names})
+
+
+def _alike(e: Experiment) -> object:
+    """Equal for experiments that can share a stack. Pairs are larger than single images."""
+    return e.is_control, e.shift == "label_part_swap", _at_defaults(e, _IN_STAGE_TWO + _MIXED)
+
+
+def _bytes(models: Sequence[Experiment]) -> int:
+    """About what a stack takes: the images of its distinct tasks, and for each network the images
+    that it is tested on."""
+    of_all = models[0]
+    task, model = memory_of(of_all.source, of_all.target, of_all.shift == "label_part_swap")
+    return task * len({data_of(e) for e in models}) + model * len(models)
