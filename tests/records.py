@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lautum_utils.results.sweeps import interval
-from lautum_utils.training.run import Result
+from lautum_utils.results.statistics import interval
+from lautum_utils.training.experiments import Result
 
 OUTCOMES = (
     "test accuracy",

@@ -1,10 +1,13 @@
 """Small real trainings that must show what the notebooks say. Each is a fraction of the run it
 stands for."""
 
+from dataclasses import replace
+
 import pytest
 
-from lautum_utils.results.sweeps import Interval, compare, paired_difference
-from lautum_utils.training.run import Experiment, Result, replace, run
+from lautum_utils.results.statistics import Interval, compare, paired_difference
+from lautum_utils.results.sweeps import run
+from lautum_utils.training.experiments import Experiment, Result
 
 SEEDS = range(4)
 

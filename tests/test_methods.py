@@ -12,10 +12,12 @@ from skada.deep.losses import deepcoral_loss
 from torch import Tensor
 
 from lautum_utils.information import lautum_information, mutual_information
+from lautum_utils.results.sweeps import run
+from lautum_utils.training.batches import Batch
+from lautum_utils.training.experiments import Experiment, Result
 from lautum_utils.training.methods import (
     METHODS,
     STAGE_TWO_METHODS,
-    Batch,
     Method,
     TemporalEnsembling,
     make_method,
@@ -23,7 +25,6 @@ from lautum_utils.training.methods import (
     mk_mmd,
 )
 from lautum_utils.training.networks import CNN, MLP, DomainNorm
-from lautum_utils.training.run import Experiment, Result, run
 
 NAMES = tuple(dict.fromkeys(METHODS + STAGE_TWO_METHODS))
 ACTIVE = tuple(name for name in NAMES if name != "standard")

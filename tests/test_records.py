@@ -10,8 +10,9 @@ import pytest
 from records import assert_nearest, assert_no_drift
 
 from lautum_utils.data.domains import SHIFTS
-from lautum_utils.results.sweeps import read_record
-from lautum_utils.training.run import Experiment, Result, run
+from lautum_utils.results.records import read_record
+from lautum_utils.results.sweeps import run
+from lautum_utils.training.experiments import Experiment, Result
 from lautum_utils.widgets.playground import BASE
 from notebooks.tools import compare as compare_methods
 

@@ -39,19 +39,11 @@ from waiting import ended, outcome, until
 
 from lautum_utils.data.domains import SHIFTS
 from lautum_utils.results import sweeps
-from lautum_utils.results.sweeps import (
-    RECORD,
-    StoreError,
-    open_store,
-    read_record,
-    read_store,
-    record,
-    store_result,
-    sweep,
-    versions,
-)
+from lautum_utils.results.records import RECORD, read_record, record
+from lautum_utils.results.store import StoreError, open_store, read_store, store_result, versions
+from lautum_utils.results.sweeps import run, sweep
+from lautum_utils.training.experiments import Experiment, Result
 from lautum_utils.training.methods import METHODS
-from lautum_utils.training.run import Experiment, Result, run
 from notebooks.tools.record import grid
 
 QUICK = Experiment(
@@ -599,7 +591,7 @@ import sys
 from pathlib import Path
 
 from lautum_utils.results import sweeps
-from lautum_utils.training.run import Experiment
+from lautum_utils.training.experiments import Experiment
 
 store, sign, where, run, write = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sweeps.run, Path.write_bytes
 
@@ -750,8 +742,9 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from lautum_utils.results.sweeps import read_store, sweep
-from lautum_utils.training.run import Experiment
+from lautum_utils.results.store import read_store
+from lautum_utils.results.sweeps import sweep
+from lautum_utils.training.experiments import Experiment
 
 base = Experiment(shift="rotation", steps=1, labels=50, source_batch=16, target_batch=64, n_components=8)
 stages = [{"protocol": "probe"}, *({"protocol": "finetune", "finetune_steps": n} for n in range(1, 10))]

@@ -23,19 +23,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from lautum_utils.data.domains import Domain, TransferTask
+from lautum_utils.results.sweeps import run
 from lautum_utils.training import run as training
-from lautum_utils.training.methods import METHODS, augmented
+from lautum_utils.training.devices import resolve_device
+from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.methods import METHODS
 from lautum_utils.training.networks import NETWORKS, LargeCNN, StackedConv, StackedLinear
-from lautum_utils.training.run import (
-    PROBE_PENALTIES,
-    Experiment,
-    Progress,
-    Result,
-    fit_probe,
-    resolve_device,
-    run,
-    tasks,
-)
+from lautum_utils.training.probes import PROBE_PENALTIES, fit_probe
+from lautum_utils.training.randomness import augmented
+from lautum_utils.training.stacks import tasks
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lautum_utils.results.sweeps import Interval, interval, read_record
-from lautum_utils.training.run import Experiment, Result
+from lautum_utils.results.records import read_record
+from lautum_utils.results.statistics import Interval, interval
+from lautum_utils.training.experiments import Experiment, Result
 from notebooks.tools import compare as compare_methods
 
 ROUNDING = 0.01

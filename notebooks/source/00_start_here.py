@@ -33,13 +33,18 @@ import torch
 import torchvision
 
 from lautum_pages.progress import show_progress
+from lautum_utils import (
+    Experiment,
+    Playground,
+    Prediction,
+    gaussian_lautum_information,
+    gaussian_mutual_information,
+    load_transfer_task,
+)
 from lautum_utils.results import sweeps
+from lautum_utils.results.statistics import verdict
 from lautum_utils.training import run as training
-from lautum_utils.data.domains import load_transfer_task
-from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
-from lautum_utils.widgets.playground import Playground, Prediction
-from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains, verdict
-from lautum_utils.training.run import Experiment
+from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains
 
 print(
     f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"

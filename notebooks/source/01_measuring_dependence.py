@@ -27,17 +27,17 @@ import pandas as pd
 import torch
 
 from lautum_pages import check
-from lautum_utils.information import (
+from lautum_utils import (
+    Explorer,
     entropy,
     gaussian_lautum_information,
     gaussian_mutual_information,
     kl_divergence,
     lautum_information,
     mutual_information,
+    save_results,
 )
-from lautum_utils.widgets.playground import Explorer
 from lautum_utils.widgets.plots import STYLES, new_figure
-from lautum_utils.results.sweeps import save_results
 
 differences = {}  # name of an identity -> largest absolute difference of its two sides
 

@@ -30,11 +30,16 @@ import torch
 from IPython.display import display
 
 from lautum_pages import check
-from lautum_utils.finite_world import FiniteWorld
-from lautum_utils.information import entropy, kl_divergence, lautum_information, mutual_information
-from lautum_utils.widgets.playground import Explorer
+from lautum_utils import (
+    Explorer,
+    FiniteWorld,
+    entropy,
+    kl_divergence,
+    lautum_information,
+    mutual_information,
+    save_results,
+)
 from lautum_utils.widgets.plots import STYLES, new_figure
-from lautum_utils.results.sweeps import save_results
 
 differences = {}  # the largest difference found for each identity
 

@@ -30,17 +30,17 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from lautum_pages import check
-from lautum_utils.information import (
+from lautum_utils import (
+    Explorer,
+    batch_covariance,
     canonical_correlations,
     gaussian_lautum_information,
     gaussian_mutual_information,
     lautum_information,
     mutual_information,
+    save_results,
 )
-from lautum_utils.widgets.playground import Explorer
 from lautum_utils.widgets.plots import STYLES, new_figure
-from lautum_utils.regularizers import batch_covariance
-from lautum_utils.results.sweeps import save_results
 
 differences = {}  # the largest difference of each check on this page
 

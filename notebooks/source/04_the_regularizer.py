@@ -26,18 +26,24 @@ results_path = ""  # where to write the largest differences as JSON; "" writes n
 # %%
 import math
 import time
+from dataclasses import replace
 
 import torch
 
 from lautum_pages import check
-from lautum_utils.data.domains import load
-from lautum_utils.information import canonical_correlations, gaussian_lautum_information
+from lautum_utils import (
+    Experiment,
+    Explorer,
+    LautumRegularizer,
+    batch_covariance,
+    canonical_correlations,
+    gaussian_lautum_information,
+    load,
+    run,
+    save_results,
+)
 from lautum_utils.training.networks import StackedLinear
-from lautum_utils.widgets.playground import Explorer
 from lautum_utils.widgets.plots import STYLES, new_figure
-from lautum_utils.regularizers import LautumRegularizer, batch_covariance
-from lautum_utils.results.sweeps import save_results
-from lautum_utils.training.run import Experiment, replace, run
 
 differences = {}
 

@@ -23,6 +23,7 @@ results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %%
 import copy
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -36,15 +37,22 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from lautum_utils import (
+    Experiment,
+    Explorer,
+    LautumRegularizer,
+    canonical_correlations,
+    interval,
+    paired_difference,
+    run,
+    save_results,
+)
 from lautum_utils.data import domains
-from lautum_utils.information import canonical_correlations
+from lautum_utils.training.devices import resolve_device
 from lautum_utils.training.methods import mk_mmd
 from lautum_utils.training.networks import MLP
-from lautum_utils.widgets.playground import Explorer
+from lautum_utils.training.probes import fit_probe
 from lautum_utils.widgets.plots import STYLES, Picture, new_figure
-from lautum_utils.regularizers import LautumRegularizer
-from lautum_utils.results.sweeps import interval, paired_difference, save_results
-from lautum_utils.training.run import Experiment, fit_probe, replace, resolve_device, run
 
 where = resolve_device(device)
 KINDS = list(domains.SHIFTS)

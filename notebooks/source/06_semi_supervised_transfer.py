@@ -23,20 +23,28 @@ ablation_seeds = 5  # the same for the last two questions; 2 or more
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %%
+from dataclasses import replace
+
 import pandas as pd
 
-from lautum_utils.data.domains import load_transfer_task, swap_joint
-from lautum_utils.information import mutual_information
-from lautum_utils.widgets.playground import Playground, Prediction
+from lautum_utils import (
+    Experiment,
+    Playground,
+    Prediction,
+    load_transfer_task,
+    mutual_information,
+    paired_difference,
+    run,
+    save_results,
+)
+from lautum_utils.data.domains import swap_joint
+from lautum_utils.results.statistics import choose_strength, compare, verdict
 from lautum_utils.widgets.plots import (
     accuracy_against_strength,
     gains,
     show_domains,
     training_curves,
-    verdict,
 )
-from lautum_utils.results.sweeps import choose_strength, compare, paired_difference, save_results
-from lautum_utils.training.run import Experiment, replace, run
 
 base = Experiment(shift=shift, severity=severity, network=network, steps=steps)
 everything = []  # all results of this page

@@ -26,6 +26,7 @@ results_path = ""  # where to write every result trained here as JSON; "" writes
 
 # %%
 import time
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -33,12 +34,17 @@ import pandas as pd
 import scikit_posthocs
 from IPython.display import display
 
-from notebooks.tools import compare as compare_methods
-from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
-from lautum_utils.widgets.playground import Explorer
+from lautum_utils import (
+    METHODS,
+    STAGE_TWO_METHODS,
+    Explorer,
+    interval,
+    read_record,
+    run,
+    save_results,
+)
 from lautum_utils.widgets.plots import STYLES, Sketch, new_figure
-from lautum_utils.results.sweeps import interval, read_record, save_results
-from lautum_utils.training.run import replace, run
+from notebooks.tools import compare as compare_methods
 
 recorded, made_by = read_record(compare_methods.COMPARED)
 NAMES = {

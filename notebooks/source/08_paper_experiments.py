@@ -31,6 +31,7 @@ import os
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
@@ -39,19 +40,22 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lautum_utils.data.datasets import DatasetError
-from lautum_utils.data.domains import common_shape, load_transfer_task
-from lautum_utils.training.networks import NETWORKS
-from lautum_utils.widgets.playground import Explorer
-from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains
-from lautum_utils.results.sweeps import (
-    choose_strength,
+from lautum_utils import (
+    NETWORKS,
+    Experiment,
+    Explorer,
+    load_transfer_task,
     paired_difference,
     read_store,
+    run,
     save_results,
     sweep,
 )
-from lautum_utils.training.run import Experiment, replace, resolve_device, run
+from lautum_utils.data.datasets import DatasetError
+from lautum_utils.data.domains import common_shape
+from lautum_utils.results.statistics import choose_strength
+from lautum_utils.training.devices import resolve_device
+from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains
 
 SHORT = {"steps": 100, "finetune_steps": 100}
 LONG = {"learning_rate": 1e-3, "finetune_steps": 1000}

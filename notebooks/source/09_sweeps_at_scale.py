@@ -48,6 +48,8 @@ context.set_forkserver_preload(["lautum_utils.results.sweeps", "distributed"])
 if START == "forkserver":
     multiprocessing.forkserver.ensure_running()
 
+from dataclasses import replace
+
 import dask
 import distributed
 import pandas as pd
@@ -56,11 +58,10 @@ import torch
 from matplotlib.ticker import LogLocator
 
 import lautum_pages
-from lautum_utils.widgets.playground import Explorer
+from lautum_utils import Experiment, Explorer, LautumRegularizer, run, save_results, sweep
+from lautum_utils.results.store import versions
+from lautum_utils.training.devices import resolve_device
 from lautum_utils.widgets.plots import STYLES, new_figure
-from lautum_utils.regularizers import LautumRegularizer
-from lautum_utils.results.sweeps import save_results, sweep, versions
-from lautum_utils.training.run import Experiment, replace, resolve_device, run
 
 torch.set_num_threads(1)
 temporary = tempfile.TemporaryDirectory()  # all that this page writes: it goes with the kernel
@@ -450,7 +451,7 @@ from sklearn.datasets import load_digits
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lautum_utils.regularizers import LautumRegularizer
+from lautum_utils import LautumRegularizer
 
 STRENGTH, STEPS = 1e-3, 5
 

@@ -27,6 +27,7 @@ results_path = ""  # where to write the results of the trainings as JSON; "" wri
 # %%
 import itertools
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -38,27 +39,29 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from lautum_utils.data.domains import load_transfer_task
-from lautum_utils.finite_world import FiniteWorld
-from lautum_utils.information import (
+from lautum_utils import (
+    Experiment,
+    Explorer,
+    FiniteWorld,
+    LautumRegularizer,
+    batch_covariance,
     canonical_correlations,
     gaussian_lautum_information,
     gaussian_mutual_information,
-    lautum_information,
-    mutual_information,
-)
-from lautum_utils.training.networks import MLP, StackedLinear
-from lautum_utils.widgets.playground import Explorer
-from lautum_utils.widgets.plots import STYLES, gains, new_figure
-from lautum_utils.regularizers import LautumRegularizer, batch_covariance
-from lautum_utils.results.sweeps import (
-    choose_strength,
     interval,
+    lautum_information,
+    load_transfer_task,
+    mutual_information,
     paired_difference,
     read_record,
+    run,
     save_results,
 )
-from lautum_utils.training.run import Experiment, fit_probe, replace, resolve_device, run
+from lautum_utils.results.statistics import choose_strength
+from lautum_utils.training.devices import resolve_device
+from lautum_utils.training.networks import MLP, StackedLinear
+from lautum_utils.training.probes import fit_probe
+from lautum_utils.widgets.plots import STYLES, gains, new_figure
 
 where = resolve_device(device)
 everything = []  # the results of all trainings by `run`

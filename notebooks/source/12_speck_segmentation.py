@@ -30,10 +30,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lautum_utils.widgets.playground import Explorer
+from lautum_utils import Explorer, interval, save_results
+from lautum_utils.training.devices import resolve_device
 from lautum_utils.widgets.plots import STYLES, new_figure
-from lautum_utils.results.sweeps import interval, save_results
-from lautum_utils.training.run import resolve_device
 
 where = resolve_device(device)
 pd.set_option("display.width", 120)

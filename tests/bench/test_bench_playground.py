@@ -8,7 +8,7 @@ from typing import Any
 
 from benching import Bench, Times, own_seconds
 
-from lautum_utils.results.sweeps import RECORD
+from lautum_utils.results.records import RECORD
 from lautum_utils.widgets.playground import CONTROLS, STRENGTHS, Playground
 
 

@@ -9,7 +9,8 @@ from benching import Bench, Works
 from torch import Tensor
 
 from lautum_utils.regularizers import LautumRegularizer
-from lautum_utils.training.run import Experiment, run
+from lautum_utils.results.sweeps import run
+from lautum_utils.training.experiments import Experiment
 
 BATCH, FEATURES, COMPONENTS = 256, 64, 32
 PREPARED_AT_ONCE = 16

@@ -14,8 +14,9 @@ import torch
 from benching import Bench, Works
 from dask.distributed import Client, LocalCluster
 
-from lautum_utils.results.sweeps import open_store, read_store, store_result, sweep
-from lautum_utils.training.run import Experiment, run
+from lautum_utils.results.store import open_store, read_store, store_result
+from lautum_utils.results.sweeps import run, sweep
+from lautum_utils.training.experiments import Experiment
 
 
 @contextmanager

@@ -10,8 +10,10 @@ import pytest
 from benching import Bench, Works, own_seconds
 from torch import Tensor
 
-from lautum_utils.training.methods import Batch, Lautum
-from lautum_utils.training.run import Experiment, Progress, Result, run
+from lautum_utils.results.sweeps import run
+from lautum_utils.training.batches import Batch
+from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.methods import Lautum
 
 # Every 16th step prepares inputs for 16 steps: of 144 steps, one in 16 of those that count does.
 STEPS, FEW_STEPS = 144, 48
