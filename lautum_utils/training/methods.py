@@ -182,12 +182,8 @@ class TemporalEnsembling(Method):
         self.ensemble[row, batch.index] = 0.6 * before + 0.4 * p.detach().float()
         self.seen[row, batch.index] = seen + 1
         ramp = math.exp(-5 * (1 - min(1.0, batch.step / max(1.0, 0.27 * batch.steps))) ** 2)
-        return (
-            batch.few
-            / batch.samples
-            * ramp
-            * ((p - target).square().mean(-1) * (seen > 0)).mean(-1)
-        )
+        share = batch.n_labelled / batch.n_unlabelled
+        return share * ramp * ((p - target).square().mean(-1) * (seen > 0)).mean(-1)
 
 
 class AdaptiveReinforcement(Method):

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from textwrap import wrap
 from typing import Any
 
 ACTS = ("data", "stage one", "stage two")  # on which images; while the source is learnt; after it
@@ -79,16 +80,15 @@ def settings_of(kind: Any) -> dict[str, Setting]:
 
 
 def documented(kind: Any) -> Any:
-    """A class decorator: the docstring goes on with a line on each setting."""
-    described: list[Field[Any]] = [f for f in fields(kind) if "setting" in f.metadata]
+    """A class decorator: the docstring goes on with each setting, its default and what it can be."""
+    described = [f for f in fields(kind) if "setting" in f.metadata]
     lines = [kind.__doc__.rstrip()]
     for acts in ACTS:
         lines += ["", f"    {acts.capitalize()}:"]
         for f in described:
-            known = f.metadata["setting"]
+            known: Setting = f.metadata["setting"]
             if known.acts == acts:
-                lines.append(
-                    f"    {f.name}: {known.about}; {known.allowed}, {f.default!r} if not said."
-                )
+                text = f"{f.name} = {f.default!r}: {known.about}; {known.allowed}."
+                lines += wrap(text, 100, initial_indent=" " * 4, subsequent_indent=" " * 8)
     kind.__doc__ = "\n".join(lines) + "\n    "
     return kind
