@@ -1,0 +1,1 @@
+"""What came out: asked, compared, stored, swept."""

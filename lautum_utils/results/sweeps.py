@@ -2,8 +2,9 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,8 +78,7 @@ def sweep(
     threads: int = 1,
     progress: bool = True,
 ) -> Results:
-    """Run what the store does not hold yet, store each result the moment it is there, return them
-    all.
+    """Run what the store does not hold yet, store each result as it comes, return them all.
 
     executor: any concurrent.futures.Executor whose workers can import lautum_utils, such as a
     ProcessPoolExecutor (with the "spawn" context), or dask.distributed.Client(...).get_executor()
@@ -93,12 +93,11 @@ def sweep(
     _require_different(wanted)
     folder = open_store(store)
     done = {result.experiment: result for result in read_store(folder)}
-    missing = [e for e in wanted if e not in done]
-    errors: dict[Experiment, str] = {}
-    known = {"total": len(wanted), "initial": len(wanted) - len(missing)}
-    with tqdm(**known, unit="run", disable=not progress, desc="sweep") as bar:
+    missing, errors = [e for e in wanted if e not in done], dict[Experiment, str]()
+    with tqdm(total=len(wanted), unit="run", disable=not progress, desc="sweep") as bar:
+        bar.update(len(wanted) - len(missing))
         keep = _Keeper(folder, done, bar)
-        try:
+        with _nothing_lost(wanted, folder):
             if executor is None:
                 for stack in stacks(missing, device, stack_size):
                     errors |= _run_job(stack, device, folder / "checkpoints", keep, keep.watch)
@@ -106,8 +105,6 @@ def sweep(
                 jobs = stacks(missing, device, stack_size or NETWORKS_A_JOB)
                 worker = _Worker(str(device), folder / "checkpoints", threads)
                 errors |= _spread(executor, jobs, worker, keep)
-        except (KeyboardInterrupt, BrokenExecutor, CancelledError) as end:
-            raise _told(end, wanted, folder) from end
     for experiment, error in errors.items():
         warnings.warn(f"{experiment} failed: {error}", stacklevel=2)
     return Results((done[e] for e in wanted if e in done), errors)
@@ -122,14 +119,19 @@ def _require_different(experiments: Sequence[Experiment]) -> None:
             )
 
 
-def _told(end: BaseException, wanted: Sequence[Experiment], folder: Path) -> BaseException:
-    """What is said when a sweep ends before its time: nothing is lost."""
-    stored = len({r.experiment for r in read_store(folder)} & set(wanted))
-    kept = f"{stored} of {len(wanted)} results are in {folder}; the same sweep goes on from there"
-    if isinstance(end, KeyboardInterrupt):
-        return KeyboardInterrupt(f"interrupted: {kept}.")
-    name = type(end).__name__
-    return RuntimeError(f"the executor died ({name}): {kept}, with another executor.")
+@contextmanager
+def _nothing_lost(wanted: Sequence[Experiment], folder: Path) -> Iterator[None]:
+    """What ends a sweep before its time says how much is stored."""
+    try:
+        yield
+    except (KeyboardInterrupt, BrokenExecutor, CancelledError) as end:
+        stored = len({r.experiment for r in read_store(folder)} & set(wanted))
+        kept = f"{stored} of {len(wanted)} results are in {folder}"
+        again = f"{kept}; the same sweep goes on from there"
+        if isinstance(end, KeyboardInterrupt):
+            raise KeyboardInterrupt(f"interrupted: {again}.") from None
+        told = f"the executor died ({type(end).__name__}): {again}, with another executor."
+        raise RuntimeError(told) from end
 
 
 def _run_job(

@@ -7,7 +7,7 @@ Progress, histories and checkpoints belong to the caller.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from lautum_utils.training.methods import Method
 from lautum_utils.training.networks import StackedNetwork
 
 
+@runtime_checkable
 class BatchSource(Protocol):
     """What the loop takes its batches from, such as `Batches`."""
 

@@ -9,6 +9,7 @@ result alone and stacked.
 import copy
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -115,7 +116,7 @@ class StackedNetwork(nn.Module):
         """ReLU of a hidden layer, normalized if there is something to normalize it."""
         return F.relu(self.norms[layer](h, source) if len(self.norms) else h)
 
-    def take(self, models: Int[Tensor, " some"]) -> "StackedNetwork":
+    def take(self, models: Int[Tensor, " chosen"]) -> "StackedNetwork":
         """A copy that holds these of the models, in this order; one can be there twice."""
         taken = copy.deepcopy(self)
         for value in (*taken.parameters(), *taken.buffers()):
@@ -139,15 +140,16 @@ class MLP(StackedNetwork):
         super().__init__()
         self.norms = nn.ModuleList()
         generators = _generators(seeds)
-        self.first = StackedLinear(math.prod(image_shape), 2 * WIDTH, generators)
-        self.second = StackedLinear(2 * WIDTH, WIDTH, generators)
+        sizes = (math.prod(image_shape), *self.widths)
+        layers = [StackedLinear(d, k, generators) for d, k in pairwise(sizes)]
+        self.hidden = nn.ModuleList(layers)
         self.classifier = StackedLinear(WIDTH, classes, generators)
 
     def features(
         self, x: Float[Tensor, "models n c h w"], source: int = 0
     ) -> Float[Tensor, "models n k"]:
         h = x.flatten(2)
-        for layer, linear in enumerate((self.first, self.second)):
+        for layer, linear in enumerate(self.hidden):
             h = self.activate(layer, linear(h)[..., None], source)[..., 0]
         return h
 
@@ -194,8 +196,8 @@ class CNN(StackedNetwork):
             maps = maps.contiguous(memory_format=torch.channels_last)
         for layer, convolution in enumerate(self.convolutions):
             maps = self.normalized(convolution(maps), models)
-            apart = maps.reshape(n, models, self.widths[layer], -1).transpose(0, 1)
-            maps = self.activate(layer, apart, source).transpose(0, 1).reshape(maps.shape)
+            of_models = maps.reshape(n, models, self.widths[layer], -1).transpose(0, 1)
+            maps = self.activate(layer, of_models, source).transpose(0, 1).reshape(maps.shape)
         h = self.last(self.flatten(maps, models))
         return self.activate(len(self.convolutions), h[..., None], source)[..., 0]
 

@@ -129,8 +129,9 @@ def train_stage_one(
     """Learn the source, and stay informative about unlabelled inputs: loss = cross-entropy of the
     source + strength * the method's term."""
     settings = models[0]  # in what is read from it, all are alike
-    kind = NETWORKS[settings.network]
-    network = kind(data.image_shape, data.source_classes, [e.seed for e in models]).to(data.device)
+    seeds = [e.seed for e in models]
+    network = NETWORKS[settings.network](data.image_shape, data.source_classes, seeds)
+    network.to(data.device)
     pools = data.pools(settings, settings.inputs, settings.method)
     batches = data.stage_one_batches(network, models, pools)
     strength = torch.tensor([e.strength for e in models], device=data.device)

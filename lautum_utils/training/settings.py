@@ -74,15 +74,15 @@ def setting(default: object, about: str, acts: str, **rules: Any) -> Any:
     return field(default=default, metadata={"setting": Setting(about, acts, **rules)})
 
 
-def settings_of(kind: Any) -> dict[str, Setting]:
+def settings_of(described: Any) -> dict[str, Setting]:
     """The settings of a dataclass by name, in order."""
-    return {f.name: f.metadata["setting"] for f in fields(kind) if "setting" in f.metadata}
+    return {f.name: f.metadata["setting"] for f in fields(described) if "setting" in f.metadata}
 
 
-def documented(kind: Any) -> Any:
-    """A class decorator: the docstring goes on with each setting, its default and what it can be."""
-    described = [f for f in fields(kind) if "setting" in f.metadata]
-    lines = [kind.__doc__.rstrip()]
+def documented(experiment: Any) -> Any:
+    """A class decorator: the docstring goes on with each setting and what it can be."""
+    described = [f for f in fields(experiment) if "setting" in f.metadata]
+    lines = [experiment.__doc__.rstrip()]
     for acts in ACTS:
         lines += ["", f"    {acts.capitalize()}:"]
         for f in described:
@@ -90,5 +90,5 @@ def documented(kind: Any) -> Any:
             if known.acts == acts:
                 text = f"{f.name} = {f.default!r}: {known.about}; {known.allowed}."
                 lines += wrap(text, 100, initial_indent=" " * 4, subsequent_indent=" " * 8)
-    kind.__doc__ = "\n".join(lines) + "\n    "
-    return kind
+    experiment.__doc__ = "\n".join(lines) + "\n    "
+    return experiment

@@ -85,7 +85,8 @@ class StackData:
         self.seeds = [key.seed for key in self.keys]
         self.source_classes = len(self.tasks[0].source.class_names)
         self.target_classes = len(self.tasks[0].test.class_names)
-        self.image_shape = tuple(self.tasks[0].source.inputs.shape[1:])
+        channels, height, width = self.tasks[0].source.inputs.shape[1:]
+        self.image_shape = channels, height, width
 
     def part(self, name: str) -> Labelled:
         """A labelled part of the tasks: "source_test", "labelled", "validation" or "test"."""

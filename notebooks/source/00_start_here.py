@@ -16,7 +16,7 @@
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 3  # networks for each setting; an interval needs 2 or more
-steps = 100  # of pre-training on the source
+steps = 100  # of stage one, on the source
 strengths = [0.0, 1e-4, 1e-3, 1e-2]  # weights; 0 is standard transfer, it has to be there
 shift = "label_part_swap"  # how source and target differ
 severities = [0.0, 0.5, 1.0]  # how strongly, from 0 to 1; the last one is used for the main figure
@@ -37,19 +37,21 @@ from lautum_utils import (
     Experiment,
     Playground,
     Prediction,
+    Results,
     gaussian_lautum_information,
     gaussian_mutual_information,
+    grid,
     load_transfer_task,
+    read_record,
+    run,
+    save_results,
 )
-from lautum_utils.results import sweeps
-from lautum_utils.results.statistics import verdict
-from lautum_utils.training import run as training
+from lautum_utils.training.devices import resolve_device
 from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains
 
-print(
-    f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
-)
-print(f"networks train on: {training.resolve_device(device)}")
+versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
+print(f"Python {platform.python_version()}, {versions}")
+print(f"networks train on: {resolve_device(device)}")
 
 # %% [markdown]
 # ## The quantity
@@ -96,27 +98,25 @@ show_domains(
 
 # %%
 base = Experiment(shift=shift, severity=severities[-1], labels=labels, steps=steps)
-grid = [training.replace(base, strength=s, seed=i) for s in strengths for i in range(seeds)]
-recorded, _ = sweeps.read_record()
-expected = [recorded[e] for e in grid if e in recorded]
-prediction = Prediction(expected if len(expected) == len(grid) else training.run(grid, device))
+experiments = grid(base, strength=strengths, seed=range(seeds))
+recorded, _ = read_record()
+expected = [recorded[e] for e in experiments if e in recorded]
+complete = len(expected) == len(experiments)
+prediction = Prediction(Results(expected) if complete else run(experiments, device))
 prediction
 
 # %% tags=["headline"]
-results = training.run(grid, device)
-by_strength = {s: [r for r in results if r.experiment.strength == s] for s in strengths}
-best = sweeps.choose_strength(results)
+results = run(experiments, device)
+best = results.best()  # the strength that validation data picks
+chosen = best or max(strengths)
 accuracy_against_strength(
     {f"linear probe, {labels} labels": results},
-    "Frozen features: "
-    + verdict(
-        by_strength[best or max(strengths)], by_strength[0.0], f"weight {best or max(strengths):g}"
-    ),
+    f"Frozen features: {results.verdict(chosen)}",
 )
 
 # %%
-for s in strengths[1:]:
-    print(verdict(by_strength[s], by_strength[0.0], f"weight {s:g}"))
+for strength in strengths[1:]:
+    print(results.verdict(strength))
 print(f"weight chosen on validation data: {best:g}")
 
 # %% [markdown]
@@ -143,19 +143,9 @@ playground
 # The more the two tasks have in common, the less there is to gain:
 
 # %%
-chosen = best or max(strengths)
-runs = [
-    training.replace(base, strength=s, seed=i, severity=v)
-    for v in severities
-    for s in (0.0, chosen)
-    for i in range(seeds)
-]
-swept = training.run(runs, device)
+swept = run(grid(base, severity=severities, strength=[0.0, chosen], seed=range(seeds)), device)
 by_severity = {
-    v: sweeps.paired_difference(
-        [r for r in swept if r.experiment.severity == v and r.experiment.strength == chosen],
-        [r for r in swept if r.experiment.severity == v and r.experiment.strength == 0],
-    )
+    v: swept.where(severity=v, strength=chosen).against(swept.where(severity=v, strength=0.0))
     for v in severities
 }
 gains(
@@ -165,13 +155,12 @@ gains(
 
 # %%
 for v, gain in by_severity.items():
-    print(
-        f"severity {v:g}: {100 * gain.mean:+.1f} points, 95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
-    )
+    span = f"95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
+    print(f"severity {v:g}: {100 * gain.mean:+.1f} points, {span}")
 
 # %%
 if results_path:
-    sweeps.save_results(results + swept, results_path)
+    save_results(results + swept, results_path)
 
 # %% [markdown]
 # ## What we saw, and what not
@@ -216,10 +205,10 @@ show_progress()
 # | $R$ | the remainder of the test loss, $\mathbb E\log\frac{p(Y\mid X,W)}{f_W(Y\mid X)}$ under the product | `finite_world.Learned.test_terms` | 02 |
 # | $\Sigma$, $K$ | a covariance, and $\Sigma_x^{-1}\Sigma_{xy}\Sigma_y^{-1}\Sigma_{yx}$ | `information.gaussian_lautum_information` | 03 |
 # | $\rho_i$, $t_i=\rho_i^2$ | canonical correlations | `information.canonical_correlations` | 03 |
-# | $\varepsilon$ | ridge: variance of the noise on $z$, as a fraction of the mean variance of $z$ | `training.Experiment.ridge` | 03 |
-# | $z=f(x)$, $k$ | the representation (features) of an input, and its dimension | `networks.StackedNetwork.features` | 03 |
-# | $u$, $r$ | whitened inputs, and how many principal components they keep | `training.Experiment.n_components` | 03 |
-# | $\lambda$ | regularization weight | `training.Experiment.strength` | 06 |
+# | $\varepsilon$ | ridge: variance of the noise on $z$, as a fraction of the mean variance of $z$ | `Experiment.ridge` | 03 |
+# | $z=f(x)$, $k$ | the representation (features) of an input, and its dimension | `StackedNetwork.features` | 03 |
+# | $u$, $r$ | whitened inputs, and how many principal components they keep | `Experiment.n_components` | 03 |
+# | $\lambda$ | regularization weight | `Experiment.strength` | 06 |
 #
 # ## Glossary
 #

@@ -13,7 +13,7 @@
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 4  # networks for each setting; an interval needs 2 or more
 network = "mlp"  # "mlp" or "cnn"
-steps = 100  # of pre-training on the source
+steps = 100  # of stage one, on the source
 strengths = [0.0, 1e-4, 1e-3, 1e-2, 1e-1]  # weights; 0 is standard transfer, it has to be there
 shift = "label_part_swap"  # or "none", "rotation", "blur", "noise", "contrast", "inversion", "background"
 severity = 1.0  # from 0 to 1
@@ -25,20 +25,18 @@ results_path = ""  # where to write every result as JSON; "" writes nothing
 # %%
 from dataclasses import replace
 
-import pandas as pd
-
 from lautum_utils import (
     Experiment,
     Playground,
     Prediction,
+    Results,
+    grid,
     load_transfer_task,
     mutual_information,
-    paired_difference,
     run,
     save_results,
 )
-from lautum_utils.data.domains import swap_joint
-from lautum_utils.results.statistics import choose_strength, compare, verdict
+from lautum_utils.data.pairs import swap_joint
 from lautum_utils.widgets.plots import (
     accuracy_against_strength,
     gains,
@@ -47,25 +45,17 @@ from lautum_utils.widgets.plots import (
 )
 
 base = Experiment(shift=shift, severity=severity, network=network, steps=steps)
-everything = []  # all results of this page
-
-
-def train(*experiments, seeds=seeds):
-    """Each experiment with every seed."""
-    results = run([replace(e, seed=i) for e in experiments for i in range(seeds)], device)
-    everything.extend(results)
-    return results
-
+everything = Results()  # all results of this page
 
 # %% [markdown]
 # ## The two stages
 #
-# **Stage 1, pre-train.** Batches of labelled source images and of *unlabelled* target images go through the network $f$. With features
+# **Stage one.** Batches of labelled source images and of *unlabelled* target images go through the network $f$. With features
 # $z = f(x)$, the cross-entropy CE and the weight $\lambda$ (`strength`):
 #
 # $$\text{loss} = \text{CE}(\text{source}) - \lambda\, L(z_\text{target};\, x_\text{target}).$$
 #
-# **Stage 2, transfer** with a few labelled target images. **Probe:** the features stay frozen, a linear classifier is fitted on them. **Finetune:** all weights
+# **Stage two** with a few labelled target images. **Probe:** the features stay frozen, a linear classifier is fitted on them. **Finetune:** all weights
 # go on learning, with a new last layer.
 #
 # The target data is split four ways: unlabelled, labelled, validation, test. Whatever is chosen, is chosen on validation data. The
@@ -111,21 +101,18 @@ playground
 # Set the sliders to the curve that you expect with the fewest labels, then press **Reveal**.
 
 # %%
-few = labels[0]
-settings = [{"labels": n, "protocol": "probe"} for n in labels] + [
-    {"labels": few, "protocol": "finetune"}
-]
-both = train(
-    *[replace(base, strength=s, **stage) for stage in settings for s in strengths]
-)  # stage 1 is run once for all of them
-probed, finetuned = ([r for r in both if r.experiment.protocol == p] for p in ("probe", "finetune"))
-by_labels = {n: [r for r in probed if r.experiment.labels == n] for n in labels}
-prediction = Prediction(by_labels[few])
+fewest = labels[0]
+probed = grid(base, labels=labels, strength=strengths, seed=range(seeds))
+finetuned = grid(base, labels=fewest, protocol="finetune", strength=strengths, seed=range(seeds))
+both = run(probed + finetuned, device)  # stage one is run once for all of them
+everything += both
+probe = both.where(protocol="probe")
+prediction = Prediction(probe.where(labels=fewest))
 prediction
 
 # %%
 accuracy_against_strength(
-    {f"{n} labels": by_labels[n] for n in labels},
+    {f"{n} labels": probe.where(labels=n) for n in labels},
     f"Linear probe on frozen features ({network}, {seeds} seeds, 95 % intervals)",
 )
 
@@ -133,30 +120,14 @@ accuracy_against_strength(
 # A difference is only worth something with its interval. The seeds are *paired*: the same data, the same first weights, the same batches with and without the
 # regularizer, so we look at the difference seed by seed. `chosen` marks the weight that **validation** data picks; accuracies are of **test** data, in percent.
 
+# %%
+gained = probe.gain().set_index(["labels", "strength"])
+percent = ["accuracy", "gain", "low", "high"]
+gained[percent] = (100 * gained[percent]).round(1)
+print(gained.to_string())
 
 # %%
-def table(results):
-    rows = pd.DataFrame(compare(results))
-    rows[["accuracy", "difference", "low", "high"]] = (
-        100 * rows[["accuracy", "difference", "low", "high"]]
-    ).round(1)
-    return rows.set_index(["protocol", "labels", "strength"])
-
-
-pd.set_option("display.width", 120)
-print(table(probed).to_string())
-
-# %%
-chosen = {
-    n: next(row["strength"] for row in compare(by_labels[n]) if row["chosen"]) for n in labels
-}
-for n in labels:
-    ours, control = (
-        [r for r in by_labels[n] if r.experiment.strength == s] for s in (chosen[n], 0.0)
-    )
-    print(
-        f"{n} labels:", verdict(ours, control, f"weight {chosen[n]:g}, chosen on validation data,")
-    )
+print(probe.verdict())
 
 # %% [markdown]
 # ## Does it survive fine-tuning?
@@ -164,54 +135,43 @@ for n in labels:
 # Frozen features must already hold what the target needs. Fine-tuning can still learn it. **Predict:** is the gain larger or smaller than for the probe?
 
 # %%
-weight = chosen[few] or max(strengths)
+weight = probe.where(labels=fewest).best() or max(strengths)
+fine = both.where(protocol="finetune")
 accuracy_against_strength(
-    {"linear probe": by_labels[few], "fine-tuning": finetuned},
-    f"Two protocols, {few} labels ({network}, {seeds} seeds, 95 % intervals)",
+    {"linear probe": probe.where(labels=fewest), "fine-tuning": fine},
+    f"Two protocols, {fewest} labels ({network}, {seeds} seeds, 95 % intervals)",
 )
 
 # %%
-fine = {s: [r for r in finetuned if r.experiment.strength == s] for s in strengths}
-print("fine-tuning:", verdict(fine[weight], fine[0.0], f"weight {weight:g}"))
-print(
-    "mean accuracy at weight 0 (%): probe",
-    round(
-        100 * sum(r.test_accuracy for r in by_labels[few] if r.experiment.strength == 0) / seeds, 1
-    ),
-    end="",
-)
-print(", fine-tuning", round(100 * sum(r.test_accuracy for r in fine[0.0]) / seeds, 1))
+print("fine-tuning:", fine.verdict(weight))
+control = both.where(labels=fewest, strength=0.0)
+for protocol in ("probe", "finetune"):
+    reached = control.where(protocol=protocol).mean("test_accuracy")
+    print(f"mean accuracy at weight 0, {protocol}: {100 * reached:.1f} %")
 
 # %% [markdown]
 # ## What does the knob do inside?
 #
-# The three curves of stage 1. In the middle: the Gaussian Lautum information of features and whitened inputs, in nats. On the right: how well the target can be
+# The three curves of stage one. In the middle: the Gaussian Lautum information of features and whitened inputs, in nats. On the right: how well the target can be
 # read off the features linearly, while the network trains on the *source* only.
 
 # %%
+shown = probe.where(labels=fewest)
 training_curves(
-    by_labels[few], "Stage 1: source loss, dependence, and what can be read off about the target"
+    shown, "Stage one: source loss, dependence, and what can be read off about the target"
 )
 
 # %%
-for s in (0.0, weight):
-    group = [r for r in by_labels[few] if r.experiment.strength == s]
-    first, last, source = (
-        sum(values) / len(group)
-        for values in zip(
-            *(
-                (
-                    r.history["target_accuracy"][0],
-                    r.history["target_accuracy"][-1],
-                    r.source_accuracy,
-                )
-                for r in group
-            )
-        )
-    )
+for strength in (0.0, weight):
+    group = shown.where(strength=strength)
+    curves = [result.history["target_accuracy"] for result in group]
+    begin, end = (100 * sum(curve[i] for curve in curves) / len(curves) for i in (0, -1))
+    source = 100 * group.mean("source_accuracy")
     print(
-        f"weight {s:g}: read-out of the target goes from {100 * first:.0f} % to {100 * last:.0f} %; source test accuracy {100 * source:.0f} %"
+        f"weight {strength:g}: read-out of the target goes from {begin:.0f} % to {end:.0f} %",
+        end="",
     )
+    print(f"; source test accuracy {source:.0f} %")
 
 # %% [markdown]
 # ## When is there something to gain?
@@ -222,31 +182,24 @@ for s in (0.0, weight):
 # %%
 if shift == "label_part_swap":
     for v in severities:
-        print(
-            f"severity {v:g}: the digit tells {mutual_information(swap_joint(v)).item():.2f} nats about the letter"
-        )
-swept = train(
-    *[replace(base, severity=v, strength=s, labels=200) for v in severities for s in (0.0, weight)]
+        told = mutual_information(swap_joint(v)).item()
+        print(f"severity {v:g}: the digit tells {told:.2f} nats about the letter")
+swept = run(
+    grid(base, labels=200, severity=severities, strength=[0.0, weight], seed=range(seeds)), device
 )
-
-
-def gain(results, **settings):
-    """The paired difference of the weight to 0 among the results with these settings."""
-    alike = [r for r in results if all(getattr(r.experiment, k) == v for k, v in settings.items())]
-    return paired_difference(
-        [r for r in alike if r.experiment.strength == weight],
-        [r for r in alike if r.experiment.strength == 0],
-    )
-
-
+everything += swept
+gain_at = {
+    v: swept.where(severity=v, strength=weight).against(swept.where(severity=v, strength=0.0))
+    for v in severities
+}
 gains(
-    {f"severity {v:g}": gain(swept, severity=v) for v in severities},
+    {f"severity {v:g}": gain for v, gain in gain_at.items()},
     f"Gain of weight {weight:g} by severity ({shift}, 200 labels)",
 )
 
 # %%
-for v in severities:
-    print(f"severity {v:g}: gain {gain(swept, severity=v)}")
+for v, gain in gain_at.items():
+    print(f"severity {v:g}: gain {gain}")
 
 # %% [markdown]
 # ## What makes the difference? Ablations
@@ -271,28 +224,25 @@ tried_weights = {
     "mutual_information": (1e-3, 1e-2),
     "mutual_information_maximised": (1e-3, 1e-2),
 }
-control = train(replace(plain, strength=0.0), seeds=ablation_seeds)
-ablated, picked, all_tried = {}, {}, []
+control = run(grid(plain, strength=0.0, seed=range(ablation_seeds)), device)
+everything += control
+picked, ablated = {}, {}
 for name, settings in variants.items():
     variant = replace(plain, **settings)
-    tried = train(
-        *[replace(variant, strength=s) for s in tried_weights[variant.method]], seeds=ablation_seeds
-    )
-    best = choose_strength(tried)
-    all_tried += tried
-    picked[name] = [r for r in tried if r.experiment.strength == best]
-    ablated[f"{name} ({best:g})"] = paired_difference(picked[name], control)
+    weights = tried_weights[variant.method]
+    tried = run(grid(variant, strength=weights, seed=range(ablation_seeds)), device)
+    everything += tried
+    picked[name] = tried.where(strength=tried.best())
+    ablated[f"{name} ({tried.best():g})"] = picked[name].against(control)
 gains(ablated, f"Digits to letters, probe with 200 labels ({network}, {ablation_seeds} seeds)")
 
 # %%
-print(
-    f"control: {100 * sum(r.test_accuracy for r in control) / ablation_seeds:.1f} % target test accuracy"
-)
+print(f"control: {100 * control.mean():.1f} % target test accuracy")
 for name, difference in ablated.items():
     print(f"{name:40} {difference} against the control")
-first = next(iter(variants))
-for name in list(variants)[1:]:
-    print(f"{first} against {name}: {paired_difference(picked[first], picked[name])}")
+ours, *others = picked
+for name in others:
+    print(f"{ours} against {name}: {picked[ours].against(picked[name])}")
 
 # %% [markdown]
 # ## Is the control a fair one?
@@ -301,32 +251,20 @@ for name in list(variants)[1:]:
 # the control transfer better or worse, and what is left of the gain?
 
 # %%
-rates = {
-    base.learning_rate: {
-        "weight 0": control,
-        "weight 0.0003": [
-            r
-            for r in all_tried
-            if r.experiment == replace(plain, strength=3e-4, seed=r.experiment.seed)
-        ],
-    },
-    1e-3: {
-        f"weight {s:g}": train(replace(plain, strength=s, learning_rate=1e-3), seeds=ablation_seeds)
-        for s in (0.0, 3e-4)
-    },
-}
-for rate, pair in rates.items():
-    for name, group in pair.items():
-        source, target = (
-            100 * sum(getattr(r, k) for r in group) / len(group)
-            for k in ("source_accuracy", "test_accuracy")
-        )
-        print(
-            f"learning rate {rate:g}, {name:13}: source {source:.1f} %, target {target:.1f} % test accuracy"
-        )
-    print(
-        f"learning rate {rate:g}, gain: {paired_difference(pair['weight 0.0003'], pair['weight 0'])}"
-    )
+rates = sorted({base.learning_rate, 1e-3}, reverse=True)
+fair = run(
+    grid(plain, learning_rate=rates, strength=[0.0, 3e-4], seed=range(ablation_seeds)), device
+)
+everything += fair.where(learning_rate=1e-3)  # the others are there already
+for rate in rates:
+    at_rate = fair.where(learning_rate=rate)
+    for strength in (0.0, 3e-4):
+        group = at_rate.where(strength=strength)
+        source, target = (100 * group.mean(f"{which}_accuracy") for which in ("source", "test"))
+        print(f"learning rate {rate:g}, weight {strength:<6g}: source {source:.1f} %", end="")
+        print(f", target {target:.1f} % test accuracy")
+    gain = at_rate.where(strength=3e-4).against(at_rate.where(strength=0.0))
+    print(f"learning rate {rate:g}, gain: {gain}")
 
 # %%
 if results_path:
