@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """A temporary path in the folder of `path`, which takes the place of `path` when the block ends.
+    """A temporary path beside `path`, which takes the place of `path` when the block ends.
 
     If the block or the renaming fails, what was at `path` stays and the temporary file is removed.
     Processes that write the same path do not meet: the last one to finish has its content there.

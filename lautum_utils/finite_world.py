@@ -1,9 +1,8 @@
-"""A world small enough to enumerate: every input, label, hypothesis and dataset, so that each
-identity is a finite sum.
+"""A world small enough to enumerate: every input, label, hypothesis and dataset.
 
-Z = (X, Y) is one example, S a dataset of n examples, W the learnt hypothesis. A learner sees a
-dataset only through its counts, so datasets are enumerated as counts with multinomial weights, not
-as ordered tuples. All is float64 and in nats.
+So each identity is a finite sum. Z = (X, Y) is one example, S a dataset of n examples, W the learnt
+hypothesis. A learner sees a dataset only through its counts, so datasets are enumerated as counts
+with multinomial weights, not as ordered tuples. All is float64 and in nats.
 """
 
 import math
@@ -24,11 +23,10 @@ TIE = 1e-12  # losses that differ by less are equal for empirical risk minimisat
 
 
 class FiniteWorld:
-    """Examples drawn from P(x, y), and hypotheses f_w(y|x) whose loss on an example is -log
-    f_w(y|x).
+    """Examples from P(x, y), and hypotheses f_w(y|x) whose loss on an example is -log f_w(y|x).
 
-    p_xy : (x, y), summing to 1. hypotheses : (w, x, y), each row over y a distribution without
-    zeros (no loss is infinite).
+    p_xy : (x, y), summing to 1.
+    hypotheses : (w, x, y), each row over y a distribution without zeros (no loss is infinite).
     prior : (w,), P(w) before any data; None is uniform.
     ValueError: tensors that are not such distributions, or whose shapes do not match.
     """
@@ -42,22 +40,22 @@ class FiniteWorld:
         self.p_xy = _distribution(p_xy, "p_xy", "x, y", (-2, -1))
         self.hypotheses = _distribution(hypotheses, "hypotheses", "w, x, y", (-1,)).to(self.p_xy)
         if self.hypotheses.shape[1:] != self.p_xy.shape:
-            raise ValueError(
-                f"hypotheses need the shape (w, {', '.join(map(str, p_xy.shape))}), got {tuple(hypotheses.shape)}."
-            )
+            needs = f"(w, {', '.join(map(str, p_xy.shape))})"
+            raise ValueError(f"hypotheses need the shape {needs}, got {tuple(hypotheses.shape)}.")
         if bool((self.hypotheses == 0).any()):
             raise ValueError(
-                "hypotheses need probabilities above 0, got a 0, for which the loss can be infinite."
+                "hypotheses need probabilities above 0, "
+                "got a 0, for which the loss can be infinite."
             )
         count = len(hypotheses)
-        uniform = torch.full((count,), 1 / count, dtype=torch.float64, device=self.p_xy.device)
-        self.prior = (
-            uniform if prior is None else _distribution(prior, "prior", "w", (-1,)).to(self.p_xy)
-        )
-        if self.prior.shape != (count,):
-            raise ValueError(
-                f"prior needs one probability for each of the {count} hypotheses, got {tuple(self.prior.shape)}."
-            )
+        if prior is None:
+            prior = torch.full((count,), 1 / count, dtype=torch.float64, device=self.p_xy.device)
+        else:
+            prior = _distribution(prior, "prior", "w", (-1,)).to(self.p_xy)
+        if prior.shape != (count,):
+            needs = f"one probability for each of the {count} hypotheses"
+            raise ValueError(f"prior needs {needs}, got {tuple(prior.shape)}.")
+        self.prior = prior
 
     @property
     def losses(self) -> Float[Tensor, "w x y"]:
@@ -65,12 +63,13 @@ class FiniteWorld:
         return -self.hypotheses.log()
 
     def learn(self, n: int, gamma: float) -> "Learned":
-        """The Gibbs learner: P(w|s) proportional to prior(w) exp(-gamma * train loss(w, s)), for
-        every dataset s of n examples.
+        """The Gibbs learner, for every dataset s of n examples.
+
+            P(w|s) proportional to prior(w) exp(-gamma * train loss(w, s))
 
         gamma : inverse temperature, 0 or more; math.inf is empirical risk minimisation with ties
-        broken by the prior. ValueError: n < 1, gamma < 0, or more datasets than fit into
-        `MAX_BYTES`.
+            broken by the prior.
+        ValueError: n < 1, gamma < 0, or more datasets than fit into `MAX_BYTES`.
         """
         return self.transfer(self.p_xy, 0, n, gamma, target_weight=1.0)
 
@@ -82,80 +81,69 @@ class FiniteWorld:
         gamma: float,
         target_weight: float,
     ) -> "Learned":
-        """The Gibbs learner of (1 - target_weight) * source loss + target_weight * target loss;
-        this world is the target.
+        """The Gibbs learner from a source and this world, which is the target. Its train loss is
 
-        source_p_xy : (x, y), from which the n_source source examples come (0: no source); n, gamma
-        and errors as in `learn`.
-        target_weight : a in [0, 1]. Source: Bu, Aminian, Toni, Wornell & Rodrigues (AISTATS 2022).
+            (1 - target_weight) * source loss + target_weight * target loss
+
+        source_p_xy : (x, y), from which the n_source source examples come (0: no source).
+        target_weight : a in [0, 1]. n, gamma and errors as in `learn`.
+        Source: Bu, Aminian, Toni, Wornell & Rodrigues (AISTATS 2022).
         """
-        whole = all(
-            isinstance(m, int | np.integer) and not isinstance(m, bool) for m in (n, n_source)
-        )
-        if not whole or n < 1 or n_source < 0:
-            raise ValueError(
-                f"n needs to be a whole number of 1 or more and n_source of 0 or more, got {n!r} and {n_source!r}."
-            )
-        if not isinstance(gamma, int | float) or not gamma >= 0:
-            raise ValueError(
-                f"gamma needs to be 0 or more (math.inf for empirical risk minimisation), got {gamma!r}."
-            )
-        if not isinstance(target_weight, int | float) or not 0 <= target_weight <= 1:
-            raise ValueError(f"target_weight needs to be from 0 to 1, got {target_weight!r}.")
+        _require_learner(n, n_source, gamma, target_weight)
         n, n_source = int(n), int(n_source)
         source_p_xy = _distribution(source_p_xy, "source_p_xy", "x, y", (-2, -1)).to(self.p_xy)
         if source_p_xy.shape != self.p_xy.shape:
-            raise ValueError(
-                f"source_p_xy needs the shape {tuple(self.p_xy.shape)}, got {tuple(source_p_xy.shape)}."
-            )
-        kinds = [int((p > 0).sum()) for p in (source_p_xy, self.p_xy)]
-        sizes = [math.comb(m + k - 1, m) for m, k in zip((n_source, n), kinds, strict=True)]
-        lists = sum(s * (7 * k + 2 * self.p_xy.numel()) for s, k in zip(sizes, kinds, strict=True))
-        size = 8 * (4 * math.prod(sizes) * len(self.prior) + lists)
-        if size > MAX_BYTES:
-            raise ValueError(
-                f"{math.prod(sizes):,} datasets times {len(self.prior)} hypotheses need {size / 2**30:,.1f} GiB, more than "
-                f"the {MAX_BYTES / 2**30:g} GiB allowed: take fewer examples, inputs, labels or hypotheses."
-            )
-        (p_source, source_counts), (p_target, counts) = (
-            _datasets(source_p_xy, n_source),
-            _datasets(self.p_xy, n),
-        )
+            needs, got = tuple(self.p_xy.shape), tuple(source_p_xy.shape)
+            raise ValueError(f"source_p_xy needs the shape {needs}, got {got}.")
+        self._require_memory((source_p_xy, n_source), (self.p_xy, n))
+        p_source, source_counts = _datasets(source_p_xy, n_source)
+        p_target, counts = _datasets(self.p_xy, n)
         losses = self.losses.flatten(1).mT
         source_risk = source_counts @ losses * ((1 - target_weight) / max(n_source, 1))
         risk = source_risk[:, None] + counts @ (losses * (target_weight / n))
+        log_posterior = self._gibbs(risk, gamma)
+        weighted = gamma * target_weight if target_weight else 0.0
+        return Learned(self, n, weighted, p_source, p_target, counts, log_posterior)
+
+    def _gibbs(self, risk: Float[Tensor, "s t w"], gamma: float) -> Float[Tensor, "s t w"]:
+        """log P(w | datasets) for the risk of each hypothesis on each pair of datasets."""
         if gamma == math.inf:
             least = torch.where(self.prior > 0, risk, math.inf).amin(-1, keepdim=True)
             chosen = torch.where(risk <= least + TIE, self.prior.log(), -math.inf)
         else:
             chosen = torch.add(self.prior.log(), risk, alpha=-gamma)
-        return Learned(
-            self,
-            n,
-            gamma * target_weight if target_weight else 0.0,
-            p_source,
-            p_target,
-            counts,
-            chosen.log_softmax(-1),
-        )
+        return chosen.log_softmax(-1)
+
+    def _require_memory(self, *datasets: tuple[Tensor, int]) -> None:
+        """ValueError unless all datasets of n examples of each P(x, y) fit into `MAX_BYTES`."""
+        pairs, lists = 1, 0
+        for p_xy, n in datasets:
+            possible = int((p_xy > 0).sum())
+            count = math.comb(n + possible - 1, n)
+            pairs *= count
+            lists += count * (7 * possible + 2 * p_xy.numel())
+        size = 8 * (4 * pairs * len(self.prior) + lists)
+        if size > MAX_BYTES:
+            raise ValueError(
+                f"{pairs:,} datasets times {len(self.prior)} hypotheses need "
+                f"{size / 2**30:,.1f} GiB, more than the {MAX_BYTES / 2**30:g} GiB allowed: "
+                "take fewer examples, inputs, labels or hypotheses."
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """What a learner does in a `FiniteWorld`, averaged over every dataset; made by
-    `FiniteWorld.learn` and `.transfer`.
+    """What a learner does in a `FiniteWorld`, averaged over every dataset.
 
-    Two measures: W and a *training* example follow the joint P_WZ (Z uniform over the dataset), W
-    and a *fresh* one P_W P_Z. S is the (target) dataset; after `transfer`, information about S is
-    conditional on the source dataset.
+    Made by `FiniteWorld.learn` and `.transfer`. Two measures: W and a *training* example follow the
+    joint P_WZ (Z uniform over the dataset), W and a *fresh* one P_W P_Z. S is the (target) dataset;
+    after `transfer`, information about S is conditional on the source dataset.
     """
 
     world: FiniteWorld
     n: int
     gamma: float  # of the loss on S: gamma * target_weight after `transfer`
-    p_source: Float[
-        Tensor, " s"
-    ]  # probability of each source dataset (one, the empty one, after `learn`)
+    p_source: Float[Tensor, " s"]  # probability of each source dataset (one, empty, after `learn`)
     p_target: Float[Tensor, " t"]  # probability of each dataset S
     counts: Float[Tensor, "t xy"]  # how often each example is in S
     log_posterior: Float[Tensor, "s t w"]  # log P(w | source dataset, S)
@@ -190,22 +178,19 @@ class Learned:
     def mutual_information(self) -> float:
         """I(W;S) = H(W) - H(W|S), after `transfer` both given the source dataset."""
         without = torch.special.entr(self._log_without_target.exp()).sum(-1)
-        value = self.p_source @ (
-            without - torch.special.entr(self.posterior).sum(-1) @ self.p_target
-        )
+        given = torch.special.entr(self.posterior).sum(-1) @ self.p_target
+        value = self.p_source @ (without - given)
         return max(0.0, value.item())
 
     @cached_property
     def lautum_information(self) -> float:
         """L(W;S), after `transfer` given the source dataset, weighted by P(w | source) P(s).
-        Infinite where P(w|s) has holes."""
+
+        Infinite where P(w|s) has holes.
+        """
         log_p_w = self._log_without_target
-        return max(
-            0.0,
-            _mean(
-                self.p_source[:, None] * log_p_w.exp(), log_p_w - self.p_target @ self.log_posterior
-            ),
-        )
+        weights = self.p_source[:, None] * log_p_w.exp()
+        return max(0.0, _mean(weights, log_p_w - self.p_target @ self.log_posterior))
 
     @cached_property
     def _log_without_target(self) -> Tensor:
@@ -214,11 +199,12 @@ class Learned:
 
     @property
     def gibbs_gap(self) -> float:
-        """(I + L) / gamma, which for a Gibbs learner *is* test loss - train loss (gamma times
-        target_weight after `transfer`).
+        """(I + L) / gamma, which for a Gibbs learner *is* test loss - train loss.
 
+        gamma is times target_weight after `transfer`.
+        ValueError: gamma or target_weight 0 or infinite, where the quotient has no value.
         Source: Aminian, Bu, Toni, Rodrigues & Wornell (NeurIPS 2021); transfer: Bu et al. (AISTATS
-        2022). ValueError: gamma or target_weight 0 or infinite, where the quotient has no value.
+        2022).
         """
         if not 0 < self.gamma < math.inf:
             raise ValueError(
@@ -227,10 +213,11 @@ class Learned:
         return (self.mutual_information + self.lautum_information) / self.gamma
 
     def train_terms(self) -> dict[str, dict[str, float]]:
-        """Every decomposition of `train_loss`: for each its terms by name, signs included, which
-        sum to the loss.
+        """Every decomposition of `train_loss`: its terms by name, signs included; they sum to it.
 
-        E_joint[-log f] = H(Y|X) - I(W;Y|X) + KL,  KL = E_joint KL( p(.|X,W) || f_W(.|X) ),  and I(W;Y|X) = I(W;Z) - I(W;X).
+            E_joint[-log f] = H(Y|X) - I(W;Y|X) + KL,   KL = E_joint KL( p(.|X,W) || f_W(.|X) )
+
+        and I(W;Y|X) = I(W;Z) - I(W;X).
         """
         true, seen = _log_conditional(self.world.p_xy), _log_conditional(self.joint)
         entropy, given = _mean(self.world.p_xy, -true), _mean(self.joint, seen - true)
@@ -244,64 +231,70 @@ class Learned:
         }
 
     def test_terms(self) -> dict[str, dict[str, float]]:
-        """Every decomposition of `test_loss`: for each its terms by name, signs included, which sum
-        to the loss.
+        """Every decomposition of `test_loss`: its terms by name, signs included; they sum to it.
 
-        E_product[-log f] = H(Y|X) + KL = KL + Hx - L(W;Y|X) = H(Y|X) + L(W;Y|X) + R with KL =
-        E_product KL( p(.|X) || f_W(.|X) ), Hx = E_product[-log p(Y|X,W)], R = E_product log(
-        p(Y|X,W) / f_W(Y|X) ), and L(W;Y|X) = L(W;Z) - L(W;X). Where P(w, z) has a hole (or gamma is
-        so large that it is below 1e-308), L and Hx are infinite, R minus infinite, and only "true
-        labels" has a sum.
+            E_product[-log f] = H(Y|X) + KL = KL + Hx - L(W;Y|X) = H(Y|X) + L(W;Y|X) + R
+
+        with KL = E_product KL( p(.|X) || f_W(.|X) ), Hx = E_product[-log p(Y|X,W)],
+        R = E_product log( p(Y|X,W) / f_W(Y|X) ), and L(W;Y|X) = L(W;Z) - L(W;X). Where P(w, z) has
+        a hole (or gamma is so large that it is below 1e-308), L and Hx are infinite, R minus
+        infinite, and only "true labels" has a sum.
         """
-        true, seen, product = (
-            _log_conditional(self.world.p_xy),
-            _log_conditional(self.joint),
-            self.product,
-        )
+        product = self.product
+        true, seen = _log_conditional(self.world.p_xy), _log_conditional(self.joint)
         entropy = _mean(self.world.p_xy, -true)
         of_z, of_x = (
             lautum_information(p).item() for p in (self.joint.flatten(1), self.joint.sum(2))
         )
         kl, given = _mean(product, true + self.world.losses), _mean(product, true - seen)
         cross, rest = _mean(product, -seen), _mean(product, seen + self.world.losses)
+        of_inputs = {"-L(W;Z)": -of_z, "+L(W;X)": of_x}
         return {
             "true labels": {"H(Y|X)": entropy, "KL(p(.|X)||f)": kl},
             "labels, minus": {"KL(p(.|X)||f)": kl, "Hx(Y|X,W)": cross, "-L(W;Y|X)": -given},
             "labels, plus": {"H(Y|X)": entropy, "+L(W;Y|X)": given, "R": rest},
-            "inputs, plus": {
-                "KL(p(.|X)||f)": kl,
-                "Hx(Y|X,W)": cross,
-                "-L(W;Z)": -of_z,
-                "+L(W;X)": of_x,
-            },
+            "inputs, plus": {"KL(p(.|X)||f)": kl, "Hx(Y|X,W)": cross} | of_inputs,
             "inputs, minus": {"H(Y|X)": entropy, "+L(W;Z)": of_z, "-L(W;X)": -of_x, "R": rest},
         }
 
 
+def _require_learner(n: int, n_source: int, gamma: float, target_weight: float) -> None:
+    whole = all(isinstance(m, int | np.integer) and not isinstance(m, bool) for m in (n, n_source))
+    if not whole or n < 1 or n_source < 0:
+        raise ValueError(
+            "n needs to be a whole number of 1 or more and n_source of 0 or more, "
+            f"got {n!r} and {n_source!r}."
+        )
+    if not isinstance(gamma, int | float) or not gamma >= 0:
+        raise ValueError(
+            "gamma needs to be 0 or more (math.inf for empirical risk minimisation), "
+            f"got {gamma!r}."
+        )
+    if not isinstance(target_weight, int | float) or not 0 <= target_weight <= 1:
+        raise ValueError(f"target_weight needs to be from 0 to 1, got {target_weight!r}.")
+
+
 def _datasets(p_xy: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """The probability of every dataset of n examples, and its counts (dataset, x * y); impossible
-    examples never occur."""
+    """The probability of every dataset of n examples, and its counts (dataset, x * y).
+
+    Impossible examples never occur.
+    """
     p = p_xy.flatten()
-    kinds = p.nonzero().flatten()
-    bars = len(kinds) - 1  # counts are the gaps between `bars` bars among n + bars places
+    possible = p.nonzero().flatten()
+    bars = len(possible) - 1  # counts are the gaps between `bars` bars among n + bars places
     flat = np.fromiter(chain.from_iterable(combinations(range(n + bars), bars)), dtype=np.int64)
-    places = np.pad(
-        flat.reshape(math.comb(n + bars, bars), bars),
-        ((0, 0), (1, 1)),
-        constant_values=(-1, n + bars),
-    )
-    some = torch.as_tensor(np.diff(places) - 1, dtype=p.dtype, device=p.device)
-    counts = torch.zeros(len(some), len(p), dtype=p.dtype, device=p.device).index_copy(
-        1, kinds, some
-    )
+    inner = flat.reshape(math.comb(n + bars, bars), bars)
+    places = np.pad(inner, ((0, 0), (1, 1)), constant_values=(-1, n + bars))
+    gaps = torch.as_tensor(np.diff(places) - 1, dtype=p.dtype, device=p.device)
+    zeros = torch.zeros(len(gaps), len(p), dtype=p.dtype, device=p.device)
+    counts = zeros.index_copy(1, possible, gaps)
     if n == 0:
         return torch.ones(1, dtype=p.dtype, device=p.device), counts
-    return Multinomial(n, p[kinds], validate_args=False).log_prob(some).softmax(0), counts
+    return Multinomial(n, p[possible], validate_args=False).log_prob(gaps).softmax(0), counts
 
 
 def _mean(weights: Tensor, values: Tensor) -> float:
-    """The sum of weights * values where the weights are not 0: an infinite value without weight
-    does not count."""
+    """The sum of weights * values: an infinite value without weight does not count."""
     return torch.where(weights > 0, weights * values, 0).sum().item()
 
 
@@ -315,6 +308,5 @@ def _distribution(p: Tensor, name: str, shape: str, axes: tuple[int, ...]) -> Te
         given = tuple(p.shape) if isinstance(p, Tensor) else type(p).__name__
         raise ValueError(f"{name} needs a tensor ({shape}) that holds values, got {given}.")
     require_probabilities(p, name, axes)
-    return p.double() / p.double().sum(
-        axes, keepdim=True
-    )  # exact to float64, whatever the type it came in
+    # Exact to float64, whatever the type it came in.
+    return p.double() / p.double().sum(axes, keepdim=True)

@@ -10,14 +10,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# ---------------------------------------------------------------------------------------------- finite alphabets
+# --------------------------------------------------------------------------------- finite alphabets
 
 
 def entropy(p: Float[Tensor, "*batch a"]) -> Float[Tensor, "*batch"]:
     """Shannon entropy in nats: H(p) = -sum_a p(a) log p(a), with 0 log 0 = 0.
 
     Raises ValueError if `p` holds negative or non-finite values or does not sum to one over its
-    last axis. Source: Cover & Thomas, Elements of Information Theory, eq. 2.1.
+    last axis.
+    Source: Cover & Thomas, Elements of Information Theory, eq. 2.1.
     """
     require_probabilities(p, "p", axes=(-1,))
     return (p * torch.where(p > 0, -_log(p), 0)).sum(-1)
@@ -28,8 +29,9 @@ def kl_divergence(
 ) -> Float[Tensor, "*batch"]:
     """Kullback-Leibler divergence in nats: D(p || q) = sum_a p(a) log( p(a) / q(a) ).
 
-    Infinite where q has a hole under the mass of p; never negative. Raises ValueError as `entropy`
-    does, and if the alphabets differ. Source: Cover & Thomas, eq. 2.26.
+    Infinite where q has a hole under the mass of p; never negative.
+    Raises ValueError as `entropy` does, and if the alphabets differ.
+    Source: Cover & Thomas, eq. 2.26.
     """
     require_probabilities(p, "p", axes=(-1,))
     require_probabilities(q, "q", axes=(-1,))
@@ -41,8 +43,8 @@ def kl_divergence(
 def mutual_information(joint: Float[Tensor, "*batch a b"]) -> Float[Tensor, "*batch"]:
     """Mutual information in nats: I(A;B) = D( P_AB || P_A P_B ).
 
-    joint: P(a, b), summing to one over the last two axes (ValueError if not). Source: Cover &
-    Thomas, eq. 2.28.
+    joint: P(a, b), summing to one over the last two axes (ValueError if not).
+    Source: Cover & Thomas, eq. 2.28.
     """
     require_probabilities(joint, "joint", axes=(-2, -1))
     return _divergence(joint, _log(joint), _log_product(joint), axes=(-2, -1))
@@ -51,8 +53,9 @@ def mutual_information(joint: Float[Tensor, "*batch a b"]) -> Float[Tensor, "*ba
 def lautum_information(joint: Float[Tensor, "*batch a b"]) -> Float[Tensor, "*batch"]:
     """Lautum information in nats: L(A;B) = D( P_A P_B || P_AB ), the arguments of I(A;B) exchanged.
 
-    Infinite as soon as the joint has a hole where both marginals have mass. joint: P(a, b), summing
-    to one over the last two axes (ValueError if not). Source: Palomar & Verdu (2008), eq. 1.
+    Infinite as soon as the joint has a hole where both marginals have mass.
+    joint: P(a, b), summing to one over the last two axes (ValueError if not).
+    Source: Palomar & Verdu (2008), eq. 1.
     """
     require_probabilities(joint, "joint", axes=(-2, -1))
     product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
@@ -60,8 +63,7 @@ def lautum_information(joint: Float[Tensor, "*batch a b"]) -> Float[Tensor, "*ba
 
 
 def _divergence(p: Tensor, log_p: Tensor, log_q: Tensor, axes: tuple[int, ...]) -> Tensor:
-    # Zeros are replaced before they meet a logarithm, not after, so that gradients stay free of NaN
-    # as well.
+    # Zeros are replaced before they meet a logarithm, not after: so gradients stay free of NaN too.
     hole = (log_p > -math.inf) & (log_q == -math.inf)
     both = (log_p > -math.inf) & (log_q > -math.inf)
     terms = p * (torch.where(both, log_p, 0) - torch.where(both, log_q, 0))
@@ -79,9 +81,8 @@ def _log_product(joint: Tensor) -> Tensor:
 def require_probabilities(p: Tensor, name: str, axes: tuple[int, ...]) -> None:
     """Raise ValueError unless `p` is finite, not negative, and sums to 1 over its last axes."""
     if not p.is_floating_point() or p.ndim < len(axes):
-        raise ValueError(
-            f"{name} needs a floating-point tensor of {len(axes)} axes or more, got {p.dtype} {tuple(p.shape)}."
-        )
+        needs = f"a floating-point tensor of {len(axes)} axes or more"
+        raise ValueError(f"{name} needs {needs}, got {p.dtype} {tuple(p.shape)}.")
     if p.is_meta:
         return
     values = p.detach()
@@ -97,18 +98,21 @@ def require_probabilities(p: Tensor, name: str, axes: tuple[int, ...]) -> None:
         )
 
 
-# ------------------------------------------------------------------------------------------------------ Gaussians
+# ---------------------------------------------------------------------------------------- Gaussians
 
 
 def gaussian_mutual_information(
     cov: Float[Tensor, "*batch d d"], dim_x: int, *, validate_args: bool = True
 ) -> Float[Tensor, "*batch"]:
-    """Mutual information in nats of jointly Gaussian X (the first `dim_x` axes of `cov`) and Y (the
-    others).
+    """Mutual information in nats of jointly Gaussian X and Y.
 
-    I = -1/2 log det(I - K) = 1/2 log det(I + M M'), with K = Sx^-1 Sxy Sy^-1 Syx and M as in
-    `_whitened_regression`. Raises ValueError if `cov` is not a finite, symmetric, positive definite
-    matrix or `dim_x` leaves X or Y empty; validate_args=False leaves that out, for a training step.
+    X is the first `dim_x` axes of `cov`, Y the others.
+
+        I = -1/2 log det(I - K) = 1/2 log det(I + M M')
+
+    with K = Sx^-1 Sxy Sy^-1 Syx and M as in `_whitened_regression`.
+    Raises ValueError if `cov` is not a finite, symmetric, positive definite matrix or `dim_x`
+    leaves X or Y empty; validate_args=False leaves that out, for a training step.
     Source: Cover & Thomas, section 8.5.
     """
     if validate_args:
@@ -119,12 +123,12 @@ def gaussian_mutual_information(
 def gaussian_lautum_information(
     cov: Float[Tensor, "*batch d d"], dim_x: int, *, validate_args: bool = True
 ) -> Float[Tensor, "*batch"]:
-    """Lautum information in nats of jointly Gaussian X (the first `dim_x` axes of `cov`) and Y (the
-    others).
+    """Lautum information in nats of jointly Gaussian X and Y.
 
-    L = 1/2 log det(I - K) + tr( (I - K)^-1 - I ) = |M|_F^2 - 1/2 log det(I + M M'), with K and M as
-    above. Arguments and errors as in `gaussian_mutual_information`. Source: Palomar & Verdu (2008),
-    section III.
+        L = 1/2 log det(I - K) + tr( (I - K)^-1 - I ) = |M|_F^2 - 1/2 log det(I + M M')
+
+    with arguments, K, M and errors as in `gaussian_mutual_information`.
+    Source: Palomar & Verdu (2008), section III.
     """
     if validate_args:
         _require_covariance(cov, dim_x)
@@ -137,9 +141,12 @@ def canonical_correlations(
 ) -> Float[Tensor, "*batch r"]:
     """The min(dim_x, d - dim_x) canonical correlations rho in [0, 1] of X and Y, largest first.
 
-    rho are the singular values of Sx^-1/2 Sxy Sy^-1/2. Arguments and errors as in
-    `gaussian_mutual_information`. I = sum -1/2 log(1 - rho^2), L = sum 1/2 log(1 - rho^2) + rho^2 /
-    (1 - rho^2). Source: Hotelling (1936).
+    rho are the singular values of Sx^-1/2 Sxy Sy^-1/2, and
+
+        I = sum -1/2 log(1 - rho^2)
+        L = sum  1/2 log(1 - rho^2) + rho^2 / (1 - rho^2)
+
+    Arguments and errors as in `gaussian_mutual_information`. Source: Hotelling (1936).
     """
     if validate_args:
         _require_covariance(cov, dim_x)
@@ -158,8 +165,9 @@ def _wide(x: Tensor) -> Tensor:
 def _whitened_regression(cov: Tensor, dim_x: int) -> Tensor:
     """M = S_y|x^-1/2 Syx Sx^-1/2, whose singular values are rho / sqrt(1 - rho^2).
 
-    The Cholesky factor of the joint covariance is [[Lx, 0], [B, C]] with Lx Lx' = Sx, B = Syx
-    Lx'^-1 and C C' = S_y|x, the covariance of Y given X. So M = C^-1 B, and no inverse is formed.
+    The Cholesky factor of the joint covariance is [[Lx, 0], [B, C]] with Lx Lx' = Sx,
+    B = Syx Lx'^-1 and C C' = S_y|x, the covariance of Y given X. So M = C^-1 B, and no inverse is
+    formed.
     """
     chol, _ = torch.linalg.cholesky_ex(cov)
     b, c = chol[..., dim_x:, :dim_x], chol[..., dim_x:, dim_x:]
@@ -168,21 +176,18 @@ def _whitened_regression(cov: Tensor, dim_x: int) -> Tensor:
 
 def _gaussian_mutual(m: Tensor) -> Tensor:
     gram = m @ m.mT if m.shape[-2] <= m.shape[-1] else m.mT @ m
-    chol, _ = torch.linalg.cholesky_ex(
-        gram + torch.eye(gram.shape[-1], dtype=m.dtype, device=m.device)
-    )
+    identity = torch.eye(gram.shape[-1], dtype=m.dtype, device=m.device)
+    chol, _ = torch.linalg.cholesky_ex(gram + identity)
     return chol.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
 
 def _require_covariance(cov: Tensor, dim_x: int) -> None:
     if not cov.is_floating_point() or cov.ndim < 2 or cov.shape[-1] != cov.shape[-2]:
-        raise ValueError(
-            f"cov needs floating-point square matrices (..., d, d), got {cov.dtype} {tuple(cov.shape)}."
-        )
+        got = f"{cov.dtype} {tuple(cov.shape)}"
+        raise ValueError(f"cov needs floating-point square matrices (..., d, d), got {got}.")
     if not 1 <= dim_x < cov.shape[-1]:
-        raise ValueError(
-            f"dim_x needs to be from 1 to {cov.shape[-1] - 1} for {cov.shape[-1]} dimensions, got {dim_x}."
-        )
+        d = cov.shape[-1]
+        raise ValueError(f"dim_x needs to be from 1 to {d - 1} for {d} dimensions, got {dim_x}.")
     if cov.is_meta:
         return
     values = cov.detach()

@@ -1,5 +1,4 @@
-"""Regularizers that measure how informative a batch of representations is about the inputs it came
-from.
+"""Regularizers that measure how informative representations are about the inputs they came from.
 
 The weights act on a target input x only through the representation z = f_w(x), which stands in for
 them here; z and x are treated as jointly Gaussian, so what is measured is *linear* dependence.
@@ -17,21 +16,20 @@ from torch import Tensor, nn
 
 
 class _GaussianDependence(nn.Module):
-    """Dependence of representations z and PCA-whitened inputs u, from the joint covariance of a
-    batch.
+    """Dependence of representations z and PCA-whitened inputs u, from a batch's joint covariance.
 
     Parameters
     ----------
     target_inputs : (n, ...), at least 2 samples; everything after the first axis is flattened to d.
     n_components : r, how many principal components of the inputs are kept.
     ridge : variance of independent Gaussian noise on z, as a fraction of the mean variance of z's
-    coordinates: on S_zz only.
+        coordinates: on S_zz only.
     group : a torch.distributed process group: the value is that of all ranks' samples as one batch,
         the gradient that of the sum of the ranks' losses (so DistributedDataParallel needs nothing
         else). Same target_inputs on every rank.
 
-    ValueError: NaN, infinite or constant inputs, fewer than 2 samples, n_components beyond min(n -
-    1, d), ridge < 0.
+    ValueError: NaN, infinite or constant inputs, fewer than 2 samples, n_components beyond
+    min(n - 1, d), ridge < 0.
     """
 
     mean: Tensor
@@ -47,26 +45,21 @@ class _GaussianDependence(nn.Module):
         if not 0 <= ridge < float("inf"):
             raise ValueError(f"ridge needs to be a finite number of 0 or more, got {ridge}.")
         if target_inputs.ndim < 2 or len(target_inputs) < 2:
-            raise ValueError(
-                f"target_inputs needs (n, ...) with 2 samples or more, got {tuple(target_inputs.shape)}."
-            )
+            got = tuple(target_inputs.shape)
+            raise ValueError(f"target_inputs needs (n, ...) with 2 samples or more, got {got}.")
         if not bool(target_inputs.isfinite().all()):
             raise ValueError("target_inputs needs finite values, got NaN or infinite values.")
         flat = target_inputs.detach().flatten(1).cpu().double().numpy()
         most = min(flat.shape[0] - 1, flat.shape[1])
         if not 1 <= n_components <= most:
-            raise ValueError(
-                f"n_components needs to be from 1 to {most} for inputs {flat.shape}, got {n_components}."
-            )
+            wanted = f"from 1 to {most} for inputs {flat.shape}"
+            raise ValueError(f"n_components needs to be {wanted}, got {n_components}.")
         if (flat == flat[0]).all():
             raise ValueError(
                 "target_inputs needs inputs that differ from one another, got a constant."
             )
-        pca = PCA(
-            n_components,
-            svd_solver="covariance_eigh" if flat.shape[1] <= 1024 else "auto",
-            random_state=0,
-        ).fit(flat)
+        solver = "covariance_eigh" if flat.shape[1] <= 1024 else "auto"
+        pca = PCA(n_components, svd_solver=solver, random_state=0).fit(flat)
         # Directions in which the inputs hardly vary are not blown up beyond what float32 resolves.
         least = pca.explained_variance_[0] * flat.shape[1] * torch.finfo(torch.float32).eps
         variance = pca.explained_variance_.clip(min=least)
@@ -77,8 +70,10 @@ class _GaussianDependence(nn.Module):
         self.register_buffer("components", torch.as_tensor(whitening, dtype=dtype, device=device))
 
     def project(self, inputs: Float[Tensor, "n ..."]) -> Float[Tensor, "n r"]:
-        """Whitened inputs u = (x - mean) V diag(variance)^-1/2: uncorrelated, unit variance over
-        `target_inputs`."""
+        """Whitened inputs u = (x - mean) V diag(variance)^-1/2.
+
+        Uncorrelated and of unit variance over `target_inputs`.
+        """
         values = math.prod(inputs.shape[1:])
         if inputs.ndim < 2 or values != len(self.mean):
             raise ValueError(
@@ -95,13 +90,12 @@ class _GaussianDependence(nn.Module):
         prepared: bool = False,
         validate_args: bool = True,
     ) -> Float[Tensor, "*models"]:
-        """The value in nats, batched over leading dimensions; 0 where the representations are
-        constant.
+        """The value in nats, batched over leading dimensions; 0 for constant representations.
 
-        representations: (..., n, k); projected: (..., n, r), as `project` gives them, or as
-        `prepare` does if prepared=True. ValueError: shapes that do not match, n < 2; NaN or
-        infinite values (not looked for if validate_args=False, so that a training step on a GPU
-        never waits for the host). The gradient is with respect to representations only.
+        representations: (..., n, k). The gradient is with respect to them only.
+        projected: (..., n, r), as `project` gives them, or as `prepare` does if prepared=True.
+        ValueError: shapes that do not match, n < 2; NaN or infinite values (not looked for if
+        validate_args=False, so that a training step on a GPU never waits for the host).
         """
         least = 2 if self.group is None else 1
         if (
@@ -109,65 +103,61 @@ class _GaussianDependence(nn.Module):
             or representations.shape[:-1] != projected.shape[:-1]
             or representations.shape[-2] < least
         ):
+            both = "representations (..., n, k) and projected (..., n, r)"
             shapes = f"{tuple(representations.shape)} and {tuple(projected.shape)}"
-            wanted = f"the same n of {least} or more"
-            raise ValueError(
-                f"representations (..., n, k) and projected (..., n, r) need {wanted}, got {shapes}."
-            )
-        if validate_args and not bool(
-            representations.isfinite().all() & projected.isfinite().all()
-        ):
-            raise ValueError(
-                "representations and projected need finite values, got NaN or infinite values."
-            )
+            raise ValueError(f"{both} need the same n of {least} or more, got {shapes}.")
+        if validate_args:
+            _require_finite(representations, projected)
         wide = torch.promote_types(representations.dtype, projected.dtype)
         v = projected if prepared else self.prepare(projected.to(wide))
-        value = _BatchDependence.apply(
-            _stacked(representations), _stacked(v), self.ridge, self._lautum, self.group
-        )
+        z, v = _stacked(representations), _stacked(v)
+        value = _BatchDependence.apply(z, v, self.ridge, self._lautum, self.group)
         return value if representations.ndim == 3 else value.view(representations.shape[:-2])
 
     @torch.no_grad()
     def prepare(self, projected: Float[Tensor, "*models n r"]) -> Float[Tensor, "*models n r"]:
-        """v: the inputs of a batch centred and whitened by the batch itself, v'v = I. Data only:
-        can be done before training."""
+        """v: the inputs of a batch centred and whitened by the batch itself, v'v = I.
+
+        It depends on data only, and can be done before training.
+        """
         with _full_precision(projected.device):
             u = _centred(_stacked(projected).to(_statistics_dtype(projected)), self.group)
             cov = _over_ranks(u.mT.bmm(u), self.group)
-            chol, _ = torch.linalg.cholesky_ex(
-                _add_noise(cov, _floor(cov.shape[-1], cov.dtype)), upper=True
-            )
-            return torch.linalg.solve_triangular(chol, u, upper=True, left=False).view(
-                projected.shape
-            )
+            _add_noise(cov, _floor(cov.shape[-1], cov.dtype))
+            chol, _ = torch.linalg.cholesky_ex(cov, upper=True)
+            v = torch.linalg.solve_triangular(chol, u, upper=True, left=False)
+            return v.view(projected.shape)
 
 
 class LautumRegularizer(_GaussianDependence):
-    """Gaussian Lautum information L(z + noise; u) in nats: maximise it to stay informative about
-    the inputs.
+    """Gaussian Lautum information L(z + noise; u) in nats: maximise it to stay informative.
 
-    L = tr( (I - K)^-1 - I ) + 1/2 log det(I - K), K = Szz^-1 Szu Suu^-1 Suz, from the batch
-    covariance with the ridge on Szz, which bounds it: it is large where a canonical correlation is
-    near 1. See `project`, `forward`. arXiv 1904.01670.
+        L = tr( (I - K)^-1 - I ) + 1/2 log det(I - K),   K = Szz^-1 Szu Suu^-1 Suz
+
+    from the batch covariance with the ridge on Szz, which bounds it: it is large where a canonical
+    correlation is near 1. See `project`, `forward`. Source: arXiv 1904.01670.
     """
 
     _lautum = True
 
 
 class MutualInformationRegularizer(_GaussianDependence):
-    """Gaussian mutual information I(z + noise; u) in nats: -1/2 log det(I - K). arXiv 2306.06731
-    *minimises* it."""
+    """Gaussian mutual information I(z + noise; u) in nats: -1/2 log det(I - K).
+
+    Source: arXiv 2306.06731, which *minimises* it.
+    """
 
     _lautum = False
 
 
 class _BatchDependence(torch.autograd.Function):
-    """L or I of z (with the ridge) and the inputs v of a batch (v'v = I), z (models, n, k), with
-    its gradient in closed form.
+    """L or I of z (with the ridge) and the inputs v of a batch (v'v = I), with its gradient.
 
-    With z centred, B = z'v, S = z'z + noise, C = S - BB' (z given v, but for a factor n - 1, which
-    cancels) = R'R, M = R'^-1 B, N = R^-1 M, G = I + M'M = T'T and Q = N T^-1 (Choleskys are upper
-    here, and QQ' = C^-1 - S^-1):
+    The gradient is in closed form. z is (models, n, k); centred, and with Choleskys upper:
+
+        B = z'v     S = z'z + noise     C = S - BB' = R'R (z given v, but for a factor n - 1, which
+        M = R'^-1 B     N = R^-1 M      G = I + M'M = T'T                                   cancels)
+        Q = N T^-1, so that QQ' = C^-1 - S^-1
 
         I = 1/2 log det G      dI/dB = N             dI/dS = -1/2 QQ'
         L = tr(G - I) - I      dL/dB = N (2G - I)    dL/dS =  1/2 QQ' - NN'
@@ -181,10 +171,8 @@ class _BatchDependence(torch.autograd.Function):
         with _full_precision(z.device):
             dtype, noise = z.dtype, ridge + _floor(z.shape[-1] + v.shape[-1], v.dtype)
             z = _centred(z.to(v.dtype), group)
-            b_t, c = (
-                _over_ranks(v.mT.bmm(z), group),
-                _add_noise(_over_ranks(z.mT.bmm(z), group), noise),
-            )
+            b_t = _over_ranks(v.mT.bmm(z), group)
+            c = _add_noise(_over_ranks(z.mT.bmm(z), group), noise)
             c.baddbmm_(b_t.mT, b_t, alpha=-1)
             chol_c, _ = torch.linalg.cholesky_ex(c, upper=True)
             m_t = torch.linalg.solve_triangular(chol_c, b_t, upper=True, left=False)
@@ -215,24 +203,19 @@ class _BatchDependence(torch.autograd.Function):
             diagonal = twice_d_s.diagonal(dim1=-2, dim2=-1)
             diagonal.add_(diagonal.mean(-1, keepdim=True), alpha=noise)
             d_z = z.bmm(twice_d_s).baddbmm_(v, d_b_t)
-            return (
-                d_z.mul_(_over_ranks(upstream, group)[:, None, None]).to(dtype),
-                None,
-                None,
-                None,
-                None,
-            )
+            d_z.mul_(_over_ranks(upstream, group)[:, None, None])
+            return d_z.to(dtype), None, None, None, None
 
 
 def batch_covariance(
     z: Float[Tensor, "*models n k"], u: Float[Tensor, "*models n r"], ridge: float
 ) -> Float[Tensor, "*models k+r k+r"]:
-    """The sample covariance (n - 1) of (z, u), with ridge * mean variance of z added to the
-    diagonal of its first block.
+    """The sample covariance (n - 1) of (z, u), with noise on z.
 
-    Positive definite for every batch: both blocks also get a floor of rounding size, (k + r) * 16 *
-    machine epsilon of their mean variance, which decides only where the batch has no more to say (n
-    <= k + r with no ridge, constants).
+    ridge * mean variance of z is added to the diagonal of its first block. Positive definite for
+    every batch: both blocks also get a floor of rounding size, (k + r) * 16 * machine epsilon of
+    their mean variance, which decides only where the batch has no more to say (n <= k + r with no
+    ridge, constants).
     """
     k = z.shape[-1]
     joint = _centred(torch.cat((z, u), -1))
@@ -242,25 +225,29 @@ def batch_covariance(
     return cov
 
 
+def _require_finite(representations: Tensor, projected: Tensor) -> None:
+    if not bool(representations.isfinite().all() & projected.isfinite().all()):
+        raise ValueError(
+            "representations and projected need finite values, got NaN or infinite values."
+        )
+
+
 def _stacked(x: Tensor) -> Tensor:
     return x if x.ndim == 3 else x.reshape(math.prod(x.shape[:-2]), *x.shape[-2:])
 
 
 def _centred(x: Tensor, group: Any = None) -> Tensor:
-    x = x - _over_ranks(
-        x[..., :1, :], group, "MAX"
-    )  # so that a constant coordinate becomes exactly 0
+    # So that a constant coordinate becomes exactly 0.
+    x = x - _over_ranks(x[..., :1, :], group, "MAX")
     n = x.shape[-2] if group is None else _over_ranks(x.new_full((), x.shape[-2]), group)
     return x.sub_(_over_ranks(x.sum(-2, keepdim=True), group) / n)
 
 
 def _add_noise(x: Tensor, share: float) -> Tensor:
-    """In place: share * mean variance on the diagonal; next to nothing, but not 0, where all is
-    constant."""
+    """In place: share * mean variance on the diagonal, or next to nothing where all is constant."""
     variance = x.diagonal(dim1=-2, dim2=-1)
-    variance.add_(
-        variance.mean(-1, keepdim=True).clamp_min_(torch.finfo(x.dtype).eps ** 2), alpha=share
-    )
+    mean = variance.mean(-1, keepdim=True)
+    variance.add_(mean.clamp_min_(torch.finfo(x.dtype).eps ** 2), alpha=share)
     return x
 
 

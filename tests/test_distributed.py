@@ -32,7 +32,7 @@ FEATURES, COMPONENTS, PIXELS = 12, 6, 20
 LIMITS = {torch.float64: 1e-12, torch.float32: 1e-5}
 Parts = dict[str, Tensor]
 
-# ------------------------------------------------------------------------------------------------------------- the cases
+# ---------------------------------------------------------------------------------------- the cases
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def difference(got: Tensor, wanted: Tensor) -> float:
     return float((got - wanted).abs().max() / wanted.abs().max().clamp_min(1e-300))
 
 
-# ----------------------------------------------------------------------------------------------- a training step by step
+# -------------------------------------------------------------------------- a training step by step
 
 STEPS, STRENGTH, PIXEL_SHAPE = 6, 3e-4, (1, 4, 5)
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -162,7 +162,7 @@ def trained(optimizer: str, rank: int, world: int, group: Any = None) -> Tensor:
     return torch.cat([p.detach().flatten() for p in parameters])
 
 
-# ------------------------------------------------------------------------------------------------------------- the ranks
+# ---------------------------------------------------------------------------------------- the ranks
 
 
 def work(rank: int, world: int, folder: Path) -> None:
@@ -223,7 +223,7 @@ def ranks_of(world: int) -> list[Parts]:
         return [torch.load(Path(folder) / f"{rank}.pt") for rank in range(world)]
 
 
-# ------------------------------------------------------------------------------------------------------------- the tests
+# ---------------------------------------------------------------------------------------- the tests
 
 worlds = pytest.mark.parametrize("world", EQUAL, ids=lambda world: f"{world} ranks")
 

@@ -56,7 +56,7 @@ def close(got: Tensor, expected: object, rtol: float = 1e-12, atol: float = 1e-1
     )
 
 
-# ----------------------------------------------------------------------------------------------- finite alphabets
+# --------------------------------------------------------------------------------- finite alphabets
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -290,7 +290,7 @@ def test_gradients_stay_finite_at_zeros() -> None:
     )  # d/dp(a,b) of sum p log p - sum p(a) log p(a) - sum p(b) log p(b)
 
 
-# ------------------------------------------------------------------------------------------------------ Gaussians
+# ---------------------------------------------------------------------------------------- Gaussians
 
 
 @pytest.mark.parametrize(("d", "dim_x"), [(2, 1), (5, 2), (5, 4), (9, 3)])
@@ -390,7 +390,7 @@ def test_every_function_runs_on_the_meta_device() -> None:
         assert shapes == [(2,), (2,), (2, 2)]
 
 
-# ------------------------------------------------------------------------------------------------------ bad input
+# ---------------------------------------------------------------------------------------- bad input
 
 
 @pytest.mark.parametrize(
