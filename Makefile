@@ -8,7 +8,7 @@ CPU ?=
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 ONLY ?=
 TEXT ?=
-# The notebooks with outputs to compare; all of them run headlessly, with other parameters, in tests/test_notebooks.py.
+# The notebooks with outputs to compare; all of them run headlessly, with other parameters, in tests/pages/test_notebooks.py.
 NBVAL = $(shell grep -l NBVAL_CHECK_OUTPUT notebooks/*.ipynb)
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome
@@ -29,11 +29,11 @@ lab: $(VENV)/.lab  ## open JupyterLab on notebook 00 (LAB_ARGS="--no-browser --p
 	@$(BIN)/jupyter lab $(AS_ROOT) $(LAB_ARGS) notebooks/00_start_here.ipynb
 
 app: $(VENV)/.lab  ## the playground as a page without code (APP_ARGS="--no-browser --port 8890" to change how)
-	@$(BIN)/python notebooks/tools/app.py $(APP_ARGS)
+	@$(BIN)/python -m notebooks.tools.app $(APP_ARGS)
 
 hooks:  ## before each commit: ruff, mypy, and whether the notebooks are what their sources say
 	@mkdir -p "$$(git rev-parse --git-path hooks)"
-	@printf '#!/bin/sh\nset -e\nmake -s lint\n%s -q tests/test_notebooks.py tests/test_exercises.py -k "%s"\n' \
+	@printf '#!/bin/sh\nset -e\nmake -s lint\n%s -q tests/pages/test_notebooks.py tests/pages/test_exercises.py -k "%s"\n' \
 		$(BIN)/pytest "committed_notebook_is_the_source or solutions_that_are_committed" > "$$(git rev-parse --git-path hooks)/pre-commit"
 	@chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
 	@echo "Each commit is checked now; git commit --no-verify does without, and deleting .git/hooks/pre-commit ends it."
@@ -51,19 +51,19 @@ lint: $(VENV)/.test  ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one; TEXT=1: words only, nothing runs)
-	@$(BIN)/python notebooks/tools/build.py $(if $(TEXT),--text) $(ONLY)
+	@$(BIN)/python -m notebooks.tools.build $(if $(TEXT),--text) $(ONLY)
 
 record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (10 to 20 minutes; goes on where it was)
-	@$(ONE_THREAD) $(BIN)/python notebooks/tools/record.py
+	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.record
 
 methods: $(VENV)/.test  ## compare all methods on the same runs (under an hour; goes on where it was)
-	@$(ONE_THREAD) $(BIN)/python notebooks/tools/compare.py
+	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.compare
 
 site: $(VENV)/.test  ## the notebooks as a website that needs no server and no network: build/site/index.html
-	@$(BIN)/python notebooks/tools/site.py
+	@$(BIN)/python -m notebooks.tools.site
 
 course: $(VENV)/.test  ## an nbgrader course from notebooks 01 to 04: build/course (see notebooks/teaching.md)
-	@$(BIN)/python notebooks/tools/course.py
+	@$(BIN)/python -m notebooks.tools.course
 
 bench: $(VENV)/.test  ## measure speed ratios side by side
 	@$(BIN)/pytest -q -o addopts= --continue-on-collection-errors --bench-size full tests/bench \

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+NOTEBOOKS = ROOT / "notebooks"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER = (
     "No browser: get one by .venv/bin/playwright install chromium, or install chromium or Chrome."
@@ -18,7 +19,7 @@ SLOW_FILES = (
     *IN_BROWSER,
     "test_notebooks.py",
     "test_claims.py",
-    "test_compare_methods.py",
+    "test_compare.py",
     "test_records.py",
     "test_course.py",
 )

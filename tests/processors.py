@@ -62,7 +62,8 @@ def tests(only: str) -> list[str]:
         for n in notebooks
         if "NBVAL_CHECK_OUTPUT" in n.read_text(encoding="utf-8")
     ]
-    chosen = [f"tests/test_{name}.py" for name in FILES] + compared
+    files = [path for name in FILES for path in (ROOT / "tests").rglob(f"test_{name}.py")]
+    chosen = [str(path.relative_to(ROOT)) for path in files] + compared
     return ["--nbval-lax", "--nbval-current-env", *(["-k", only] if only else []), *chosen]
 
 

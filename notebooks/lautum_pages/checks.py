@@ -3,14 +3,13 @@ made.
 
 `check(name, function, exercises)` runs the reader's function on seeded random inputs and compares
 with a reference. Each exercise also knows what the usual mistakes compute: an answer that equals
-one of them gets the hint for just that mistake. The exercises of notebooks 01 to 04 are in the
-package `lautum_pages`, beside the notebooks.
+one of them gets the hint for just that mistake.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch import Generator, Tensor
 CASES = 20
 TOLERANCE = 1e-9
 HELP = " The hints above help, one step at a time."
+MARKS = {"right": "✓", "wrong": "✗"}
 Function = Callable[..., Any]
 
 
@@ -46,7 +46,15 @@ class Report:
     difference: float | None = None  # of the numbers, where there are two to compare
 
     def __repr__(self) -> str:
-        return f"{ {'right': '✓', 'wrong': '✗'}.get(self.status, '○') } {self.name}: {self.text}"
+        return f"{MARKS.get(self.status, '○')} {self.name}: {self.text}"
+
+
+class Answer(NamedTuple):
+    """What a function returned, the same as a float64 tensor, and what of it is compared."""
+
+    raw: Any
+    value: Tensor
+    observed: Tensor
 
 
 class _NoAnswerError(Exception):
@@ -67,107 +75,107 @@ def check(
     generator = Generator().manual_seed(seed)
     cases = [exercise.inputs(generator) for _ in range(CASES)]
     wanted = [_answer(exercise, exercise.reference, case) for case in cases]
-    shapes = [value.shape for _, value, _ in wanted]
-
-    def answers(of: Function) -> list[tuple[Any, Tensor, Tensor]]:
-        return [
-            _answer(exercise, of, case, shape) for case, shape in zip(cases, shapes, strict=True)
-        ]
-
     try:
-        given = answers(function)
+        given = _answers(exercise, function, cases, wanted)
     except NotImplementedError as stub:
         return Report(name, "not attempted", f"not attempted yet{stub}.{HELP}")
     except _NoAnswerError as problem:
         return Report(name, "wrong", f"{problem}{HELP}")
-    apart = _apart(given, wanted)
-    strange = next((type(raw) for raw, *_ in given if not isinstance(raw, Tensor)), None)
-    if apart <= TOLERANCE and strange is None:
-        over = (
-            f" Largest difference to the reference: {apart:.1e} over {CASES} random inputs."
-            if cases[0]
-            else ""
+    difference = _largest_difference(given, wanted)
+    if difference > TOLERANCE:
+        text = _hint(exercise, cases, given, wanted)
+        text = text or f"{_description(given, wanted, difference)}{HELP}"
+    elif strange := [answer.raw for answer in given if not isinstance(answer.raw, Tensor)]:
+        text = (
+            f"the numbers are right, but they come as {_type_name(strange[0])}: "
+            "stay with torch tensors, so that gradients can flow."
         )
-        return Report(name, "right", f"right.{over}", apart)
-    hints = (
-        text
-        for text, wrong in exercise.mistakes.items()
-        if _apart(given, answers(wrong)) <= TOLERANCE
-    )
-    if apart <= TOLERANCE:
-        kind = f"{strange.__module__}.{strange.__name__}".removeprefix("builtins.")  # type: ignore[union-attr]
-        text = f"the numbers are right, but they come as {kind}: stay with torch tensors, so that gradients can flow."
     else:
-        text = next(hints, "") or f"{_description(given, wanted, apart)}{HELP}"
-    return Report(name, "wrong", text, apart)
+        over = f" Largest difference to the reference: {difference:.1e} over {CASES} random inputs."
+        return Report(name, "right", f"right.{over if cases[0] else ''}", difference)
+    return Report(name, "wrong", text, difference)
+
+
+def _answers(
+    exercise: Exercise,
+    function: Function,
+    cases: Sequence[tuple[Any, ...]],
+    wanted: Sequence[Answer],
+) -> list[Answer]:
+    """What a function answers to all inputs."""
+    shapes = [answer.value.shape for answer in wanted]
+    return [
+        _answer(exercise, function, case, shape) for case, shape in zip(cases, shapes, strict=True)
+    ]
 
 
 def _answer(
     exercise: Exercise, function: Function, case: tuple[Any, ...], shape: Any = None
-) -> tuple[Any, Tensor, Tensor]:
-    """What the function returns, the same as a float64 tensor, and what of it is compared."""
+) -> Answer:
+    """What a function answers to some inputs. A value of another shape than the one that is wanted
+    can equal a mistake with this shape, never the reference."""
     inputs = tuple(
         v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v
         for v in case
     )
-    try:
-        raw = function(*inputs)
-    except Exception as error:
-        if isinstance(error, NotImplementedError) and "not implemented for" not in str(
-            error
-        ):  # a stub, and not torch
-            raise NotImplementedError from error
-        raise _NoAnswerError(f"your function stopped with {_told(error)}") from error
-    if raw is None or raw is Ellipsis:
-        raise NotImplementedError(f" (the function returns {raw})")
-    try:
-        value = (
-            torch.as_tensor(raw)
-            if isinstance(raw, Tensor | np.ndarray)
-            else torch.as_tensor(raw, dtype=torch.float64)
-        )
-    except Exception as error:
-        raise _NoAnswerError(
-            f"a tensor is wanted, your function returned {type(raw).__name__}."
-        ) from error
-    if (
-        value.layout != torch.strided
-        or value.is_nested
-        or value.is_quantized
-        or value.is_meta
-        or value.is_complex()
-    ):
-        raise _NoAnswerError(
-            "an ordinary tensor of real numbers is wanted: not complex, sparse, nested or quantized."
-        )
-    value = value.double()
+    raw = _called(function, inputs)
+    value = _as_tensor(raw)
     if shape is not None and value.shape != shape:
-        return (
-            raw,
-            value.detach(),
-            value.detach()[None],
-        )  # equal to a mistake with this shape, never to the reference
+        return Answer(raw, value.detach(), value.detach()[None])
     try:
-        return raw, value.detach(), exercise.observe(value, inputs).detach()
+        return Answer(raw, value.detach(), exercise.observe(value, inputs).detach())
     except Exception as error:
         raise _NoAnswerError(f"your answer cannot be used: {_told(error)}") from error
 
 
+def _called(function: Function, inputs: tuple[Any, ...]) -> Any:
+    """What a function returns; NotImplementedError if it is a stub."""
+    try:
+        raw = function(*inputs)
+    except Exception as error:
+        of_torch = "not implemented for" in str(error)  # such an error is no stub
+        if isinstance(error, NotImplementedError) and not of_torch:
+            raise NotImplementedError from error
+        raise _NoAnswerError(f"your function stopped with {_told(error)}") from error
+    if raw is None or raw is Ellipsis:
+        raise NotImplementedError(f" (the function returns {raw})")
+    return raw
+
+
+def _as_tensor(raw: Any) -> Tensor:
+    """What a function returned, as an ordinary tensor of float64."""
+    dtype = None if isinstance(raw, Tensor | np.ndarray) else torch.float64
+    try:
+        value = torch.as_tensor(raw, dtype=dtype)
+    except Exception as error:
+        raise _NoAnswerError(
+            f"a tensor is wanted, your function returned {type(raw).__name__}."
+        ) from error
+    other = value.is_nested or value.is_quantized or value.is_meta or value.is_complex()
+    if other or value.layout != torch.strided:
+        raise _NoAnswerError(
+            "an ordinary tensor of real numbers is wanted: not complex, sparse, nested or "
+            "quantized."
+        )
+    return value.double()
+
+
 def _told(error: Exception) -> str:
-    """The kind of an error and the beginning of what it says, as the end of a sentence."""
+    """The type of an error and the beginning of what it says, as the end of a sentence."""
     said = " ".join(str(error).split())
     said = f"{said[:160]}…" if len(said) > 160 else said
-    return f"{type(error).__name__}: {said}".rstrip(".: ") + (
-        "" if said[-1:] in ("?", "!") else "."
-    )
+    end = "" if said[-1:] in ("?", "!") else "."
+    return f"{type(error).__name__}: {said}".rstrip(".: ") + end
 
 
-def _apart(
-    given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]]
-) -> float:
-    """The largest difference; infinite if shapes or NaNs differ. Equal infinities do not differ."""
+def _type_name(value: object) -> str:
+    return f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
+
+
+def _largest_difference(given: Sequence[Answer], wanted: Sequence[Answer]) -> float:
+    """Infinite if shapes or NaNs differ. Equal infinities do not differ."""
     worst = 0.0
-    for (*_, g), (*_, w) in zip(given, wanted, strict=True):
+    for g, w in zip((a.observed for a in given), (a.observed for a in wanted), strict=True):
         if g.shape != w.shape:
             return math.inf
         same = (g == w) | (g.isnan() & w.isnan())
@@ -176,24 +184,36 @@ def _apart(
     return worst
 
 
-def _description(
-    given: list[tuple[Any, Tensor, Tensor]], wanted: list[tuple[Any, Tensor, Tensor]], apart: float
+def _hint(
+    exercise: Exercise,
+    cases: Sequence[tuple[Any, ...]],
+    given: Sequence[Answer],
+    wanted: Sequence[Answer],
 ) -> str:
+    """The hint for the mistake that computes what was given; "" if none does."""
+    for hint, mistake in exercise.mistakes.items():
+        if _largest_difference(given, _answers(exercise, mistake, cases, wanted)) <= TOLERANCE:
+            return hint
+    return ""
+
+
+def _description(given: Sequence[Answer], wanted: Sequence[Answer], difference: float) -> str:
     """What is wrong with an answer that no known mistake explains."""
-    for (raw, value, _), (_, correct, _) in zip(given, wanted, strict=True):
+    pairs = [(answer.raw, answer.value, w.value) for answer, w in zip(given, wanted, strict=True)]
+    for raw, value, correct in pairs:
         if value.shape != correct.shape:
-            return f"a tensor of shape {tuple(correct.shape)} is wanted, yours has {tuple(value.shape)}."
+            shapes = tuple(correct.shape), tuple(value.shape)
+            return f"a tensor of shape {shapes[0]} is wanted, yours has {shapes[1]}."
         if not bool(value.isfinite().all()):
             return f"your answer holds {'NaN' if bool(value.isnan().any()) else 'infinite values'}."
-        if (
-            apart < 1e-2
-            and isinstance(raw, Tensor)
-            and raw.is_floating_point()
-            and raw.dtype != torch.float64
-        ):
-            return f"the numbers are right to the precision of {str(raw.dtype)[6:]}: compute in float64, as the inputs do."
-    text = f"differs from the reference by up to {apart:.3g} over {CASES} random inputs"
-    for (_, value, _), (_, correct, _) in zip(given, wanted, strict=True):
+        floats = isinstance(raw, Tensor) and raw.is_floating_point()
+        if floats and raw.dtype != torch.float64 and difference < 1e-2:
+            return (
+                f"the numbers are right to the precision of {str(raw.dtype)[6:]}: "
+                "compute in float64, as the inputs do."
+            )
+    text = f"differs from the reference by up to {difference:.3g} over {CASES} random inputs"
+    for _, value, correct in pairs:
         if value.ndim == 0 and f"{value:.6g}" != f"{correct:.6g}":
             return f"{text}; for one of them {correct:.6g} is wanted, yours is {value:.6g}."
     return f"{text}."

@@ -10,12 +10,13 @@ import os
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import filelock
 import platformdirs
 from matplotlib.figure import Figure
 
+from lautum_utils.files import write_whole
 from lautum_utils.widgets.plots import STYLES, new_figure
 
 FORMAT = 1
@@ -45,25 +46,25 @@ def read_progress() -> Solved:
     if path is None or not path.exists():
         return Solved({}, path)
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        when = held["solved"]
-        if held["format"] != FORMAT or not all(
-            isinstance(text, str) for text in [*when, *when.values()]
-        ):
-            raise ValueError(f"its format is {held['format']!r}, not {FORMAT}")
+        return Solved(_solved_in(json.loads(path.read_text(encoding="utf-8"))), path)
     except OSError as error:
-        return Solved(
-            {}, path, f"{path} cannot be read ({error.strerror}), so nothing counts as solved."
-        )
+        problem = f"{path} cannot be read ({error.strerror}), so nothing counts as solved."
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         aside = path.with_name(f"{path.name}.damaged")
         path.replace(aside)
-        return Solved(
-            {},
-            path,
-            f"{path} held no progress ({error}); it is now {aside.name}, and a new one is begun.",
+        problem = (
+            f"{path} held no progress ({error}); it is now {aside.name}, and a new one is begun."
         )
-    return Solved(when, path)
+    return Solved({}, path, problem)
+
+
+def _solved_in(held: Any) -> dict[str, str]:
+    """What a file's content says. Whatever it raises means that this is no progress."""
+    when: dict[str, str] = held["solved"]
+    texts = all(isinstance(text, str) for text in [*when, *when.values()])
+    if held["format"] != FORMAT or not texts:
+        raise ValueError(f"its format is {held['format']!r}, not {FORMAT}")
+    return when
 
 
 def mark_solved(name: str) -> str:
@@ -78,12 +79,8 @@ def mark_solved(name: str) -> str:
             solved = read_progress()
             if name not in solved.when:
                 when = solved.when | {name: datetime.now().isoformat(timespec="seconds")}
-                temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-                temporary.write_text(
-                    json.dumps({"format": FORMAT, "solved": when}, indent=1) + "\n",
-                    encoding="utf-8",
-                )
-                temporary.replace(path)
+                text = json.dumps({"format": FORMAT, "solved": when}, indent=1) + "\n"
+                write_whole(path, text.encode())
             return solved.problem
     except (OSError, filelock.Timeout) as error:
         return f"This could not be kept in {path} ({error})."
@@ -92,9 +89,8 @@ def mark_solved(name: str) -> str:
 def exercises(folder: Path | None = None) -> dict[str, dict[str, str]]:
     """Notebook -> exercise -> its heading, such as "1.1 · Entropy in bits (easy, 5 minutes)", in
     the order of the pages."""
-    pages = sorted((folder or Path(__file__).parent.parent).glob("[0-9][0-9]_*.ipynb")) or sorted(
-        Path().glob("[0-9][0-9]_*.ipynb")
-    )
+    beside = folder or Path(__file__).parent.parent
+    pages = sorted(beside.glob("[0-9][0-9]_*.ipynb")) or sorted(Path().glob("[0-9][0-9]_*.ipynb"))
     found: dict[str, dict[str, str]] = {}
     for page in pages:
         heading = ""
@@ -110,26 +106,19 @@ def exercises(folder: Path | None = None) -> dict[str, dict[str, str]]:
 def show_progress(folder: Path | None = None) -> Figure:
     """A picture of all exercises: a filled mark for each one that was solved on this machine."""
     solved, pages = read_progress(), exercises(folder)
-    rows = [(name, heading) for page in pages.values() for name, heading in page.items()]
+    rows = [row for page in pages.values() for row in page.items()]
     done = [name in solved.when for name, _ in rows]
     figure, (ax,) = new_figure(9, 0.27 * len(rows) + 0.8)
-    for marks, filled in ((True, STYLES[2]["color"]), (False, "none")):
-        at = [-row for row, mark in enumerate(done) if mark == marks]
+    for mark, colour in ((True, STYLES[2]["color"]), (False, "none")):
+        at = [-row for row, filled in enumerate(done) if filled == mark]
+        label = "solved" if mark else "open"
         ax.scatter(
-            [0] * len(at),
-            at,
-            marker="s",
-            s=60,
-            facecolor=filled,
-            edgecolor="0.3",
-            label="solved" if marks else "open",
+            [0] * len(at), at, marker="s", s=60, facecolor=colour, edgecolor="0.3", label=label
         )
-    for row, ((_, heading), mark) in enumerate(zip(rows, done, strict=True)):
-        ax.text(0.03, -row, f"{heading}{'  ✓' if mark else ''}", va="center", fontsize=9)
+    for row, ((_, heading), filled) in enumerate(zip(rows, done, strict=True)):
+        ax.text(0.03, -row, f"{heading}{'  ✓' if filled else ''}", va="center", fontsize=9)
     ax.set(xlim=(-0.05, 1), ylim=(0.7 - len(rows), 0.7))
     ax.axis("off")
-    figure.suptitle(
-        solved.problem or f"{sum(done)} of {len(rows)} exercises solved on this machine",
-        fontsize=10,
-    )
+    said = solved.problem or f"{sum(done)} of {len(rows)} exercises solved on this machine"
+    figure.suptitle(said, fontsize=10)
     return figure

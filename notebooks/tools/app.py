@@ -1,4 +1,4 @@
-"""The playground as a page without code: python notebooks/tools/app.py, or make app.
+"""The playground as a page without code: make app, or python -m notebooks.tools.app.
 
 A page opened again, or by someone else, starts afresh; the link at the bottom of the page holds its
 settings. Only this machine can reach it (127.0.0.1). Ctrl-C ends it, and every training with it.
@@ -15,17 +15,20 @@ import tempfile
 import time
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 ABOUT = """\
 # The playground
 
-A network learns a *source* task, while it is kept informative about unlabelled *target* inputs: the loss is the source's
-cross-entropy minus **regularization weight** times the Lautum information between features and target inputs. Then its features
-are frozen (**probe**), or it learns on (**finetune**), with a few **labelled samples** of the target. **Severity** is how far the
-target is from the source. Does the weight help?
+A network learns a *source* task, while it is kept informative about unlabelled *target* inputs: the
+loss is the source's cross-entropy minus **regularization weight** times the Lautum information
+between features and target inputs. Then its features are frozen (**probe**), or it learns on
+(**finetune**), with a few **labelled samples** of the target. **Severity** is how far the target is
+from the source. Does the weight help?
 
-Mouse or keyboard: Tab goes from control to control, the arrow keys move one, Enter or Space presses a button. What has been
-recorded answers at once; elsewhere real networks train, a few seconds for MLPs.
+Mouse or keyboard: Tab goes from control to control, the arrow keys move one, Enter or Space presses
+a button. What has been recorded answers at once; elsewhere real networks train, a few seconds for
+MLPs.
 """
 CODE = """\
 import os
@@ -45,6 +48,7 @@ TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
 # A parser of addresses that jsonschema takes along if it is there, and that nothing here uses,
 # takes two seconds to import.
 SERVER = "import sys; sys.modules['rfc3987_syntax'] = None; from voila.app import main; main()"
+NEEDED = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
 PATIENCE = 8  # seconds for the server to end its kernels, of which it kills those that take five
 
 
@@ -54,22 +58,18 @@ def write(folder: Path) -> Path:
     template.parent.mkdir(parents=True)
     template.write_text(TEMPLATE, encoding="utf-8")
     template.with_name("conf.json").write_text('{"base_template": "lab"}', encoding="utf-8")
-    about, end = (
-        {"cell_type": "markdown", "metadata": {}, "source": text} for text in (ABOUT, END)
-    )
-    code = {
-        "cell_type": "code",
-        "metadata": {},
-        "source": CODE,
-        "outputs": [],
-        "execution_count": None,
-    }
+    cells = [_cell("markdown", ABOUT), _cell("code", CODE), _cell("markdown", END)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"title": "Lautum Lab: the playground", "kernelspec": kernel}
-    page = {"cells": [about, code, end], "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
+    page = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 4}
     path = folder / "playground.ipynb"
     path.write_text(json.dumps(page), encoding="utf-8")  # nbformat would be two seconds of imports
     return path
+
+
+def _cell(cell_type: str, source: str) -> dict[str, Any]:
+    cell = {"cell_type": cell_type, "metadata": {}, "source": source}
+    return cell | ({"outputs": [], "execution_count": None} if cell_type == "code" else {})
 
 
 def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
@@ -80,20 +80,13 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
         "show_tracebacks": True,
         "Voila.ip": "127.0.0.1",
         "Voila.port_retries": 0,
-        "Voila.tornado_settings": "disable_check_xsrf=True",  # a closed page ends its kernel by a request without that token
+        # A closed page ends its kernel by a request without that token.
+        "Voila.tornado_settings": "disable_check_xsrf=True",
         "MappingKernelManager.cull_idle_timeout": 1800,
     }
-    needed = ("@voila-dashboards/widgets-manager8", "@jupyter-widgets/jupyterlab-manager")
-    only = [f"--VoilaConfiguration.extension_allowlist={extension}" for extension in needed]
-    command = [
-        sys.executable,
-        "-c",
-        SERVER,
-        str(write(folder)),
-        "--no-browser",
-        *only,
-        *(f"--{k}={v}" for k, v in options.items()),
-    ]
+    given = [f"--{name}={value}" for name, value in options.items()]
+    given += [f"--VoilaConfiguration.extension_allowlist={extension}" for extension in NEEDED]
+    command = [sys.executable, "-c", SERVER, str(write(folder)), "--no-browser", *given]
     paths = os.pathsep.join([str(folder), os.environ.get("JUPYTER_PATH", "")]).rstrip(os.pathsep)
     with (folder / "server.log").open("w", encoding="utf-8") as log:
         return subprocess.Popen(
@@ -102,8 +95,18 @@ def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def listens(port: int) -> bool:
+    """Whether a program of this machine answers at a port."""
     with socket.socket() as there:
         return there.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until_it_listens(server: subprocess.Popen[bytes], folder: Path, port: int) -> None:
+    """SystemExit, with what the server says, if it ends instead."""
+    while not listens(port):
+        if server.poll() is not None:
+            said = (folder / "server.log").read_text(encoding="utf-8")[-2000:]
+            sys.exit(f"{said}\nThe server did not come up on port {port}; above is what it says.")
+        time.sleep(0.1)
 
 
 def interrupted(*_: object) -> None:
@@ -113,7 +116,7 @@ def interrupted(*_: object) -> None:
 
 
 def end(server: subprocess.Popen[bytes]) -> None:
-    """Politely first, so that the server ends its kernels; if it is killed, they miss it within a
+    """Politely, so that the server ends its kernels; if it has to be killed, they miss it within a
     second and end themselves."""
     server.terminate()
     try:
@@ -123,42 +126,43 @@ def end(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--port", type=int, default=8866, help="of the page on this machine (8866)")
-    parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    options = parser.parse_args()
-    if listens(options.port):
-        sys.exit(
-            f"port {options.port} is taken, perhaps by this app: give another one with --port, such as --port {options.port + 1}."
-        )
+def show(port: int, browser: bool) -> None:
+    """Serve the page until Ctrl-C."""
     with tempfile.TemporaryDirectory() as folder:
         # The server takes this over: a terminal's Ctrl-C reaches both, but the server is ended from
         # here, and once.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        server = serve(Path(folder), options.port)
+        server = serve(Path(folder), port)
         try:
             signal.signal(signal.SIGINT, interrupted)
-            while not listens(options.port):
-                if server.poll() is not None:
-                    said = (Path(folder) / "server.log").read_text(encoding="utf-8")[-2000:]
-                    sys.exit(
-                        f"{said}\nThe server did not come up on port {options.port}; above is what it says."
-                    )
-                time.sleep(0.1)
-            print(
-                f"The playground is at http://127.0.0.1:{options.port} · Ctrl-C ends it", flush=True
-            )
-            if not options.no_browser:
-                webbrowser.open(f"http://127.0.0.1:{options.port}")
+            wait_until_it_listens(server, Path(folder), port)
+            address = f"http://127.0.0.1:{port}"
+            print(f"The playground is at {address} · Ctrl-C ends it", flush=True)
+            if browser:
+                webbrowser.open(address)
             server.wait()
         except KeyboardInterrupt:
             print("\nThe playground has ended.", flush=True)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             end(server)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m notebooks.tools.app",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=8866, help="of the page on this machine (8866)")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    options = parser.parse_args()
+    if listens(options.port):
+        sys.exit(
+            f"port {options.port} is taken, perhaps by this app: give another one with --port, "
+            f"such as --port {options.port + 1}."
+        )
+    show(options.port, not options.no_browser)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Build the notebooks that readers open, executed, from notebooks/source/NN_name.py (jupytext
 percent format).
 
-python notebooks/tools/build.py          all of them
-python notebooks/tools/build.py 06 00    those whose names start so
-python notebooks/tools/build.py --text   after a change of words: the text is renewed, nothing runs
+python -m notebooks.tools.build          all of them
+python -m notebooks.tools.build 06 00    those whose names start so
+python -m notebooks.tools.build --text   after a change of words: the text is renewed, nothing runs
 
 What stands between "### BEGIN SOLUTION" and "### END SOLUTION" (nbgrader's markers) becomes a stub
 in what readers open; notebooks/solutions/ holds the notebooks with the solutions filled in, not
@@ -17,130 +17,103 @@ import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
-from notebooks.tools import navigation
+from lautum_utils.files import write_whole
+from notebooks.tools.contents import measured
+from notebooks.tools.navigation import readme_with_map
+from notebooks.tools.places import ASSETS, NOTEBOOKS, README, ROOT, SOLUTIONS, SOURCES
+from notebooks.tools.sources import beginning_with, has_solutions, read
 
-HERE = Path(__file__).parent
-SOLUTION = re.compile(
-    r"^(?P<indent> *)### BEGIN SOLUTION\n(?:.*\n)*?(?P=indent)### END SOLUTION$", re.MULTILINE
-)
-STUB = r"\g<indent># YOUR CODE HERE\n\g<indent>raise NotImplementedError()"
-
-
-def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
-    """A source as a notebook that has not run: with stubs in place of the solutions, or with the
-    solutions."""
-    notebook = jupytext.read(source)
-    navigation.adorn(notebook, source.stem)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:02d}"
-        if cell.cell_type == "markdown" and solutions:  # it goes to a folder of its own
-            cell.source = re.sub(r"\]\((?=\d\d_\w+\.ipynb)", "](../", cell.source)
-        if cell.cell_type == "code":
-            cell.source = (
-                re.sub(r" *### (BEGIN|END) SOLUTION\n?", "", cell.source).rstrip()
-                if solutions
-                else SOLUTION.sub(STUB, cell.source)
-            )
-            if "SOLUTION" in cell.source:
-                raise ValueError(
-                    f"{source.name} needs each BEGIN SOLUTION to meet its END SOLUTION, alike indented: {cell.source}"
-                )
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
-    return notebook
-
-
-def has_solutions(source: Path) -> bool:
-    return bool(SOLUTION.search(source.read_text(encoding="utf-8")))
+PROGRESS = re.compile(r"^\w+: +\d+%\|.*((step|run)/s|s/(step|run))\]")
 
 
 def build(source: Path) -> Path:
-    """Execute one source and write the notebook beside this file, whole or not at all; its
+    """Execute one source and write the notebook that readers open, whole or not at all; its
     solutions too, if it has any."""
     notebook = read(source)
     started = time.monotonic()
     os.environ["LAUTUM_PROGRESS"] = ""  # what is built is nobody's progress
-    NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(HERE)}}
-    ).execute()
-    navigation.measured(source.stem, time.monotonic() - started)
+    place = {"metadata": {"path": str(NOTEBOOKS)}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place).execute()
+    measured(source.stem, time.monotonic() - started)
     notebook.cells[0].source = read(source).cells[0].source  # which tells that time
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        outputs = cell.get("outputs", [])
         if cell.cell_type == "code":
-            cell.outputs = [o for o in outputs if not _is_progress(o)]
+            cell.outputs = [o for o in cell.outputs if not _is_progress(o)]
         if "headline" in cell.metadata.get("tags", []):
-            picture = next(
-                o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})
-            )
-            _write(HERE / "headline.png", base64.b64decode(picture))
-    _write_solutions(source)
-    target = HERE / f"{source.stem}.ipynb"
-    _write(target, (nbformat.writes(notebook) + "\n").encode())
-    return target
-
-
-def _write_solutions(source: Path) -> None:
-    if has_solutions(source):
-        (HERE / "solutions").mkdir(exist_ok=True)
-        _write(
-            HERE / "solutions" / f"{source.stem}.ipynb",
-            (nbformat.writes(read(source, solutions=True)) + "\n").encode(),
-        )
+            found = [o.get("data", {}).get("image/png") for o in cell.outputs]
+            write_whole(ASSETS / "headline.png", base64.b64decode(next(filter(None, found))))
+    return _write(notebook, source)
 
 
 def renew_text(source: Path) -> Path:
     """Write the text cells of a source into its notebook and keep every output. ValueError: its
     code has changed too."""
-    target, notebook = HERE / f"{source.stem}.ipynb", read(source)
-    built = nbformat.read(target, as_version=4)
-    if [c.source for c in built.cells if c.cell_type == "code"] != [
-        c.source for c in notebook.cells if c.cell_type == "code"
-    ]:
+    notebook = read(source)
+    built = nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)
+    if _code(built) != _code(notebook):
         raise ValueError(
-            f"{source.name} needs the code of its notebook, and has other code: run it, without --text."
+            f"{source.name} needs the code of its notebook, and has other code: run it, without "
+            "--text."
         )
     notebook.metadata = built.metadata  # the state of its widgets
     ran = iter([cell for cell in built.cells if cell.cell_type == "code"])
     notebook.cells = [next(ran) if cell.cell_type == "code" else cell for cell in notebook.cells]
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
-    _write_solutions(source)
-    _write(target, (nbformat.writes(notebook) + "\n").encode())
-    return target
+    return _write(notebook, source)
+
+
+def _code(notebook: nbformat.NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _is_progress(output: nbformat.NotebookNode) -> bool:
     """A progress bar belongs to the moment in which it is watched."""
     text = output.get("data", {}).get("text/plain", "")
-    return (
-        output.get("name") == "stderr"
-        or re.search(r"^\w+: +\d+%\|.*((step|run)/s|s/(step|run))\]", text) is not None
-    )
+    return output.get("name") == "stderr" or PROGRESS.search(text) is not None
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+def _write(notebook: nbformat.NotebookNode, source: Path) -> Path:
+    """Write a notebook, and the one of its solutions if it has any."""
+    target = NOTEBOOKS / f"{source.stem}.ipynb"
+    if has_solutions(source):
+        SOLUTIONS.mkdir(exist_ok=True)
+        filled = nbformat.writes(read(source, solutions=True)) + "\n"
+        write_whole(SOLUTIONS / target.name, filled.encode())
+    write_whole(target, (nbformat.writes(notebook) + "\n").encode())
+    return target
+
+
+def _build_all(sources: Sequence[Path], only_text: bool) -> None:
+    """Build one after the other, and say how long each took. If it is stopped, SystemExit says
+    where."""
+    try:
+        for source in (bar := tqdm(sources, unit="notebook")):
+            bar.set_description(source.stem)
+            started = time.monotonic()
+            target = renew_text(source) if only_text else build(source)
+            bar.write(f"{target.relative_to(ROOT)}: {time.monotonic() - started:.0f} s")
+    # nbclient ends in one of these when it is interrupted
+    except (KeyboardInterrupt, AssertionError, DeadKernelError):
+        sys.exit(
+            f"\nStopped in {source.stem}. It is as it was before; those that were built are whole."
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m notebooks.tools.build",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="beginnings of names, such as 06; none builds all"
@@ -149,34 +122,8 @@ def main() -> None:
         "--text", action="store_true", help="renew the text and keep the outputs: nothing runs"
     )
     options = parser.parse_args()
-    names, make = options.names, renew_text if options.text else build
-    unknown = [
-        name
-        for name in names
-        if not any(p.stem.startswith(name) for p in (HERE / "source").glob("*.py"))
-    ]
-    sources = sorted(
-        p for p in (HERE / "source").glob("*.py") if not names or p.stem.startswith(tuple(names))
-    )
-    if unknown:
-        have = ", ".join(sorted(p.stem for p in (HERE / "source").glob("*.py")))
-        sys.exit(f"NAME needs to be the beginning of one of {have}, got {' '.join(unknown)}.")
-    try:
-        for source in (bar := tqdm(sources, unit="notebook")):
-            bar.set_description(source.stem)
-            started = time.monotonic()
-            bar.write(
-                f"{make(source).relative_to(HERE.parent)}: {time.monotonic() - started:.0f} s"
-            )
-    except (
-        KeyboardInterrupt,
-        AssertionError,
-        DeadKernelError,
-    ):  # nbclient ends in one of these when it is interrupted
-        sys.exit(
-            f"\nStopped in {source.stem}. It is as it was before; those that were built are whole."
-        )
-    _write(HERE.parent / "README.md", navigation.readme_with_map().encode())
+    _build_all(beginning_with(options.names, sorted(SOURCES.glob("*.py"))), options.text)
+    write_whole(README, readme_with_map().encode())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 it works in a browser."""
 
 import html
-import os
 import re
 import signal
 import subprocess
@@ -14,12 +13,16 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import open_page
+from plan import NOTEBOOKS as FOLDER
 from playwright.sync_api import Browser, Page, expect
 from waiting import outcome, until
 
-from notebooks.tools import site as build_site
+from notebooks.tools import site_checks, site_pages
+from notebooks.tools.site import build
+from notebooks.tools.site_cells import NOTE, WIDGET, shown
+from notebooks.tools.site_pages import Pages, SiteError
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1400, "height": 1000}
 UNFOLD = "document.querySelectorAll('details').forEach(hint => hint.open = true)"
 # What looks alike has equal contrast, and axe takes its time: of code one piece of each colour, of
@@ -34,7 +37,8 @@ THIN = """known => {
     const blocks = "section > :not(section, h1, h2, h3, h4), .sidebar-tree li, .toc-tree li, tr";
     for (const block of document.querySelectorAll(blocks)) {
         const parts = [block, ...block.querySelectorAll("*:not(math *)")];
-        const markup = parts.map(e => `${e.tagName}.${e.className}.${e.tabIndex}.${e.scrollWidth > e.clientWidth}`);
+        const markup = parts.map(
+            e => [e.tagName, e.className, e.tabIndex, e.scrollWidth > e.clientWidth].join("."));
         if (!first([...new Set(markup)].sort().join())) block.remove();
     }
     return [...seen];
@@ -46,7 +50,7 @@ COLOURS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("built") / "site"
-    build_site.build(target)
+    build(target)
     return target
 
 
@@ -76,7 +80,8 @@ def seen(site: Path, browser: Browser) -> dict[str, list[str]]:
                 "[...document.images].filter(i => !i.naturalWidth).map(i => i.src)"
             )
             found["flat"] += page.evaluate(
-                "[...document.querySelectorAll('math')].filter(m => m.checkVisibility() && !m.getBoundingClientRect().height)"
+                "[...document.querySelectorAll('math')]"
+                ".filter(m => m.checkVisibility() && !m.getBoundingClientRect().height)"
                 ".map(m => m.outerHTML)"
             )
             page.evaluate(UNFOLD)
@@ -98,16 +103,16 @@ def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
         text = (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
         cells = nbformat.read(notebook, as_version=4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
-        assert build_site.title(notebook) in text
+        assert site_pages.title(notebook) in text
         assert text.count("<img ") == sum(
             "image/png" in output.get("data", {}) for output in outputs
         )
-        assert text.count("<summary>") >= sum(cell.source.count("<summary>") for cell in cells)
+        assert text.count("<summary>") == sum(cell.source.count("<summary>") for cell in cells)
         assert "NBVAL_" not in text
         assert "widget-view" not in text
-        formulas = build_site.Page(site / f"{notebook.stem}.html").formulas
+        formulas = site_checks.Page(site / f"{notebook.stem}.html").formulas
         assert (formulas > 0) == any(
-            "$" in build_site.CODE.sub("", c.source) for c in cells if c.cell_type == "markdown"
+            "$" in site_pages.CODE.sub("", c.source) for c in cells if c.cell_type == "markdown"
         )
 
 
@@ -126,8 +131,8 @@ def test_alternatives_are_those_of_the_notebooks(site: Path) -> None:
 
 
 def test_nothing_is_wrong_with_the_finished_site(site: Path) -> None:
-    assert build_site.problems(site) == []
-    assert build_site.megabytes(site) < 30
+    assert site_checks.problems(site) == []
+    assert site_checks.megabytes(site) < 30
 
 
 @pytest.mark.parametrize(
@@ -150,7 +155,7 @@ def test_what_is_wrong_is_found(tmp_path: Path, body: str, wrong: str) -> None:
         f"<p id='here'><a href='#here'></a><a href='https://example.org'></a>{body}</p>",
         encoding="utf-8",
     )
-    (found,) = build_site.problems(tmp_path)
+    (found,) = site_checks.problems(tmp_path)
     assert wrong in found
 
 
@@ -161,8 +166,8 @@ def test_too_large_and_styles_from_outside_are_found(
         "@import 'https://example.org/a.css'; a { background: url(//example.org/b.png) }",
         encoding="utf-8",
     )
-    monkeypatch.setattr(build_site, "MEGABYTES", 1e-5)
-    assert [line.split(" ")[-1] for line in build_site.problems(tmp_path)] == [
+    monkeypatch.setattr(site_checks, "MEGABYTES", 1e-5)
+    assert [line.split(" ")[-1] for line in site_checks.problems(tmp_path)] == [
         "outside",
         "outside",
         "0.0",
@@ -170,33 +175,31 @@ def test_too_large_and_styles_from_outside_are_found(
 
 
 def test_links_find_their_pages(tmp_path: Path) -> None:
-    pages, path = build_site.Pages(tmp_path), NOTEBOOKS[1]
-    text = "[a](00_start_here.ipynb#The-map) `[b](c.ipynb)` [d](https://a.org) [e](#here) [f](../lautum_utils/plots.py)"
-    wanted = "[a](/00_start_here.md#The-map) `[b](c.ipynb)` [d](https://a.org) [e](#here) [f](/files/lautum_utils/plots_py.md)"
-    assert pages._linked(text, path) == wanted
-    with pytest.raises(
-        build_site.SiteError, match=r"needs links to files that are there, got c\.ipynb"
-    ):
-        pages._linked("[b](c.ipynb)", path)
+    pages, path = Pages(tmp_path), NOTEBOOKS[1]
+    same = "`[b](c.ipynb)` [d](https://a.org) [e](#here)"
+    text = f"[a](00_start_here.ipynb#The-map) {same} [f](../lautum_utils/information.py)"
+    wanted = f"[a](/00_start_here.md#The-map) {same} [f](/files/lautum_utils/information_py.md)"
+    assert pages.linked(text, path) == wanted
+    with pytest.raises(SiteError, match=r"needs links to files that are there, got c\.ipynb"):
+        pages.linked("[b](c.ipynb)", path)
 
 
 def test_widgets_without_a_picture_get_a_note_and_progress_bars_vanish(tmp_path: Path) -> None:
-    pages, widget = build_site.Pages(tmp_path), {build_site.WIDGET: {}}
-    of = lambda data: pages._output(
-        nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "a *b*"}}), "x"
-    )
-    assert of(widget | {"text/plain": "VBox(...)"}) == build_site.NOTE
-    assert of(widget | {"text/plain": "sweep:   0%|    | 0/180"}) == ""
-    assert (
-        of(widget | {"image/png": "", "text/plain": "VBox(...)"})
-        == f"![a \\*b\\*](/x.png)\n\n{build_site.NOTE}"
-    )
+    def of(data: dict[str, str]) -> str:
+        metadata = {"image/png": {"alt": "a *b*"}}
+        output = nbformat.v4.new_output("display_data", {WIDGET: {}} | data, metadata=metadata)
+        return shown(output, tmp_path / "x.png")
+
+    assert of({"text/plain": "VBox(...)"}) == NOTE
+    assert of({"text/plain": "sweep:   0%|    | 0/180"}) == ""
+    picture = of({"image/png": "", "text/plain": "VBox(...)"})
+    assert picture == f"![a \\*b\\*](/x.png)\n\n{NOTE}"
 
 
 def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").touch()
-    with pytest.raises(build_site.SiteError, match="--to needs a new or empty folder"):
-        build_site.build(tmp_path)
+    with pytest.raises(SiteError, match="--to needs a new or empty folder"):
+        build(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
@@ -204,15 +207,15 @@ def test_a_formula_that_cannot_be_read_ends_the_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        build_site.Pages,
+        Pages,
         "write",
-        lambda self: self._page("index", r"# Title" "\n\n" r"$\unknown{x}$"),
+        lambda self: self.page("index", r"# Title" "\n\n" r"$\unknown{x}$"),
     )
     with pytest.raises(
-        build_site.SiteError,
+        SiteError,
         match=r"Page index needs a formula that can be read, got \\unknown\{x\}",
     ):
-        build_site.build(tmp_path / "site")
+        build(tmp_path / "site")
     assert not list(tmp_path.iterdir())
 
 
@@ -222,28 +225,30 @@ import signal
 import sys
 from pathlib import Path
 
-from notebooks.tools import site as build_site
+from notebooks.tools.site import build
+from notebooks.tools import site_checks, site_pages
+from notebooks.tools.site_cells import NOTE, WIDGET, shown
+from notebooks.tools.site_pages import Pages, SiteError
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-sign, render = Path(sys.argv.pop()), build_site.render
+sign, render = Path(sys.argv.pop()), site.render
 
-def held(pages, site, progress):
+def held(pages, folder, progress):
     def hold():
         sign.touch()
         signal.pause()
 
-    render(pages, site, hold)
+    render(pages, folder, hold)
 
-build_site.render = held
-build_site.main()
+site.render = held
+site.main()
 """
 
 
 def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
     folder, sign = tmp_path / "built", tmp_path / "held"
     command = [sys.executable, "-c", HELD, "--to", str(folder / "site"), str(sign)]
-    path = os.environ | {"PYTHONPATH": str(Path(build_site.__file__).parent)}
-    with subprocess.Popen(command, env=path, stderr=subprocess.PIPE, encoding="utf-8") as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as process:
         until(lambda: sign.exists() or process.poll() is not None, "it is in the middle")
         half_made = list(folder.iterdir()) if folder.exists() else []
         process.send_signal(signal.SIGINT)

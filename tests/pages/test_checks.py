@@ -4,6 +4,7 @@ nothing else breaks a check."""
 import importlib
 import math
 import re
+import sys
 from collections.abc import Callable
 from itertools import combinations, product
 from typing import Any
@@ -27,16 +28,10 @@ Function = Callable[..., Any]
 F64 = torch.float64
 WRONG: list[tuple[str, str, Function, str]] = []
 RIGHT: list[tuple[str, str, Function]] = []
-FREE = (
-    "less_lautum",
-    "whiten",
-    "lautum_penalty",
-)  # what is compared is not the value that the function returns
-KINDS = (
-    "entropy_bits",
-    "z_channel",
-    *FREE,
-)  # a number, a table, and these: enough where the numbers do not matter
+# What is compared is not the value that the function returns.
+FREE = ("less_lautum", "whiten", "lautum_penalty")
+# A number, a table, and these: enough where the numbers do not matter.
+ENOUGH = ("entropy_bits", "z_channel", *FREE)
 
 
 def wrong(exercise: str, name: str, words: str) -> Callable[[Function], Function]:
@@ -60,12 +55,12 @@ def right(exercise: str, name: str) -> Callable[[Function], Function]:
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
+def three_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three inputs instead of 20, where the numbers do not matter."""
     monkeypatch.setattr(checks, "CASES", 3)
 
 
-# --------------------------------------------------------------------------------- wrong answers: measuring dependence
+# -------------------------------------------------------------- wrong answers: measuring dependence
 
 
 @wrong("entropy_bits", "nats for bits", "divide by log 2")
@@ -182,7 +177,7 @@ def _() -> Tensor:
     return torch.tensor([[0.06, 0.14], [0.24, 0.56]], dtype=F64)
 
 
-# ------------------------------------------------------------------------------------- wrong answers: the loss bound
+# -------------------------------------------------------------------- wrong answers: the loss bound
 
 
 @wrong("gibbs_posterior", "sign of gamma", "the sign of gamma is wrong")
@@ -281,7 +276,7 @@ def _(joint: Tensor, f: Tensor) -> Tensor:
     return torch.einsum("w,xy,wxy->", joint.sum((1, 2)), xy, torch.log(p / f))
 
 
-# ----------------------------------------------------------------------------------- wrong answers: Gaussian Lautum
+# ------------------------------------------------------------------- wrong answers: Gaussian Lautum
 
 
 def blocks(cov: Tensor, dim_x: int) -> tuple[Tensor, Tensor]:
@@ -421,7 +416,7 @@ def _(cov: Tensor, dim_z: int, ridge: float) -> Tensor:
     return noisy
 
 
-# ----------------------------------------------------------------------------------- wrong answers: the regularizer
+# ------------------------------------------------------------------- wrong answers: the regularizer
 
 
 @wrong("whiten", "not centred", "the mean has not been taken off")
@@ -552,7 +547,7 @@ def _(logits: Tensor, labels: Tensor, lautum: Tensor, strength: float) -> Tensor
     return torch.nn.CrossEntropyLoss()(torch.softmax(logits, dim=1), labels) - strength * lautum
 
 
-# ---------------------------------------------------------------------------------------------------- right answers
+# ------------------------------------------------------------------------------------ right answers
 
 
 @right("entropy_bits", "a loop")
@@ -791,14 +786,14 @@ def _(logits: Tensor, labels: Tensor, lautum: Tensor, strength: float) -> Tensor
     return -Categorical(logits=logits).log_prob(labels).mean() - strength * lautum
 
 
-# ------------------------------------------------------------------------------------------- right, wrong, own hint
+# --------------------------------------------------------------------------- right, wrong, own hint
 
 
 @pytest.mark.parametrize(
     ("exercise", "function", "words"),
     [pytest.param(e, f, words, id=f"{e}-{name}") for e, name, f, words in WRONG],
 )
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_a_wrong_answer_gets_its_own_hint(exercise: str, function: Function, words: str) -> None:
     report = check(exercise, function)
     assert report.status == "wrong"
@@ -869,7 +864,7 @@ def mutual_and_lautum(joint: Tensor) -> tuple[float, float]:
     ).sum().item()
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_any_joint_with_less_lautum_information_than_mutual_is_right() -> None:
     shape, rng, seen = (2, 2), np.random.default_rng(3), set()
     for _ in range(12):
@@ -887,7 +882,7 @@ def test_any_joint_with_less_lautum_information_than_mutual_is_right() -> None:
     assert False in seen
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_independent_variables_do_not_have_less_lautum(dtype: torch.dtype) -> None:
     for i, j in product((1, 3, 6, 8), (1, 4, 5, 7)):
@@ -896,7 +891,7 @@ def test_independent_variables_do_not_have_less_lautum(dtype: torch.dtype) -> No
 
 
 @pytest.mark.parametrize("exercise", [e for e in EXERCISES if e not in FREE])
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_a_difference_counts_from_the_tolerance_on(exercise: str) -> None:
     reference = EXERCISES[exercise].reference
     near = check(exercise, lambda *inputs: reference(*inputs) + 5e-10)
@@ -908,7 +903,7 @@ def test_a_difference_counts_from_the_tolerance_on(exercise: str) -> None:
     assert far.text.endswith("The hints above help, one step at a time.")
 
 
-# ------------------------------------------------------------------------------------------------------ not attempted
+# ------------------------------------------------------------------------------------ not attempted
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
@@ -938,7 +933,7 @@ def test_what_torch_does_not_implement_is_not_a_stub() -> None:
     assert "not implemented for" in report.text
 
 
-# ---------------------------------------------------------------------------------------------------- malformed answers
+# -------------------------------------------------------------------------------- malformed answers
 
 
 def answer(exercise: str, change: Callable[[Tensor], Any]) -> Function:
@@ -968,9 +963,9 @@ def sentence(exercise: str, report: Report) -> str:
     return text
 
 
-malformed = pytest.mark.usefixtures("few")
+malformed = pytest.mark.usefixtures("three_inputs")
 every = pytest.mark.parametrize("exercise", EXERCISES)
-each_kind = pytest.mark.parametrize("exercise", KINDS)
+each_kind = pytest.mark.parametrize("exercise", ENOUGH)
 
 
 @malformed
@@ -1237,11 +1232,11 @@ def test_what_is_not_even_a_function(exercise: str) -> None:
     assert "not callable" in sentence(exercise, report)
 
 
-# ---------------------------------------------------------------------------------------------- inputs and gradients
+# ----------------------------------------------------------------------------- inputs and gradients
 
 
 @every
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_changing_the_inputs_in_place_spoils_nothing(exercise: str) -> None:
     def destructive(function: Function) -> Function:
         def inner(*inputs: Any) -> Any:
@@ -1277,7 +1272,7 @@ def test_answers_that_carry_gradients(exercise: str) -> None:
 
 
 @every
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_the_same_seed_gives_the_same_inputs_and_another_one_others(exercise: str) -> None:
     def seen(seed: int) -> list[Any]:
         inputs: list[Any] = []
@@ -1298,7 +1293,7 @@ def test_the_same_seed_gives_the_same_inputs_and_another_one_others(exercise: st
 
 
 @every
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_reports_repeat_and_leave_the_random_state_alone(exercise: str) -> None:
     function = answer(exercise, lambda v: v * 1.5)
     before = torch.get_rng_state()
@@ -1308,14 +1303,14 @@ def test_reports_repeat_and_leave_the_random_state_alone(exercise: str) -> None:
 
 
 @every
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_the_reference_is_right_with_any_seed(exercise: str) -> None:
     for seed in (1, 12345, 2**40):
         report = check(exercise, EXERCISES[exercise].reference, seed=seed)
         assert (report.status, report.difference) == ("right", 0.0)
 
 
-# --------------------------------------------------------------------------------------------------- properties
+# --------------------------------------------------------------------------------------- properties
 
 
 def constant_tensors() -> st.SearchStrategy[Tensor]:
@@ -1344,7 +1339,7 @@ values = (
 )
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 @settings(
     max_examples=60,
     derandomize=True,
@@ -1358,7 +1353,7 @@ def test_no_constant_is_right_or_raises(exercise: str, value: object) -> None:
     assert report.text.endswith((".", "?"))
 
 
-# ----------------------------------------------------------------------------------------------------------- the table
+# ---------------------------------------------------------------------------------------- the table
 
 
 @pytest.mark.parametrize("name", ["lautm", "", "Lautum"])
@@ -1400,7 +1395,7 @@ def test_texts_are_short_and_finished(exercise: str) -> None:
 
 
 @every
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 def test_no_two_mistakes_compute_the_same(exercise: str) -> None:
     e = EXERCISES[exercise]
     for seed in (0, 5):
@@ -1412,14 +1407,19 @@ def test_no_two_mistakes_compute_the_same(exercise: str) -> None:
 
 @pytest.fixture(scope="module")
 def annotated(pytestconfig: pytest.Config) -> dict[str, Exercise]:
-    """The table with its annotations checked; by the folder's name, as jaxtyping's hook sees no
-    top-level editable package."""
+    """The exercises with their annotations checked, imported once more beside those of readers."""
     checker = pytestconfig.getoption("jaxtyping_packages").partition(",")[2]
-    with jaxtyping.install_import_hook("exercises", checker):
-        return importlib.import_module("exercises").EXERCISES
+    known = {
+        name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("lautum_pages")
+    }
+    try:
+        with jaxtyping.install_import_hook("lautum_pages", checker):
+            return importlib.import_module("lautum_pages").EXERCISES
+    finally:
+        sys.modules.update(known)
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("three_inputs")
 @every
 def test_annotations_hold_in_the_reference_and_in_each_mistake(
     exercise: str, annotated: dict[str, Exercise]

@@ -19,12 +19,12 @@ import nbformat
 import pytest
 import waiting
 from browsing import every_control_draws, note, operate, picture
+from plan import NOTEBOOKS
 from playwright.sync_api import Page, TimeoutError, expect
 from waiting import GUARD
 
 from lautum_utils.widgets.playground import BASE
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SMALL = {"device": "cpu", "seeds": 2, "steps": 5, "strengths": [0.0, 1e-3], "severities": [1.0]}
 THEORY = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]
 CASES = {
@@ -37,7 +37,8 @@ UNRECORDED = (
     "device",
 )  # menus whose other values are not recorded, or give the same picture
 PARTLY = ("labelled samples", "seeds")  # sliders of which some values are recorded
-LONG = "network='cnn', steps=4000"  # for four networks, one by one: no machine is done with them before Stop is pressed
+# For four networks, one by one: no machine is done with them before Stop is pressed.
+LONG = "network='cnn', steps=4000"
 ORIGINAL = "(network=network, )?steps=steps"  # what the cells of the playgrounds say instead
 AS_ROOT = os.name == "posix" and os.geteuid() == 0
 Shot: TypeAlias = Callable[[str], None]
@@ -50,7 +51,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     home = tmp_path_factory.mktemp("jupyter")
     settings = (
         home
-        / "JUPYTER_CONFIG_DIR/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+        / "JUPYTER_CONFIG_DIR/lab/user-settings/@jupyterlab/apputils-extension"
+        / "notification.jupyterlab-settings"
     )
     settings.parent.mkdir(parents=True)
     settings.write_text(
@@ -62,9 +64,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
     options = [
-        "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--port-retries=0", f"--IdentityProvider.token={token}",
-        f"--notebook-dir={home / 'root'}", "--LabApp.expose_app_in_browser=True", *["--allow-root"] * AS_ROOT,
-    ]  # fmt: skip
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--port-retries=0",
+        f"--IdentityProvider.token={token}",
+        f"--notebook-dir={home / 'root'}",
+        "--LabApp.expose_app_in_browser=True",
+        *["--allow-root"] * AS_ROOT,
+    ]
     own = {
         f: str(home / f)
         for f in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
@@ -80,7 +88,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         )
         if process.poll() is not None:
             pytest.fail(
-                f"JupyterLab does not answer (exit code {process.poll()}):\n{log.read_text(encoding='utf-8')[-3000:]}"
+                f"JupyterLab does not answer (exit code {process.poll()}):\n"
+                f"{log.read_text(encoding='utf-8')[-3000:]}"
             )
         yield (
             f"http://127.0.0.1:{port}/lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}",
@@ -150,7 +159,8 @@ def run_command(page: Page, command: str) -> None:
     """Run a command of JupyterLab to its end, then demand that every cell has run and that none
     holds an error."""
     page.evaluate(
-        f"() => {{ window.ended = false; {COMMANDS}.execute('{command}').finally(() => {{ window.ended = true; }}); }}"
+        f"() => {{ window.ended = false; {COMMANDS}.execute('{command}')"
+        ".finally(() => { window.ended = true; }); }"
     )
     until(page, f"{command} ends", "window.ended")
     cells = page.evaluate(f"() => {{ {PANEL} return panel.context.model.toJSON().cells; }}")
@@ -184,7 +194,10 @@ class Seen:
         self.box.scroll_into_view_if_needed()
         page.evaluate("() => { window.said = []; }")
         # Some texts last milliseconds, so the page itself writes down all of them.
-        note = "records => records.forEach(r => r.addedNodes.forEach(node => window.said.push(node.textContent)))"
+        note = (
+            "records => records.forEach("
+            "r => r.addedNodes.forEach(node => window.said.push(node.textContent)))"
+        )
         self.status.evaluate(
             f"status => new MutationObserver({note}).observe(status, {{childList: true}})"
         )
@@ -220,8 +233,10 @@ def change_and_run_again(
 ) -> None:
     """Do what a reader does who wants another training: edit the playground's cell and run it."""
     edit = f"""const cells = panel.content.widgets.map(cell => cell.model.sharedModel);
-        const at = panel.content.activeCellIndex = cells.findIndex(cell => cell.source.includes('= Playground('));
-        cells[at].setSource(cells[at].source.replace(/{before}/, "{after}")); return cells[at].source;"""
+        const at = cells.findIndex(cell => cell.source.includes('= Playground('));
+        panel.content.activeCellIndex = at;
+        cells[at].setSource(cells[at].source.replace(/{before}/, "{after}"));
+        return cells[at].source;"""
     assert after in page.evaluate(f"() => {{ {PANEL} {edit} }}"), (
         f"the playground's cell holds {before}"
     )

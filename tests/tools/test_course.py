@@ -14,12 +14,13 @@ import pytest
 import torch
 from lautum_pages import EXERCISES
 from nbgrader.api import Gradebook
+from plan import NOTEBOOKS
 
-from notebooks.tools import build
-from notebooks.tools import course as build_course
+from notebooks.tools import course as tool
+from notebooks.tools.course_cells import instructor_version
+from notebooks.tools.sources import SOLUTION, STUB, has_solutions
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if build.has_solutions(p)]
+SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
 NAMES = [p.stem for p in SOURCES]
 GRADED = "02_the_loss_bound"  # the quickest; its exercises are worth 1, 1, 2 and 2 points
 EXCHANGED = """def train_and_test_loss(joint, losses):
@@ -69,7 +70,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def course(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
     """The course of all notebooks, as `make course` builds it."""
     folder = tmp_path_factory.mktemp("classroom") / "new" / "course"
-    command = [sys.executable, str(NOTEBOOKS / "build_course.py"), "--to", str(folder)]
+    command = [sys.executable, "-m", "notebooks.tools.course", "--to", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert "Assignments: 4" in done.stdout
@@ -114,7 +115,8 @@ def train_and_test_loss(joint, losses):
         exercise_2_2=own,
         exercise_2_3=f"from pathlib import Path\nPath('lautum_pages.py').write_text({FAKE!r})\n"
         "conditional_mutual_information = sum",
-        exercise_2_4="def remainder(*inputs):\n    get_ipython().displayhook(2)\n    raise ValueError",
+        exercise_2_4="def remainder(*inputs):\n    get_ipython().displayhook(2)\n"
+        "    raise ValueError",
     )
     notebook = only_exercises(notebook)
     notebook.cells = [cell for cell in notebook.cells if cell.id != "check-2-3"]
@@ -253,8 +255,8 @@ def test_students_get_no_solution(course: Path, source: Path) -> None:
     given, solved = sources_of(release, "exercise"), sources_of(teacher, "exercise")
     assert len(given) == len(points_announced(source))
     for name, text in solved.items():
-        assert given[name] == build.SOLUTION.sub(build.STUB, text)
-        body = "\n".join(line for line in build.SOLUTION.search(text).group().splitlines()[1:-1])
+        assert given[name] == SOLUTION.sub(STUB, text)
+        body = "\n".join(line for line in SOLUTION.search(text).group().splitlines()[1:-1])
         assert body
         assert body not in "\n".join(cell.source for cell in release.cells)
     assert not [cell.id for cell in release.cells if cell.get("outputs")]
@@ -317,9 +319,9 @@ def test_the_teachers_page_links_to_what_exists() -> None:
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Any:
     """What the command ends with: an exit code, or a sentence on stderr and code 1."""
-    monkeypatch.setattr(sys, "argv", ["build_course.py", *arguments])
+    monkeypatch.setattr(sys, "argv", ["course", *arguments])
     with pytest.raises(SystemExit) as stopped:
-        build_course.main()
+        tool.main()
     return stopped.value.code
 
 
@@ -347,7 +349,7 @@ def test_an_exercise_without_heading_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         ValueError, match=r"needs a heading, .* got 3 headings, 4 solutions and 4 checks\.$"
     ):
-        build_course.instructor_version(broken, NAMES, 1)
+        instructor_version(broken, NAMES, 1)
 
 
 @pytest.mark.parametrize(
@@ -367,9 +369,9 @@ def test_what_would_be_lost_is_not_overwritten(
         (folder / "nbgrader_config.py").write_text("c = get_config()\n", encoding="utf-8")
     before = sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*"))
     told = run_main(monkeypatch, "02", "--to", str(folder))
-    assert (
-        told
-        == f"--to needs a new or empty folder, or a course without students, got {folder} with {holds}."
+    assert told == (
+        "--to needs a new or empty folder, or a course without students, "
+        f"got {folder} with {holds}."
     )
     assert before == sorted((p, p.stat().st_mtime_ns) for p in folder.rglob("*"))
 
@@ -379,9 +381,9 @@ def test_a_course_without_students_is_replaced(
 ) -> None:
     folder = tmp_path / "course"
     shutil.copytree(course, folder)
-    monkeypatch.setattr(build_course, "_release", lambda course, name: None)
-    monkeypatch.setattr(sys, "argv", ["build_course.py", "02", "--to", str(folder)])
-    build_course.main()
+    monkeypatch.setattr(tool, "_release", lambda course, name: None)
+    monkeypatch.setattr(sys, "argv", ["course", "02", "--to", str(folder)])
+    tool.main()
     assert [p.name for p in (folder / "source").iterdir()] == [GRADED]
     assert [p.name for p in tmp_path.iterdir()] == ["course"]
 
@@ -398,6 +400,6 @@ def test_an_interrupted_build_leaves_everything_as_it_was(
     if existing:
         shutil.copytree(course, folder)
     before = sorted(tmp_path.rglob("*"))
-    monkeypatch.setattr(build_course, "_release", interrupted)
+    monkeypatch.setattr(tool, "_release", interrupted)
     assert run_main(monkeypatch, "--to", str(folder)) == "\nStopped: nothing was written."
     assert before == sorted(tmp_path.rglob("*"))

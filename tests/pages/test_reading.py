@@ -7,19 +7,21 @@ from urllib.parse import unquote, urlparse
 
 import nbformat
 import pytest
+from plan import NOTEBOOKS, ROOT
 from spellchecker import SpellChecker
 
 from lautum_utils.widgets import playground
-from notebooks.tools import build, navigation
+from notebooks.tools import contents, glossary
+from notebooks.tools.navigation import readme_with_map
+from notebooks.tools.sources import read
 
-ROOT = Path(__file__).parent.parent
-NOTEBOOKS = ROOT / "notebooks"
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
 PAGES = sorted(NOTEBOOKS.glob("*.ipynb")) + sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))
 TEXTS = [ROOT / "README.md", NOTEBOOKS / "teaching.md"]
-TABLE = navigation.contents()["notebook"]
+TABLE = contents.contents()["notebook"]
 NOT_PROSE = re.compile(
-    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]*>|https?://\S+|\S*@\S*|\\\w+|arXiv \S+|^ {4}.*?$",
+    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|<[^>]*>"
+    r"|https?://\S+|\S*@\S*|\\\w+|arXiv \S+|^ {4}.*?$",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -38,7 +40,7 @@ def identity(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-# ------------------------------------------------------------------------------------------------------------------ spelling
+# ----------------------------------------------------------------------------------------- spelling
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def dictionary() -> SpellChecker:
     """English words of the library, and in words.txt names and terms that it does not know."""
     checker = SpellChecker(distance=1)
     checker.word_frequency.load_words(
-        (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split()
+        (ROOT / "tests/words.txt").read_text(encoding="utf-8").split()
     )
     return checker
 
@@ -72,7 +74,7 @@ def test_captions_are_spelt_as_in_a_dictionary_and_a_wrong_word_is_seen(
     assert misspelt("The regularisor trians.", dictionary) == {"regularisor", "trians"}
 
 
-# --------------------------------------------------------------------------------------------------------------------- links
+# -------------------------------------------------------------------------------------------- links
 
 
 def anchors(path: Path) -> set[str]:
@@ -100,7 +102,7 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert unquote(parts.fragment) in anchors(target), link
 
 
-# --------------------------------------------------------------------------------------------------- text alternatives, twins
+# ------------------------------------------------------------------------- text alternatives, twins
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
@@ -123,7 +125,7 @@ def test_every_picture_has_a_text_alternative_that_says_something(path: Path) ->
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
 def test_every_widget_says_what_it_shows_and_has_a_static_twin(source: Path) -> None:
-    cells = [cell.source for cell in build.read(source).cells if cell.cell_type == "code"]
+    cells = [cell.source for cell in read(source).cells if cell.cell_type == "code"]
     code = "\n".join(cells)
     draws = re.findall(r"^explorer_\w+ = [Ee]xplorer\(\s*(draw_\w+)", code, re.MULTILINE)
     assert draws or "Playground(" in code
@@ -138,12 +140,12 @@ def test_every_widget_says_what_it_shows_and_has_a_static_twin(source: Path) -> 
         assert "accuracy_against_strength(" in code
 
 
-# ------------------------------------------------------------------------------------------------------------- the one table
+# ------------------------------------------------------------------------------------ the one table
 
 
 def test_the_table_holds_every_notebook_in_order_and_the_readme_shows_it() -> None:
     assert [row["name"] for row in TABLE] == [source.stem for source in SOURCES]
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == navigation.readme_with_map()
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == readme_with_map()
     rows = [f"| {row['name'][:2]} | [{row['title']}](" for row in TABLE]
     assert all((ROOT / "README.md").read_text(encoding="utf-8").count(row) == 1 for row in rows)
     assert all(prose(NOTEBOOKS / "00_start_here.ipynb").count(row) == 1 for row in rows)
@@ -151,11 +153,12 @@ def test_the_table_holds_every_notebook_in_order_and_the_readme_shows_it() -> No
 
 @pytest.mark.parametrize("at", range(len(TABLE)), ids=[row["name"] for row in TABLE])
 def test_a_notebook_tells_the_way_the_aim_the_needs_and_the_minutes(at: int) -> None:
-    row, cells = TABLE[at], [c for c in build.read(SOURCES[at]).cells if c.cell_type == "markdown"]
+    row, cells = TABLE[at], [c for c in read(SOURCES[at]).cells if c.cell_type == "markdown"]
     top, end = cells[0].source, cells[-1].source
     for neighbour, mark in ((at - 1, "← "), (at + 1, " →")):
         if 0 <= neighbour < len(TABLE):
-            link = f"[{TABLE[neighbour]['name'][:2]} · {TABLE[neighbour]['title']}]({TABLE[neighbour]['name']}.ipynb)"
+            other = TABLE[neighbour]
+            link = f"[{other['name'][:2]} · {other['title']}]({other['name']}.ipynb)"
             assert (mark + link if mark == "← " else link + mark) in top
             assert mark == "← " or f"**Next:** {link}" in end
     for said in (
@@ -177,7 +180,7 @@ def test_a_notebook_tells_the_way_the_aim_the_needs_and_the_minutes(at: int) -> 
 def test_terms_and_symbols_are_linked_where_they_are_first_used_and_nowhere_else() -> None:
     linked = 0
     for source in SOURCES[1:]:
-        text = "\n\n".join(c.source for c in build.read(source).cells if c.cell_type == "markdown")
+        text = "\n\n".join(c.source for c in read(source).cells if c.cell_type == "markdown")
         found = re.findall(
             r'\[([^\]]+)\]\(00_start_here\.ipynb#(?:Glossary|Notation) "([^"]+)"\)', text
         )
@@ -189,25 +192,25 @@ def test_terms_and_symbols_are_linked_where_they_are_first_used_and_nowhere_else
         before = re.split(r"\[Lautum information\]\(00", text)
         assert len(before) <= 2
         if len(before) == 2:
-            assert "Lautum information" not in navigation._UNTOUCHED.sub("", before[0])
+            assert "Lautum information" not in glossary.UNTOUCHED.sub("", before[0])
     assert linked > 40
     assert {
         "hole",
         "lautum information",
         "$\\lambda$",
         "$\\varepsilon$",
-    } <= navigation.terms().keys()
+    } <= glossary.terms().keys()
 
 
 def test_measured_seconds_are_rounded_up_and_kept_while_they_are_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = tmp_path / "contents.toml"
-    copy.write_text(navigation.CONTENTS.read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(navigation, "CONTENTS", copy)
+    copy.write_text(contents.CONTENTS.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(contents, "CONTENTS", copy)
     for seconds, wanted in ((31.0, 45), (44.9, 45), (29.0, 45), (14.0, 15), (61.0, 75)):
-        navigation.measured("04_the_regularizer", seconds)
-        rows = {row["name"]: row["runs"] for row in navigation.contents()["notebook"]}
+        contents.measured("04_the_regularizer", seconds)
+        rows = {row["name"]: row["runs"] for row in contents.contents()["notebook"]}
         assert rows.pop("04_the_regularizer") == wanted
         assert rows == {
             row["name"]: row["runs"] for row in TABLE if row["name"] != "04_the_regularizer"
@@ -219,13 +222,13 @@ def test_once_there_is_a_repository_each_notebook_opens_in_colab_and_on_binder(
 ) -> None:
     copy = tmp_path / "contents.toml"
     copy.write_text(
-        navigation.CONTENTS.read_text(encoding="utf-8").replace(
+        contents.CONTENTS.read_text(encoding="utf-8").replace(
             'repository = ""', 'repository = "someone/lautum"'
         ),
         encoding="utf-8",
     )
-    monkeypatch.setattr(navigation, "CONTENTS", copy)
-    built = build.read(SOURCES[1])
+    monkeypatch.setattr(contents, "CONTENTS", copy)
+    built = read(SOURCES[1])
     assert (
         f"(https://colab.research.google.com/github/someone/lautum/blob/main/notebooks/{SOURCES[1].stem}.ipynb)"
         in built.cells[0].source

@@ -13,14 +13,14 @@ import nbformat
 import pytest
 from lautum_pages import EXERCISES
 from lautum_pages.checks import Report
+from plan import NOTEBOOKS
 
 from lautum_utils.widgets.playground import Explorer
-from notebooks.tools import build
+from notebooks.tools.sources import has_solutions, read
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 # Notebook 04 compares algorithms on covariances of real images, of condition numbers up to 1e5.
 LIMITS = {"04_the_regularizer": 1e-9}
-SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if build.has_solutions(p)]
+SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -46,7 +46,7 @@ def solved(request: pytest.FixtureRequest) -> Iterator[tuple[Path, dict[str, Any
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", RuntimeWarning)
-        yield request.param, *run_cells(build.read(request.param, solutions=True))
+        yield request.param, *run_cells(read(request.param, solutions=True))
 
 
 def test_solutions_pass_every_check_and_every_identity_holds(
@@ -121,7 +121,7 @@ def test_the_solutions_that_are_committed_are_the_sources() -> None:
     ]
     for source in SOURCES:
         filled = nbformat.read(NOTEBOOKS / "solutions" / f"{source.stem}.ipynb", as_version=4)
-        expected = build.read(source, solutions=True)
+        expected = read(source, solutions=True)
         assert [(c.cell_type, c.source) for c in filled.cells] == [
             (c.cell_type, c.source) for c in expected.cells
         ]

@@ -9,21 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 from browsing import controls, every_control_draws, note, open_page, operate, picture
+from plan import ROOT
 from playwright.sync_api import Browser, Locator, Page, expect
 from waiting import outcome, until
 
 from lautum_utils.widgets.playground import BASE, CONTROLS
 
-APP = Path(__file__).parent.parent / "notebooks/tools/app.py"
-LABELS = {
-    "strength": "regularization weight",
-    "labels": "labelled samples",
-}  # where it is not the control's name
+BOXES = ".widget-slider, .widget-toggle-buttons, .widget-checkbox"
+APP = (sys.executable, "-m", "notebooks.tools.app")
+# Where it is not the control's name.
+LABELS = {"strength": "regularization weight", "labels": "labelled samples"}
 
 
 def free_port() -> int:
@@ -33,9 +32,10 @@ def free_port() -> int:
 
 
 def start(*options: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(APP), "--no-browser", *options]
+    command = [*APP, "--no-browser", *options]
     return subprocess.Popen(
         command,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -78,9 +78,7 @@ def opened(page: Page, address: str, query: str = "") -> tuple[Locator, Locator]
     page.goto(f"{address}/{query}", wait_until="commit")
     box = page.locator(".widget-vbox").filter(has_text="regularization weight")
     expect(box).to_have_count(1)
-    expect(box.locator(".widget-slider, .widget-toggle-buttons, .widget-checkbox")).to_have_count(
-        len(CONTROLS) + 1
-    )
+    expect(box.locator(BOXES)).to_have_count(len(CONTROLS) + 1)
     expect(box).to_contain_text("Does nothing answer?")
     return box, box.locator("img").first
 
@@ -121,8 +119,8 @@ def test_tab_reaches_every_control_in_order(address: str, page: Page) -> None:
     reached = []
     for _ in range(40):
         page.keyboard.press("Tab")
-        here = "e => (e.closest('.widget-slider, .widget-toggle-buttons, .widget-checkbox') || e.closest('button, a'))?.textContent"
-        text = page.evaluate(f"({here})(document.activeElement)")
+        here = f"(e.closest('{BOXES}') || e.closest('button, a'))?.textContent"
+        text = page.evaluate(f"(e => {here})(document.activeElement)")
         reached.append(str(text or "").strip())
     buttons = ["shift", "protocol", "layer", "network", "device"]
     wanted = [LABELS.get(name, name) for name in sorted(CONTROLS, key=lambda name: name in buttons)]
@@ -192,9 +190,9 @@ def test_a_port_that_is_taken_is_said() -> None:
         port = taken.getsockname()[1]
         said, errors = outcome(start("--port", str(port)))
     assert said == ""
-    assert (
-        errors
-        == f"port {port} is taken, perhaps by this app: give another one with --port, such as --port {port + 1}.\n"
+    assert errors == (
+        f"port {port} is taken, perhaps by this app: give another one with --port, "
+        f"such as --port {port + 1}.\n"
     )
 
 
@@ -220,7 +218,7 @@ def test_a_server_that_does_not_end_is_killed_with_its_kernels_and_ctrl_c_can_be
 
 def test_it_explains_itself() -> None:
     said = subprocess.run(
-        [sys.executable, str(APP), "--help"], capture_output=True, encoding="utf-8", check=True
+        [*APP, "--help"], capture_output=True, encoding="utf-8", check=True
     ).stdout
     assert "--port" in said
     assert "Ctrl-C ends it" in said

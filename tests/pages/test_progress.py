@@ -15,8 +15,7 @@ from lautum_pages.progress import (
     read_progress,
     show_progress,
 )
-
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+from plan import NOTEBOOKS
 
 
 @pytest.fixture

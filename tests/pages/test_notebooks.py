@@ -11,14 +11,15 @@ import nbformat
 import papermill
 import pytest
 from papermill.iorw import load_notebook_node
+from plan import NOTEBOOKS
 from test_exercises import LIMITS
 
-from notebooks.tools import build
+from notebooks.tools.places import ASSETS
+from notebooks.tools.sources import read
 
 pytestmark = pytest.mark.filterwarnings(
     "error::papermill.exceptions.PapermillWarning"
 )  # named here: it takes long to import
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
 
 # Small settings, each different from the notebook's default.
@@ -153,7 +154,7 @@ def test_every_source_has_its_notebook_and_its_parameters() -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_the_committed_notebook_is_the_source_built(name: str) -> None:
-    source = build.read(NOTEBOOKS / "source" / f"{name}.py")
+    source = read(NOTEBOOKS / "source" / f"{name}.py")
     built = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     assert [(c.cell_type, c.source) for c in built.cells] == [
         (c.cell_type, c.source) for c in source.cells
@@ -225,7 +226,7 @@ def test_the_picture_of_the_readme_is_the_headline_of_notebook_00() -> None:
     built = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
     (cell,) = [c for c in built.cells if "headline" in c.metadata.get("tags", [])]
     picture = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {}))
-    assert base64.b64decode(picture) == (NOTEBOOKS / "headline.png").read_bytes()
+    assert base64.b64decode(picture) == (ASSETS / "headline.png").read_bytes()
 
 
 def test_the_notation_names_code_that_exists() -> None:

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from lautum_utils.results.sweeps import read_record
+from lautum_utils.results.records import read_record
+from lautum_utils.results.sweeps import run
+from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
-from lautum_utils.training.run import Experiment, run
-from notebooks.tools import compare as compare_methods
-from notebooks.tools import record
+from notebooks.tools import compare, record
 
 
 def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_once() -> None:
-    everything = compare_methods.grid()
-    assert set(read_record(compare_methods.COMPARED)[0]) == set(everything)
+    everything = compare.grid()
+    assert set(read_record(compare.COMPARED)[0]) == set(everything)
     assert len(set(everything)) == len(everything)
-    base, fields = compare_methods.BASE, ("layer", "inputs", "ridge", "n_components")
+    base, fields = compare.BASE, ("layer", "inputs", "ridge", "n_components")
     usual = [
         e for e in everything if all(getattr(e, name) == getattr(base, name) for name in fields)
     ]
@@ -37,7 +37,7 @@ def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_
     assert len(places) == 2 * 3 * 10 * 4
     assert len(grid) == len(places) * sum(len(strengths) for strengths in weights.values())
     assert len(everything) - len(grid) == len(places) * 4 * 2 + 2 * 10 * 4 * (
-        2 + len(compare_methods.ABLATIONS) + 2 * len(compare_methods.ON_SOURCE)
+        2 + len(compare.ABLATIONS) + 2 * len(compare.ON_SOURCE)
     )
 
 
@@ -46,7 +46,7 @@ def test_the_comparison_runs_and_is_recorded(
 ) -> None:
     def grid() -> list[Experiment]:
         quick = replace(
-            compare_methods.BASE,
+            compare.BASE,
             steps=3,
             finetune_steps=3,
             labels=20,
@@ -62,7 +62,7 @@ def test_the_comparison_runs_and_is_recorded(
 
     output = tmp_path / "compared.json.gz"
     arguments = ["--store", str(tmp_path / "store"), "--output", str(output), "--workers", "1"]
-    monkeypatch.setattr(sys, "argv", ["compare_methods.py", *arguments])
+    monkeypatch.setattr(sys, "argv", ["compare", *arguments])
     record.main("a part", grid)
     results, versions = read_record(output)
     assert set(results) == set(grid())

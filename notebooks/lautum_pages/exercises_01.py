@@ -1,0 +1,107 @@
+"""The exercises of notebook 01, measuring dependence."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from lautum_utils.information import entropy, lautum_information, mutual_information
+
+from .checks import Exercise
+from .shared import REVERSED, SIGN, distribution, product, table, uniform
+
+
+def _with_a_zero(generator: Generator) -> tuple[Tensor]:
+    p = torch.cat((distribution(generator, 4), table([0.0])))
+    return (p[torch.randperm(5, generator=generator)],)
+
+
+def _channel(input_one: float, one_flips: float, zero_flips: float = 0.0) -> Tensor:
+    conditional = table([[1 - zero_flips, zero_flips], [one_flips, 1 - one_flips]])
+    return conditional * table([[1 - input_one], [input_one]])
+
+
+def _which_is_larger(joint: Tensor, inputs: tuple[Any, ...]) -> Tensor:
+    """1 if I is the larger, -1 if L is; 0 if they are the same to the precision of float32."""
+    joint = joint / joint.sum() if (joint.sum() - 1).abs() < 2e-3 else joint  # float16
+    difference = mutual_information(joint) - lautum_information(joint)
+    return torch.where(difference.abs() < 1e-6, 0.0, difference.sign())
+
+
+ENTROPY_BITS = Exercise(
+    inputs=_with_a_zero,
+    reference=lambda p: entropy(p) / math.log(2),
+    mistakes={
+        "these are nats: divide by log 2, or use the logarithm to base 2.": entropy,
+        "only the sign is wrong: log p is negative, entropy is not.": (
+            lambda p: -entropy(p) / math.log(2)
+        ),
+        "the result is NaN: where p is 0 the term is 0 by definition, but 0 * log 0 is NaN.": (
+            lambda p: -(p * p.log2()).sum()
+        ),
+        "each surprise -log2 p counts with its probability p, here all count the same.": (
+            lambda p: -p[p > 0].log2().mean()
+        ),
+    },
+)
+LAUTUM = Exercise(
+    inputs=lambda g: (distribution(g, 3, 4),),
+    reference=lautum_information,
+    mistakes={
+        REVERSED: mutual_information,
+        "these are bits: the suite works in nats, with the natural logarithm.": (
+            lambda j: lautum_information(j) / math.log(2)
+        ),
+        SIGN: lambda j: -lautum_information(j),
+        "joint and product are mixed up: the logarithm is averaged under the joint.": (
+            lambda j: -mutual_information(j)
+        ),
+        "the logarithms have no weights: average them under the product.": (
+            lambda j: (product(j) / j).log().sum()
+        ),
+        "this is I + L (Jeffreys' divergence): only one half is wanted.": (
+            lambda j: mutual_information(j) + lautum_information(j)
+        ),
+    },
+)
+Z_CHANNEL = Exercise(
+    inputs=lambda g: tuple((0.1 + 0.3 * uniform(g, 2)).tolist()),
+    reference=_channel,
+    mistakes={
+        "these are the rows P(y|x): multiply each by P(x), so that all cells sum to 1.": (
+            lambda a, e: _channel(0.5, e) * 2
+        ),
+        "rows and columns are exchanged: inputs are rows, outputs columns.": (
+            lambda a, e: _channel(a, e).mT
+        ),
+        "the noise hits the wrong input: 0 always arrives, 1 is sometimes read as 0.": (
+            lambda a, e: _channel(a, 0.0, e)
+        ),
+        "this is the binary symmetric channel: in a Z-channel one input always arrives.": (
+            lambda a, e: _channel(a, e, e)
+        ),
+        "crossover is how often a 1 is read as 0, not how often it arrives.": (
+            lambda a, e: _channel(a, 1 - e)
+        ),
+    },
+)
+LESS_LAUTUM = Exercise(
+    inputs=lambda g: (),
+    reference=lambda: table([[0.85, 0.05], [0.05, 0.05]]),
+    mistakes={
+        "this joint has L > I: look for the other kind. What do rare cells do to L?": (
+            lambda: _channel(0.5, 0.01, 0.01)
+        ),
+        "here both are 0, the variables are independent: let the rows differ.": (
+            lambda: _channel(0.5, 0.5, 0.5)
+        ),
+    },
+    observe=_which_is_larger,
+)
+EXERCISES = {
+    "entropy_bits": ENTROPY_BITS,
+    "lautum": LAUTUM,
+    "z_channel": Z_CHANNEL,
+    "less_lautum": LESS_LAUTUM,
+}

@@ -1,0 +1,121 @@
+"""The exercises of notebook 04, the regularizer."""
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import cross_entropy
+
+from lautum_utils.information import gaussian_lautum_information as gaussian_lautum
+from lautum_utils.information import gaussian_mutual_information as gaussian_mutual
+
+from .checks import Exercise, Function
+from .shared import (
+    ABSOLUTE,
+    BOTH_BLOCKS,
+    REVERSED,
+    UNCENTRED,
+    WRONG_BLOCK,
+    between,
+    noisy,
+    normal,
+    table,
+)
+
+
+def _whitened(
+    x: Tensor, r: int, power: float = 0.5, centred: bool = True, largest: bool = True
+) -> Tensor:
+    x = x - x.mean(0) if centred else x
+    variance, directions = torch.linalg.eigh(x.mT @ x / (len(x) - 1))
+    kept = slice(-r, None) if largest else slice(0, r)
+    return x @ directions[:, kept] / variance[kept] ** power
+
+
+def _gram(u: Tensor, inputs: tuple[Any, ...]) -> Tensor:
+    return u @ u.mT  # whatever the order and signs of the columns
+
+
+def _batch(generator: Generator) -> tuple[Tensor, Tensor, float]:
+    z = (normal(generator, 30, 3) + 1).requires_grad_()
+    u = (normal(generator, 30, 4) + z.mean(1, keepdim=True)).detach()
+    return z, u, between(generator, 0.02, 0.2)
+
+
+def _penalty(
+    z: Tensor, u: Tensor, ridge: float, measure: Function = gaussian_lautum, **noise: Any
+) -> Tensor:
+    k = z.shape[1]
+    return measure(noisy(torch.cov(torch.cat((z, u), 1).mT), k, ridge, **noise), k)
+
+
+def _value_and_gradient(value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
+    gradient = None
+    if value.requires_grad:
+        (gradient,) = torch.autograd.grad(value, inputs[0], allow_unused=True)
+    gradient = torch.zeros_like(inputs[0]) if gradient is None else gradient
+    return torch.cat((value.flatten(), gradient.flatten()))
+
+
+def _scores(generator: Generator) -> tuple[Tensor, Tensor, Tensor, float]:
+    scores, value = normal(generator, 8, 4), normal(generator, 1)[0].exp()
+    return scores, torch.arange(8) % 4, value, between(generator, 0.05, 0.5)
+
+
+WHITEN = Exercise(
+    inputs=lambda g: (normal(g, 12, 5) * table([3.0, 2.0, 1.0, 0.5, 0.2]) + 1, 3),
+    reference=_whitened,
+    mistakes={
+        UNCENTRED: lambda x, r: _whitened(x, r, centred=False),
+        "divided by the variance: divide by its square root, the standard deviation.": (
+            lambda x, r: _whitened(x, r, 1.0)
+        ),
+        "the components are right but not scaled: each needs variance 1.": (
+            lambda x, r: _whitened(x, r, 0.0)
+        ),
+        "the smallest components were kept: torch.linalg.eigh sorts upwards.": (
+            lambda x, r: _whitened(x, r, largest=False)
+        ),
+    },
+    observe=_gram,
+)
+LAUTUM_PENALTY = Exercise(
+    inputs=_batch,
+    reference=_penalty,
+    mistakes={
+        REVERSED: lambda z, u, e: _penalty(z, u, e, gaussian_mutual),
+        UNCENTRED: lambda z, u, e: _penalty(torch.cat((z, -z)), torch.cat((u, -u)), e),
+        "the ridge is missing: one perfectly predicted direction makes L infinite.": (
+            lambda z, u, e: _penalty(z, u, 0.0)
+        ),
+        WRONG_BLOCK: lambda z, u, e: _penalty(z, u, e, on_features=False, on_inputs=True),
+        BOTH_BLOCKS: lambda z, u, e: _penalty(z, u, e, on_inputs=True, scale=z.var(0).mean()),
+        ABSOLUTE: lambda z, u, e: _penalty(z, u, e, scale=1.0),
+        "only the sign is wrong: return L itself, the minus comes in exercise 4.3.": (
+            lambda z, u, e: -_penalty(z, u, e)
+        ),
+        "the value is right, the gradient is not: the mean variance, which scales the ridge, "
+        "depends on z too.": lambda z, u, e: _penalty(z, u, e, scale=z.detach().var(0).mean()),
+        "the value is right but no gradient reaches z: .detach(), .item() or a new tensor cuts "
+        "it off.": lambda z, u, e: _penalty(z.detach(), u, e),
+    },
+    observe=_value_and_gradient,
+)
+TRAINING_LOSS = Exercise(
+    inputs=_scores,
+    reference=lambda s, y, v, c: cross_entropy(s, y) - c * v,
+    mistakes={
+        "the sign is wrong: the loss is made small, and we want the Lautum information large.": (
+            lambda s, y, v, c: cross_entropy(s, y) + c * v
+        ),
+        "the weight belongs to the Lautum term, not to the cross-entropy.": (
+            lambda s, y, v, c: c * cross_entropy(s, y) - v
+        ),
+        "the cross-entropy is summed over the batch: take the mean, or the batch size changes "
+        "the balance.": lambda s, y, v, c: cross_entropy(s, y, reduction="sum") - c * v,
+        "cross_entropy takes logits, the softmax is its own: here it was done twice.": (
+            lambda s, y, v, c: cross_entropy(s.softmax(1), y) - c * v
+        ),
+    },
+)
+EXERCISES = {"whiten": WHITEN, "lautum_penalty": LAUTUM_PENALTY, "training_loss": TRAINING_LOSS}

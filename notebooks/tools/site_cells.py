@@ -1,0 +1,56 @@
+"""A cell of a saved notebook as Markdown for the site: its code, and what it answered."""
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+NOTE = (
+    '<p class="interactive">Interactive: open this notebook in JupyterLab (<code>make lab</code>) '
+    "to use its controls.</p>"
+)
+MARKS = re.compile(r"^# NBVAL_\w+\n", re.MULTILINE)  # of the tests
+MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def code_and_outputs(cell: nbformat.NotebookNode, folder: Path, name: str) -> Iterator[str]:
+    """The code of a cell, and each of its outputs; pictures go to the folder, under names that
+    begin with `name`."""
+    code = MARKS.sub("", cell.source)
+    yield fence(code, "ipython3" if MAGIC.search(code) else "python")
+    for number, output in enumerate(cell.outputs):
+        yield shown(output, folder / f"{name}_{number}.png")
+
+
+def shown(output: nbformat.NotebookNode, picture: Path) -> str:
+    """A picture if there is one, then HTML, then text; below what a kernel would have to answer, a
+    note."""
+    data = output.get("data", {})
+    text = output.get("text", data.get("text/plain", "\n".join(output.get("traceback", []))))
+    if "image/png" in data:
+        picture.write_bytes(base64.b64decode(data["image/png"]))
+        alternative = output.metadata.get("image/png", {}).get("alt", "")
+        note = f"\n\n{NOTE}" if WIDGET in data else ""
+        return f"![{plain(alternative)}](/{picture.name}){note}"
+    if WIDGET in data:
+        return "" if re.search(r"\d%\|", text) else NOTE  # a progress bar has had its moment
+    if "text/html" in data:
+        return fence(data["text/html"], "{raw} html")
+    text = ANSI.sub("", text).rstrip()
+    return fence(text, "{code-block} text", ":class: output") if text.strip() else ""
+
+
+def fence(text: str, language: str, option: str = "") -> str:
+    """A fenced block, with more backticks than the text has."""
+    ticks = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
+    options = f"{option}\n\n" if option else ""
+    return f"{ticks}{language}\n{options}{text}\n{ticks}"
+
+
+def plain(text: str) -> str:
+    """Text that Markdown leaves as it is."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
