@@ -155,9 +155,9 @@ class _BatchDependence(torch.autograd.Function):
 
     The gradient is in closed form. z is (models, n, k); centred, and with Choleskys upper:
 
-        B = z'v     S = z'z + noise     C = S - BB' = R'R (z given v, but for a factor n - 1, which
-        M = R'^-1 B     N = R^-1 M      G = I + M'M = T'T                                   cancels)
-        Q = N T^-1, so that QQ' = C^-1 - S^-1
+        B = z'v,  S = z'z + noise
+        C = S - BB' = R'R       (z given v, but for a factor n - 1, which cancels)
+        M = R'^-1 B,  N = R^-1 M,  G = I + M'M = T'T,  Q = N T^-1       (QQ' = C^-1 - S^-1)
 
         I = 1/2 log det G      dI/dB = N             dI/dS = -1/2 QQ'
         L = tr(G - I) - I      dL/dB = N (2G - I)    dL/dS =  1/2 QQ' - NN'

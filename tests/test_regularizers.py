@@ -487,6 +487,7 @@ def test_a_method_that_measures_has_its_sign_and_moves_its_measure_that_way(
         labels,
         torch.cat((torch.zeros_like(z[:, :2]), z), 1),
         lambda: regularizer.prepare(u),
+        torch.arange(40).expand(2, -1),
     )
     term = make_method(name, regularizer).term(batch)
     assert term is not None
