@@ -43,7 +43,8 @@ class Batch:
     @property
     def labelled(self) -> Float[Tensor, "models m k"]:
         """The features of the labelled samples."""
-        return self.features[:, : self.labels.shape[1]]
+        m = self.labels.shape[1]
+        return self.features if m == self.features.shape[1] else self.features[:, :m]
 
     @property
     def unlabelled(self) -> Float[Tensor, "models n k"]:

@@ -40,8 +40,9 @@ def train(
     Each network of the stack has a loss of its own, and the losses add up; no network's gradient
     depends on another, and Adam works element by element, so they learn as if each were alone.
     """
+    precision = mixed_precision(network)
     for step in steps:
-        with mixed_precision(network):
+        with precision:
             batch = batches.at(step)
             loss = cross_entropy(network.head(batch.labelled), batch.labels)  # one value a model
             loss = loss + strength * method.term(batch)
