@@ -225,10 +225,7 @@ import signal
 import sys
 from pathlib import Path
 
-from notebooks.tools.site import build
-from notebooks.tools import site_checks, site_pages
-from notebooks.tools.site_cells import NOTE, WIDGET, shown
-from notebooks.tools.site_pages import Pages, SiteError
+from notebooks.tools import site
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sign, render = Path(sys.argv.pop()), site.render
