@@ -1,45 +1,24 @@
-"""Figures: Figure objects without pyplot, percent on their axes, and a sentence that does not claim
-too much."""
+"""Figures of results: Figure objects without pyplot, percent on their axes, a look of its own for
+each line."""
 
-import io
 import subprocess
 import sys
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
-from PIL import Image
+from pictures import CURVE, HISTORY, results
 
 from lautum_utils.data.domains import load
-from lautum_utils.training.run import Experiment, Result
+from lautum_utils.results.results import Results
+from lautum_utils.results.statistics import Interval
 from lautum_utils.widgets import plots
+from lautum_utils.widgets.figures import png_bytes
+from lautum_utils.widgets.style import STYLES
 
-HISTORY = {
-    "step": [1.0, 5.0],
-    "loss": [2.3, 1.0],
-    "dependence": [0.1, 3.0],
-    "target_accuracy": [0.1, 0.6],
-}
-
-
-def results(strength: float, *accuracies: float, severity: float = 0.0) -> list[Result]:
-    return [
-        Result(
-            Experiment(seed=seed, strength=strength, severity=severity),
-            accuracy,
-            0.5,
-            0.9,
-            1.0,
-            HISTORY,
-        )
-        for seed, accuracy in enumerate(accuracies)
-    ]
-
-
-CURVE = results(0.0, 0.4, 0.44) + results(1e-3, 0.6, 0.64) + results(1e-2, 0.5)
 FIGURES: dict[str, Callable[[], Figure]] = {
-    "new_figure": lambda: plots.new_figure(columns=2)[0],
     "show_domains": lambda: plots.show_domains(
         {"digits": load("digits", 4), "letters": load("letters", 4)}, n=3
     ),
@@ -60,16 +39,19 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 def test_every_figure_is_a_figure_that_becomes_a_png(name: str) -> None:
     figure = FIGURES[name]()
     assert isinstance(figure, Figure)
-    image = plots.png_bytes(figure, dpi=40)
+    image = png_bytes(figure, dpi=40)
     assert image.startswith(b"\x89PNG\r\n\x1a\n")
     assert int.from_bytes(image[16:20]) == int(40 * figure.get_figwidth()), "as wide as dpi says"
 
 
 def test_plots_never_import_pyplot() -> None:
-    code = (
-        "import sys; from lautum_utils import plots; plots.png_bytes(plots.history_curves([]).figure()); "
-        "sys.exit('matplotlib.pyplot' in sys.modules)"
-    )
+    code = """
+import sys
+from lautum_utils.widgets import explorer, playground, plots, prediction
+from lautum_utils.widgets.figures import png_bytes
+png_bytes(plots.history_curves([]).figure())
+sys.exit("matplotlib.pyplot" in sys.modules)
+"""
     assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
 
 
@@ -123,31 +105,6 @@ def test_explored_shows_the_gain_over_strength_0_at_each_severity_that_has_both(
     assert left.get_legend() is None
 
 
-@pytest.mark.parametrize("name", ["explored", "history_curves"])
-def test_a_sketch_is_the_picture_of_its_figure_whatever_was_drawn_in_its_frame_before(
-    name: str,
-) -> None:
-    def sketch(accuracy: float, strength: float) -> plots.Sketch:
-        curve = results(0.0, 0.41, 0.44) + results(1e-3, accuracy, accuracy + 0.02)
-        if name == "explored":
-            return plots.explored(curve, strength, 0.0)
-        return plots.history_curves(
-            [(strength, HISTORY | {"loss": [2.3, accuracy]}), (1e-4, HISTORY)]
-        )
-
-    first, second = sketch(0.55, 1e-3), sketch(0.5, 0.0)
-    assert first.key == second.key, "the same frame"
-    images = {sketch: pixels(sketch.png()) for sketch in (first, second, first)}
-    assert np.abs(images[first] - images[second]).max() > 100
-    for sketched, image in images.items():
-        difference = np.abs(image - pixels(plots.png_bytes(sketched.figure())))
-        assert (difference > 20).mean() < 0.005, "grid lines may lie over or under the data"
-
-
-def pixels(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(float)
-
-
 def test_training_curves_show_the_mean_over_seeds_of_each_strength() -> None:
     higher = {name: [2 * v for v in values] for name, values in HISTORY.items()} | {
         "step": HISTORY["step"]
@@ -172,39 +129,46 @@ def test_show_domains_puts_each_image_under_its_label() -> None:
     assert axes[0].get_ylabel() == "digits"
 
 
-@pytest.mark.parametrize(
-    ("accuracies", "start", "end"),
-    [
-        (
-            (0.6, 0.61, 0.62),
-            "w is distinguishably better than weight 0: +21.0 points (95 % interval +",
-            "3 seeds).",
-        ),
-        (
-            (0.2, 0.21, 0.22),
-            "w is distinguishably worse than weight 0: -19.0 points (95 % interval -",
-            "3 seeds).",
-        ),
-        (
-            (0.6, 0.3, 0.42),
-            "w is not distinguishable from weight 0: +4.0 points (95 % interval -",
-            "3 seeds).",
-        ),
-        (
-            (0.1, 0.5, 0.42),
-            "w is not distinguishable from weight 0: -6.0 points (95 % interval -",
-            "3 seeds).",
-        ),
-        (
-            (0.6,),
-            "w: +20.0 points against weight 0 on one seed;",
-            "train more seeds for an interval.",
-        ),
-    ],
-)
-def test_verdict_says_what_the_interval_says(
-    accuracies: tuple[float, ...], start: str, end: str
-) -> None:
-    sentence = plots.verdict(results(1e-3, *accuracies), results(0.0, 0.4, 0.4, 0.4), "w")
-    assert sentence.startswith(start)
-    assert sentence.endswith(end)
+def test_results_are_drawn_with_a_line_for_each_combination_of_what_varies() -> None:
+    both = Results(CURVE + results(0.0, 0.2, protocol="finetune"))
+    figure = plots.accuracy_against_strength(both, "a finding")
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["probe", "finetune"]
+    plain = plots.accuracy_against_strength(CURVE)
+    assert not plain.legends
+    ((line, *_),) = plain.axes[0].containers
+    assert np.allclose(line.get_ydata(), [42, 62, 50])
+
+
+def test_gains_are_dots_with_their_intervals_in_points() -> None:
+    named = {"a": Interval(0.05, 0.03, 0.07, 4), "b": Interval(-0.1, -np.inf, np.inf, 1)}
+    figure = plots.gains(named, "a finding")
+    (ax,) = figure.axes
+    assert figure.get_suptitle() == "a finding"
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
+    for (line, _, (bar,)), x, reach, style in zip(
+        ax.containers, (5, -10), (2, 0), STYLES, strict=False
+    ):
+        assert line.get_xdata() == pytest.approx([x])
+        assert np.ptp(bar.get_segments()[0][:, 0]) == pytest.approx(2 * reach)
+        assert (line.get_color(), line.get_marker()) == (style["color"], style["marker"])
+
+
+def test_gains_take_the_table_of_results() -> None:
+    many = results(0.0, 0.4, 0.44, labels=50) + results(1e-3, 0.6, 0.6, labels=50)
+    table = Results(CURVE + many + results(3e-3, 0.5, 0.5)).gain()
+    assert isinstance(table, pd.DataFrame)
+    (ax,) = plots.gains(table).axes
+    assert [text.get_text() for text in ax.get_yticklabels()] == [
+        "labels 200, weight 0.001",
+        "labels 200, weight 0.003",
+        "labels 200, weight 0.01",
+        "labels 50, weight 0.001",
+    ], "no weight 0 against itself, and none of equals on validation data that beats it"
+    shown = sorted(float(line.get_xdata()[0]) for line, *_ in ax.containers)
+    assert shown == pytest.approx(sorted(100 * table[table.strength > 0].gain))
+    table["chosen"] = table["strength"] == 1e-3
+    (ax,) = plots.gains(table).axes
+    assert ax.get_yticklabels()[0].get_text() == "labels 200, weight 0.001 (chosen)"
+    (ax,) = plots.gains(Results(results(0.0, 0.4) + results(1e-3, 0.5)).gain()).axes
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["weight 0.001"]

@@ -13,21 +13,16 @@ import ipywidgets as widgets
 import pytest
 from waiting import GUARD, until
 
-from lautum_utils.data.domains import SHIFTS
-from lautum_utils.results import sweeps
+from lautum_utils.data.shifts import SHIFTS
+from lautum_utils.results.records import read_record, write_record
+from lautum_utils.training.experiments import Experiment, Progress, Result
 from lautum_utils.training.networks import LargeCNN
-from lautum_utils.training.run import Experiment, Progress, Result, run
+from lautum_utils.training.run import run_each
 from lautum_utils.widgets import plots
-from lautum_utils.widgets.playground import (
-    BASE,
-    CONTROLS,
-    CURVE,
-    LIVE,
-    SEVERITIES,
-    STRENGTHS,
-    Playground,
-    Prediction,
-)
+from lautum_utils.widgets.playground import Playground
+from lautum_utils.widgets.playground_settings import BASE, CONTROLS, SEVERITIES, STRENGTHS
+from lautum_utils.widgets.playground_view import CURVE, LIVE
+from lautum_utils.widgets.prediction import Prediction
 from notebooks.tools.record import LABELS, PROTOCOLS, SEEDS, grid
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -49,7 +44,7 @@ def trained(**settings: Any) -> Playground:
 
 
 def trains(playground: Playground) -> bool:
-    return playground._thread is not None and playground._thread.is_alive()
+    return playground.training.thread is not None and playground.training.thread.is_alive()
 
 
 def finish(playground: Playground) -> None:
@@ -59,7 +54,7 @@ def finish(playground: Playground) -> None:
 
 
 class Steps:
-    """Stands in for `run`: real networks train, but no more steps than they are given."""
+    """Stands in for `run_each`: real networks train, but no more steps than they are given."""
 
     def __init__(self) -> None:
         self.asked: list[list[Experiment]] = []
@@ -97,14 +92,14 @@ class Steps:
                 self._left -= 1
             return False
 
-        return run(experiments, *arguments, callback=watched, **options)
+        return run_each(experiments, *arguments, callback=watched, **options)
 
 
 @pytest.fixture(name="steps")
 def _steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[Steps]:
     """A training waits after its first step, until it is given more."""
     steps = Steps()
-    monkeypatch.setattr("lautum_utils.widgets.playground.run", steps)
+    monkeypatch.setattr("lautum_utils.widgets.playground_training.run_each", steps)
     yield steps
     steps.give(float("inf"))
 
@@ -162,10 +157,10 @@ def test_what_was_trained_is_kept_and_not_trained_again() -> None:
     finish(playground)
     assert bytes(playground.curve.value) != picture
     assert len(playground.results) == 4
-    thread = playground._thread
+    thread = playground.training.thread
     playground.severity.value = 1.0
     assert playground.status.value == "trained here"
-    assert playground._thread is thread, "nothing was started"
+    assert playground.training.thread is thread, "nothing was started"
     assert {e: playground.results[e] for e in before} == before
     assert len(playground.results) == 4
 
@@ -183,7 +178,7 @@ def test_controls_do_not_train_when_told_not_to() -> None:
     playground.severity.value = 0.4
     finish(playground)
     assert not playground.results
-    assert playground._thread is None
+    assert playground.training.thread is None
 
 
 def test_first_progress_comes_at_once_and_stop_ends_the_training_at_its_next_step(
@@ -207,7 +202,7 @@ def test_clicking_never_blocks_and_a_new_choice_replaces_the_running_one(steps: 
     playground = Playground(**FAST)
     playground.train_button.click()
     until(lambda: steps.taken, "it trains")
-    first = playground._thread
+    first = playground.training.thread
     playground.severity.value = 0.4
     playground.severity.value = 0.2
     assert first in threading.enumerate(), "nothing has waited for its end"
@@ -242,7 +237,7 @@ def test_an_error_is_shown_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("no memory <left>")
 
-    monkeypatch.setattr("lautum_utils.widgets.playground.run", broken)
+    monkeypatch.setattr("lautum_utils.widgets.playground_training.run_each", broken)
     playground = Playground(**FAST)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     playground.train_button.click()
@@ -252,7 +247,7 @@ def test_an_error_is_shown_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_live_figure_is_drawn_while_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lautum_utils.widgets.playground.REDRAW_SECONDS", 0.0)
+    monkeypatch.setattr("lautum_utils.widgets.playground_training.REDRAW_SECONDS", 0.0)
     seen: list[bytes] = []
     playground = Playground(steps=8, seeds=1, record="")
     playground.live.observe(lambda change: seen.append(bytes(change["new"])), "value")
@@ -293,7 +288,7 @@ def test_a_severity_of_its_own_is_put_on_the_slider() -> None:
     assert {e.severity for e in playground.experiments()} == {0.33}
 
 
-# --------------------------------------------------------------------------------------------------- the recorded grid
+# The recorded grid
 
 
 @pytest.fixture(name="_no_training")
@@ -303,12 +298,12 @@ def _without_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a network was trained")
 
-    monkeypatch.setattr("lautum_utils.widgets.playground.run", never)
+    monkeypatch.setattr("lautum_utils.widgets.playground_training.run_each", never)
 
 
 def answered(playground: Playground) -> str:
     """What it says, after a check that it shows everything and started nothing."""
-    assert playground._thread is None
+    assert playground.training.thread is None
     assert "lautum-playground" not in {thread.name for thread in threading.enumerate()}
     assert not playground.results
     assert playground.stop_button.disabled
@@ -320,7 +315,7 @@ def answered(playground: Playground) -> str:
 
 @pytest.mark.usefixtures("_no_training")
 def test_the_record_answers_as_soon_as_the_playground_is_there() -> None:
-    _, versions = sweeps.read_record()
+    _, versions = read_record()
     said = answered(Playground())
     assert said.startswith(
         f"recorded. Recorded grid: torch {versions['torch']}, {versions['machine']}"
@@ -375,20 +370,20 @@ def test_the_record_holds_every_combination_of_its_positions() -> None:
             protocol=protocol,
         )
         wanted = replace(here, strength=strength, seed=seed)
-        found = playground._known(wanted)
+        found = playground.known.find(wanted)
         assert found is not None, wanted
         assert found.experiment == wanted
 
 
 @pytest.mark.usefixtures("_no_training")
 def test_severity_0_is_answered_by_no_shift_but_for_the_label_part_swap() -> None:
-    recorded, _ = sweeps.read_record()
+    recorded, _ = read_record()
     playground = Playground(severity=0.0)
     for shift in ("blur", "label_part_swap"):
         playground.shift.value = shift
         here = playground.experiments()[0]
         stored = recorded[replace(here, shift="none" if shift in SHIFTS else shift)]
-        found = playground._known(here)
+        found = playground.known.find(here)
         assert found is not None
         assert (found.test_accuracy, found.history) == (stored.test_accuracy, stored.history)
 
@@ -399,7 +394,7 @@ def made_up(path: Path, strengths: tuple[float, ...] = (0.0, 1e-3, 1e-2)) -> Pat
     settings = {name: value for name, value in FAST.items() if name not in ("record", "seeds")}
     history = {name: [1.0, 2.0] for name in ("step", "loss", "dependence", "target_accuracy")}
     experiments = [replace(BASE, strength=strength, **settings) for strength in strengths]
-    sweeps.record(
+    write_record(
         [Result(e, 0.12345 + 10 * e.strength, 0.5, 0.9, 1.0, history) for e in experiments], path
     )
     return path
@@ -416,11 +411,11 @@ def test_train_live_puts_a_real_run_in_the_place_of_the_record_and_says_so(tmp_p
     assert playground.status.value.startswith("done after")
     assert set(playground.results) == set(experiments)
     assert all(
-        playground.results[e].test_accuracy != playground.recorded[e].test_accuracy
+        playground.results[e].test_accuracy != playground.known.recorded[e].test_accuracy
         for e in experiments
     )
     assert (
-        playground._known(experiments[0]).test_accuracy
+        playground.known.find(experiments[0]).test_accuracy
         == playground.results[experiments[0]].test_accuracy
     )  # type: ignore[union-attr]
     assert bytes(playground.curve.value) != recorded
@@ -443,7 +438,7 @@ def test_a_missing_or_damaged_record_is_said_and_everything_trains(
     playground = Playground(**FAST | {"record": path})
     assert "No recorded grid, so everything is trained: " in playground.status.value
     assert "away.json.gz" in playground.status.value
-    assert not playground.recorded
+    assert not playground.known.recorded
     assert playground.curve.layout.display == "none"
     playground.severity.value = 0.4
     finish(playground)
@@ -474,7 +469,7 @@ def test_where_nothing_is_recorded_it_trains_if_the_box_is_ticked(
             "what it shows is of another position"
         )
         assert "nothing" in playground.status.value.lower()
-        assert playground._thread is None
+        assert playground.training.thread is None
         assert not playground.results
     playground.labels.value = BASE.labels
     assert playground.status.value.startswith("recorded. ")
@@ -503,10 +498,10 @@ def test_an_answer_from_the_record_is_not_overwritten_by_what_trained_before(
         running.set()
         assert go_on.wait(GUARD)
         history = {name: [1.0] for name in ("step", "loss", "dependence", "target_accuracy")}
-        assert callback(Progress("pre-train", 1, 2, experiments, [history] * len(experiments)))
+        assert callback(Progress("stage one", 1, 2, experiments, [history] * len(experiments)))
         return []
 
-    monkeypatch.setattr("lautum_utils.widgets.playground.run", held)
+    monkeypatch.setattr("lautum_utils.widgets.playground_training.run_each", held)
     playground = Playground(**FAST | {"record": made_up(tmp_path / "record.gz")})
     playground.labels.value = 10
     assert running.wait(GUARD)
@@ -550,7 +545,7 @@ def test_the_grid_of_the_record_is_what_the_sliders_reach() -> None:
     assert len(set(experiments)) == len(experiments)
     assert {e.strength for e in experiments} == set(STRENGTHS)
     assert {e.severity for e in experiments} == set(SEVERITIES)
-    assert set(sweeps.read_record()[0]) == set(experiments)
+    assert set(read_record()[0]) == set(experiments)
 
 
 def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(
@@ -583,8 +578,8 @@ def test_200_moves_while_it_trains_leave_no_error_no_thread_and_no_stale_figure(
     playground.train_button.click()
     finish(playground)
     assert not raised
-    assert playground._thread is not None
-    assert not playground._thread.is_alive()
+    assert playground.training.thread is not None
+    assert not playground.training.thread.is_alive()
     assert not [t for t in threading.enumerate() if t.name == "lautum-playground"]
     assert playground.status.value.startswith("done after")
     assert playground.stop_button.disabled

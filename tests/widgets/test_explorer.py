@@ -13,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lautum_utils.widgets.playground import Explorer
-from lautum_utils.widgets.plots import new_figure, png_bytes
+from lautum_utils.widgets.explorer import Explorer
+from lautum_utils.widgets.figures import new_figure, png_bytes
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CONTROLS: dict[str, Any] = {
@@ -86,7 +86,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"),
+    ("name", "control_type"),
     [
         ("line_width", widgets.FloatSlider),
         ("points", widgets.IntSlider),
@@ -96,13 +96,13 @@ def pixels(png: bytes) -> np.ndarray:
         ("grid", widgets.Checkbox),
     ],
 )
-def test_each_kind_of_choice_has_its_kind_of_control(name: str, kind: type) -> None:
+def test_each_choice_has_a_control_that_fits_it(name: str, control_type: type) -> None:
     control = Explorer(Drawing(), **{name: CONTROLS[name]}).controls[name]
-    assert type(control) is kind
+    assert type(control) is control_type
     assert control.value == DEFAULTS[name]
     assert type(control.value) is type(DEFAULTS[name])
     assert control.description == name.replace("_", " ")
-    if "Slider" in kind.__name__:
+    if "Slider" in control_type.__name__:
         assert control.continuous_update is False
     if hasattr(control, "step"):
         assert (control.min, control.max, control.step) == CONTROLS[name]
@@ -123,12 +123,12 @@ def test_every_control_draws_at_minimum_default_and_maximum_with_all_values(name
     shown = {DEFAULTS[name]: bytes(explorer.image.value)}
     for value in (*ENDS[name], DEFAULTS[name]):
         before, calls = bytes(explorer.image.value), len(draw.calls)
-        moved = value != explorer.controls[name].value
+        changed = value != explorer.controls[name].value
         explorer.controls[name].value = value
         image = bytes(explorer.image.value)
         assert image.startswith(PNG)
-        assert (image != before) == moved
-        assert len(draw.calls) == calls + moved  # once for each move, not at all for none
+        assert (image != before) == changed
+        assert len(draw.calls) == calls + changed  # once for each move, not at all for none
         assert draw.calls[-1] == DEFAULTS | {name: value}
         assert shown.setdefault(value, image) == image  # the picture depends on the values only
     assert len(set(shown.values())) == len({*ENDS[name], DEFAULTS[name]})
@@ -171,7 +171,7 @@ def test_a_cell_that_ends_with_it_shows_the_controls_above_the_picture(
 ) -> None:
     shown: list[tuple[dict[str, Any], dict[str, Any]]] = []
     monkeypatch.setattr(
-        "lautum_utils.widgets.playground.display",
+        "lautum_utils.widgets.controls.display",
         lambda bundle, metadata, raw: shown.append((bundle, metadata)),
     )
     explorer = Explorer(Drawing(), **CONTROLS)
@@ -189,7 +189,7 @@ def test_a_cell_that_ends_with_it_shows_the_controls_above_the_picture(
     assert image is explorer.image
 
 
-# ------------------------------------------------------------------------------------------------------ what goes wrong
+# What goes wrong
 
 
 def broken_above(limit: int) -> Callable[..., Figure]:

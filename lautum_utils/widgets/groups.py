@@ -1,0 +1,43 @@
+"""What the lines and rows of a plot stand for: the settings that vary, in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from lautum_utils.results.results import NOT_COMPARED, Results
+from lautum_utils.results.statistics import Interval
+from lautum_utils.training.experiments import SETTINGS, Result
+
+
+def by_what_varies(results: Sequence[Result]) -> dict[str, Sequence[Result]]:
+    """Results by what varies among them besides strength and seed, in words."""
+    names, groups = Results(results).varied(NOT_COMPARED), dict[str, Sequence[Result]]()
+    for result in results:
+        words = _words({name: getattr(result.experiment, name) for name in names})
+        groups[words] = [*groups.get(words, []), result]
+    return groups
+
+
+def differences_of(table: pd.DataFrame) -> dict[str, Interval]:
+    """The rows of `Results.gain()`, but for weight 0 against itself, by what varies among them."""
+    table = table[(table["strength"] > 0) | (table["gain"] != 0)]
+    names = [*(name for name in SETTINGS if name != "strength"), "strength"]
+    varied = [name for name in names if name in table and table[name].nunique() > 1]
+    intervals = {}
+    for row in table.to_dict("records"):
+        words = _words({name: row[name] for name in varied or ["strength"]})
+        if row["chosen"] and "strength" in varied:
+            words += " (chosen)"
+        intervals[words] = Interval(row["gain"], row["low"], row["high"], row["seeds"])
+    return intervals
+
+
+def _words(settings: Mapping[str, Any]) -> str:
+    """ "letters, labels 200, weight 0.001": values that are words stand for themselves."""
+    return ", ".join(
+        value.replace("_", " ")
+        if isinstance(value, str)
+        else f"{'weight' if name == 'strength' else name.replace('_', ' ')} {value:g}"
+        for name, value in settings.items()
+    )
