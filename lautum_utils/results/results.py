@@ -17,6 +17,7 @@ from lautum_utils.results.statistics import (
 from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, Result
 
 NOT_COMPARED = ("strength", "seed")  # what a gain compares, and what it is paired over
+OF_THE_TERM = ("method", "layer", "inputs", "n_components", "ridge")  # at weight 0 they do nothing
 
 
 class Results(Sequence[Result]):
@@ -105,16 +106,15 @@ class Results(Sequence[Result]):
         """Paired differences to a control with their intervals: a row for each combination of the
         settings that vary, and each strength.
 
-        control: by default those of strength 0 among these; others are taken where they agree in
-        what varies among themselves. Columns, besides those settings: accuracy, gain, low, high
-        (fractions), seeds, and chosen: does validation data pick this strength there?
-        ValueError: nothing to compare with.
+        control: by default those of strength 0 among these, which are to agree in all but the
+        settings of the term; others are taken where they agree in what varies among themselves.
+        Columns, besides those settings: accuracy, gain, low, high (fractions), seeds, and chosen:
+        does validation data pick this strength there? ValueError: nothing to compare with.
         """
-        control = self.where(strength=0.0) if control is None else control
         columns = [*self.varied(NOT_COMPARED), "strength"]
         rows = []
         for alike in self._groups():
-            matching = control._matching(alike[0].experiment)
+            matching = self._matching(control, alike[0].experiment)
             chosen = alike.best()
             for strength in alike.values("strength"):
                 ours = alike.where(strength=strength)
@@ -130,13 +130,12 @@ class Results(Sequence[Result]):
     def verdict(self, strength: float | None = None, control: "Results | None" = None) -> str:
         """A sentence for each combination of the settings that vary: is this strength, by default
         the one that validation data picks, distinguishable from the control?"""
-        control = self.where(strength=0.0) if control is None else control
         names, sentences = self.varied(NOT_COMPARED), []
         for alike in self._groups():
             shown = alike.best() if strength is None else strength
             name = f"weight {shown:g}" + ", chosen on validation data," * (strength is None)
             place = ", ".join(f"{n} {getattr(alike[0].experiment, n)}" for n in names)
-            matching = control._matching(alike[0].experiment)
+            matching = self._matching(control, alike[0].experiment)
             difference = alike.where(strength=shown).against(matching)
             said = verdict(difference, name)
             if shown == 0 and strength is None:
@@ -153,10 +152,14 @@ class Results(Sequence[Result]):
             groups.setdefault(key, []).append(result)
         return [Results(group) for group in groups.values()]
 
-    def _matching(self, experiment: Experiment) -> "Results":
-        """Those that agree with an experiment in what varies here."""
-        names = self.varied(NOT_COMPARED)
-        return self.where(**{name: getattr(experiment, name) for name in names})
+    def _matching(self, control: "Results | None", experiment: Experiment) -> "Results":
+        """Those of a control that an experiment is compared with, see `gain`."""
+        names: list[str] = []
+        if control is None:
+            control = self.where(strength=0.0)
+            names = self.varied((*NOT_COMPARED, *OF_THE_TERM))
+        names += control.varied(NOT_COMPARED)
+        return control.where(**{name: getattr(experiment, name) for name in names})
 
 
 def _fits(value: Any, wanted: Any) -> bool:
