@@ -18,7 +18,7 @@ from packaging.specifiers import SpecifierSet
 from plan import NOTEBOOKS, ROOT
 from rattler import MatchSpec
 
-from notebooks.tools import build, record
+from notebooks.tools import build, recording
 
 MODULES = sorted((ROOT / "lautum_utils").rglob("*.py"))
 EXERCISES = [*NOTEBOOKS.glob("lautum_pages/exercises_*.py"), NOTEBOOKS / "lautum_pages/shared.py"]
@@ -268,7 +268,7 @@ def test_ctrl_c_ends_long_commands_with_a_line_on_what_is_left(
     ):
         build.main()
     monkeypatch.setattr(sys, "argv", ["record", "--store", "some.store", "--workers", "1"])
-    monkeypatch.setattr(record, "sweep", interrupted)
+    monkeypatch.setattr(recording, "sweep", interrupted)
     kept = r"Stopped\. What is done is kept in some\.store: the same command goes on from there\."
     with pytest.raises(SystemExit, match=kept):
-        record.main()
+        recording.main("a record", [], "a.store", Path("a.json.gz"))

@@ -17,7 +17,8 @@ import platformdirs
 from matplotlib.figure import Figure
 
 from lautum_utils.files import write_whole
-from lautum_utils.widgets.plots import STYLES, new_figure
+from lautum_utils.widgets.figures import new_figure
+from lautum_utils.widgets.style import STYLES
 
 FORMAT = 1
 

@@ -14,7 +14,7 @@ from typing import Any
 from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.experiments import grid as combinations
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
-from notebooks.tools import record
+from notebooks.tools import recording
 from notebooks.tools.places import RECORDS
 
 Weights = dict[str, tuple[float, ...]]  # of each method
@@ -95,7 +95,7 @@ def _in_stage_one(places: list[Experiment]) -> list[Experiment]:
 
 
 def _in_stage_two(places: list[Experiment]) -> list[Experiment]:
-    control = {"method": "standard", "strength": 0.0, "protocol": "finetune"}
+    control: dict[str, Any] = {"method": "standard", "strength": 0.0, "protocol": "finetune"}
     return [
         replace(e, stage_two=method, stage_two_strength=strength, **control)
         for e, (method, strength) in product(places, _weighted(STAGE_TWO))
@@ -131,4 +131,4 @@ def _weighted(methods: Weights) -> list[tuple[str, float]]:
 
 
 if __name__ == "__main__":
-    record.main("Run the comparison of methods.", grid, "methods.store", COMPARED)
+    recording.main("Run the comparison of methods.", grid(), "methods.store", COMPARED)

@@ -1,9 +1,11 @@
 """A cell of a saved notebook as Markdown for the site: its code, and what it answered."""
 
 import base64
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -33,9 +35,8 @@ def shown(output: nbformat.NotebookNode, picture: Path) -> str:
     text = output.get("text", data.get("text/plain", "\n".join(output.get("traceback", []))))
     if "image/png" in data:
         picture.write_bytes(base64.b64decode(data["image/png"]))
-        alternative = output.metadata.get("image/png", {}).get("alt", "")
         note = f"\n\n{NOTE}" if WIDGET in data else ""
-        return f"![{plain(alternative)}](/{picture.name}){note}"
+        return _image(picture.name, output.metadata.get("image/png", {})) + note
     if WIDGET in data:
         return "" if re.search(r"\d%\|", text) else NOTE  # a progress bar has had its moment
     if "text/html" in data:
@@ -44,13 +45,16 @@ def shown(output: nbformat.NotebookNode, picture: Path) -> str:
     return fence(text, "{code-block} text", ":class: output") if text.strip() else ""
 
 
-def fence(text: str, language: str, option: str = "") -> str:
+def fence(text: str, language: str, options: str = "") -> str:
     """A fenced block, with more backticks than the text has."""
     ticks = "`" * max(3, 1 + max(map(len, re.findall(r"`+", text)), default=0))
-    options = f"{option}\n\n" if option else ""
-    return f"{ticks}{language}\n{options}{text}\n{ticks}"
+    head = f"{options}\n\n" if options else ""
+    return f"{ticks}{language}\n{head}{text}\n{ticks}"
 
 
-def plain(text: str) -> str:
-    """Text that Markdown leaves as it is."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+def _image(name: str, metadata: Mapping[str, Any]) -> str:
+    """A picture with its text alternative, as wide as its metadata say."""
+    alternative = json.dumps(" ".join(metadata.get("alt", "").split()), ensure_ascii=False)
+    options = [f":alt: {alternative}"]
+    options += [f":width: {metadata['width']}px"] if "width" in metadata else []
+    return fence("", f"{{image}} /{name}", "\n".join(options))

@@ -35,6 +35,7 @@ SETTINGS: dict[str, Any] = {
     "html_show_copyright": False,
     "html_show_sourcelink": False,
     "html_copy_source": False,
+    "html_scaled_image_link": False,
     "html_use_index": False,
     # It would fetch pages, which a browser refuses to a page opened from a file.
     "html_show_search_summary": False,

@@ -23,7 +23,7 @@ from plan import NOTEBOOKS
 from playwright.sync_api import Page, TimeoutError, expect
 from waiting import GUARD
 
-from lautum_utils.widgets.playground import BASE
+from lautum_utils.widgets.playground_settings import BASE
 
 SMALL = {"device": "cpu", "seeds": 2, "steps": 5, "strengths": [0.0, 1e-3], "severities": [1.0]}
 THEORY = [p.stem for p in sorted((NOTEBOOKS / "solutions").glob("*.ipynb"))]

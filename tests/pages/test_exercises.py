@@ -15,7 +15,7 @@ from lautum_pages import EXERCISES
 from lautum_pages.checks import Report
 from plan import NOTEBOOKS
 
-from lautum_utils.widgets.playground import Explorer
+from lautum_utils.widgets.explorer import Explorer
 from notebooks.tools.sources import has_solutions, read
 
 # Notebook 04 compares algorithms on covariances of real images, of condition numbers up to 1e5.

@@ -17,7 +17,7 @@ from plan import ROOT
 from playwright.sync_api import Browser, Locator, Page, expect
 from waiting import outcome, until
 
-from lautum_utils.widgets.playground import BASE, CONTROLS
+from lautum_utils.widgets.playground_settings import BASE, CONTROLS
 
 BOXES = ".widget-slider, .widget-toggle-buttons, .widget-checkbox"
 APP = (sys.executable, "-m", "notebooks.tools.app")

@@ -12,7 +12,7 @@ from lautum_utils.results.records import read_record
 from lautum_utils.results.sweeps import run
 from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
-from notebooks.tools import compare, record
+from notebooks.tools import compare, recording
 
 
 def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_once() -> None:
@@ -63,7 +63,7 @@ def test_the_comparison_runs_and_is_recorded(
     output = tmp_path / "compared.json.gz"
     arguments = ["--store", str(tmp_path / "store"), "--output", str(output), "--workers", "1"]
     monkeypatch.setattr(sys, "argv", ["compare", *arguments])
-    record.main("a part", grid)
+    recording.main("a part", grid(), "store", output)
     results, versions = read_record(output)
     assert set(results) == set(grid())
     assert versions["torch"]

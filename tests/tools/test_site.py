@@ -186,14 +186,14 @@ def test_links_find_their_pages(tmp_path: Path) -> None:
 
 def test_widgets_without_a_picture_get_a_note_and_progress_bars_vanish(tmp_path: Path) -> None:
     def of(data: dict[str, str]) -> str:
-        metadata = {"image/png": {"alt": "a *b*"}}
+        metadata = {"image/png": {"alt": "a *b*", "width": 70}}
         output = nbformat.v4.new_output("display_data", {WIDGET: {}} | data, metadata=metadata)
         return shown(output, tmp_path / "x.png")
 
     assert of({"text/plain": "VBox(...)"}) == NOTE
     assert of({"text/plain": "sweep:   0%|    | 0/180"}) == ""
     picture = of({"image/png": "", "text/plain": "VBox(...)"})
-    assert picture == f"![a \\*b\\*](/x.png)\n\n{NOTE}"
+    assert picture == f'```{{image}} /x.png\n:alt: "a *b*"\n:width: 70px\n\n\n```\n\n{NOTE}'
 
 
 def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:
