@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 
 from lautum_utils.results.records import read_record
+from lautum_utils.results.results import Results
 from lautum_utils.results.statistics import Interval, interval
-from lautum_utils.training.experiments import Experiment, Result
-from notebooks.tools import compare as compare_methods
+from notebooks.tools import compare
 
 ROUNDING = 0.01
 PLACE = ["target", "severity", "labels", "protocol"]
@@ -26,14 +26,10 @@ Gains = dict[tuple[str, str], Interval]
 @pytest.fixture(scope="module")
 def compared() -> pd.DataFrame:
     """The runs with the usual settings: what 07 calls `alone`."""
-    base, usual = compare_methods.BASE, ("layer", "inputs", "ridge", "n_components")
-    recorded = read_record(compare_methods.COMPARED)[0].values()
-    rows = [
-        r.as_row()
-        for r in recorded
-        if all(getattr(r.experiment, name) == getattr(base, name) for name in usual)
-    ]
-    table = pd.DataFrame(rows)
+    recorded, _ = read_record(compare.COMPARED)
+    usual = ("layer", "inputs", "ridge", "n_components")
+    alone = {name: getattr(compare.BASE, name) for name in usual}
+    table = Results(recorded.values()).where(**alone).table
     two = table.stage_two != "standard"
     table["name"] = table.method.where(~two, table.stage_two + " (2)")
     table["weight"] = table.strength.where(~two, table.stage_two_strength)
@@ -57,19 +53,19 @@ def gains(table: pd.DataFrame) -> Gains:
 
 def otherwise_rounded(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     draw = np.random.default_rng(seed)
-    moved = {
-        f"{x}_accuracy": table[f"{x}_accuracy"] + draw.normal(0, ROUNDING, len(table))
-        for x in ("test", "validation")
+    rounded = {
+        name: table[name] + draw.normal(0, ROUNDING, len(table))
+        for name in ("test_accuracy", "validation_accuracy")
     }
-    return table.assign(**moved)
+    return table.assign(**rounded)
 
 
 @pytest.mark.parametrize("draw", range(6))
 def test_07_finds_the_same_winners_and_losers(compared: pd.DataFrame, draw: int) -> None:
     found = gains(otherwise_rounded(compared, draw) if draw else compared)
     probe, finetune = (
-        {name: gain for (p, name), gain in found.items() if p == which}
-        for which in ("probe", "finetune")
+        {name: gain for (of_protocol, name), gain in found.items() if of_protocol == protocol}
+        for protocol in ("probe", "finetune")
     )
     ranked = sorted(probe, key=lambda name: -probe[name].mean)
     assert ranked[:3] == ["mutual_information_maximised", "mk_mmd", "lautum"]
@@ -88,33 +84,33 @@ def test_07_finds_the_same_winners_and_losers(compared: pd.DataFrame, draw: int)
     )
 
 
+@pytest.fixture(scope="module")
+def played() -> Results:
+    return Results(read_record()[0].values())
+
+
 def harm_and_help(
-    recorded: dict[Experiment, Result], protocol: str, move: Callable[[], float]
+    recorded: Results, protocol: str, rounding: Callable[[], float]
 ) -> tuple[int, int]:
     """At weight 0.001 and 200 labels: in how many places the interval lies below 0, and in how many
     above."""
-    pairs: dict[tuple[str, float], list[float]] = {}
-    for e, result in recorded.items():
-        if (e.strength, e.labels, e.protocol) == (1e-3, 200, protocol):
-            control = recorded[replace(e, strength=0.0)]
-            pairs.setdefault((e.shift, e.severity), []).append(
-                result.test_accuracy - control.test_accuracy + move() - move()
-            )
-    found = [interval(values) for values in pairs.values()]
-    return sum(gain.high < 0 for gain in found), sum(gain.low > 0 for gain in found)
+    asked = recorded.where(labels=200, protocol=protocol, strength=(0.0, 1e-3))
+    otherwise = [replace(r, test_accuracy=r.test_accuracy + rounding()) for r in asked]
+    gains = Results(otherwise).gain()
+    gains = gains[gains.strength == 1e-3]
+    return sum(gains.high < 0), sum(gains.low > 0)
 
 
 @pytest.mark.parametrize("draw", range(6))
 def test_10_finds_that_fine_tuning_is_harmed_more_often_than_helped_and_the_probe_is_not(
-    draw: int,
+    played: Results, draw: int
 ) -> None:
     generator = np.random.default_rng(draw)
-    recorded = read_record()[0]
 
-    def move() -> float:
+    def rounding() -> float:
         return float(generator.normal(0, ROUNDING)) if draw else 0.0
 
-    harmed, helped = harm_and_help(recorded, "finetune", move)
+    harmed, helped = harm_and_help(played, "finetune", rounding)
     assert harmed > helped
-    harmed, helped = harm_and_help(recorded, "probe", move)
+    harmed, helped = harm_and_help(played, "probe", rounding)
     assert harmed < helped

@@ -1,6 +1,6 @@
 """`Results`: a sequence of results that can be asked, in place of filtering lists by hand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, overload
 
@@ -40,6 +40,9 @@ class Results(Sequence[Result]):
         if isinstance(index, slice):
             return Results(self._results[index])
         return self._results[index]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self._results)
 
     def __len__(self) -> int:
         return len(self._results)
@@ -113,8 +116,7 @@ class Results(Sequence[Result]):
         """
         columns = [*self.varied(NOT_COMPARED), "strength"]
         rows = []
-        for alike in self._groups():
-            matching = self._matching(control, alike[0].experiment)
+        for alike, matching in self._compared(control):
             chosen = alike.best()
             for strength in alike.values("strength"):
                 ours = alike.where(strength=strength)
@@ -131,11 +133,10 @@ class Results(Sequence[Result]):
         """A sentence for each combination of the settings that vary: is this strength, by default
         the one that validation data picks, distinguishable from the control?"""
         names, sentences = self.varied(NOT_COMPARED), []
-        for alike in self._groups():
+        for alike, matching in self._compared(control):
             shown = alike.best() if strength is None else strength
             name = f"weight {shown:g}" + ", chosen on validation data," * (strength is None)
             place = ", ".join(f"{n} {getattr(alike[0].experiment, n)}" for n in names)
-            matching = self._matching(control, alike[0].experiment)
             difference = alike.where(strength=shown).against(matching)
             said = verdict(difference, name)
             if shown == 0 and strength is None:
@@ -143,23 +144,27 @@ class Results(Sequence[Result]):
             sentences.append(f"{place}: {said}" if place else said)
         return "\n".join(sentences)
 
-    def _groups(self) -> list["Results"]:
-        """Alike but for strength and seed."""
-        names = self.varied(NOT_COMPARED)
-        groups: dict[tuple[Any, ...], list[Result]] = {}
-        for result in self:
-            key = tuple(getattr(result.experiment, name) for name in names)
-            groups.setdefault(key, []).append(result)
-        return [Results(group) for group in groups.values()]
-
-    def _matching(self, control: "Results | None", experiment: Experiment) -> "Results":
-        """Those of a control that an experiment is compared with, see `gain`."""
+    def _compared(self, control: "Results | None") -> Iterator[tuple["Results", "Results"]]:
+        """Those that are alike but for strength and seed, each with its control, see `gain`."""
         names: list[str] = []
         if control is None:
             control = self.where(strength=0.0)
             names = self.varied((*NOT_COMPARED, *OF_THE_TERM))
-        names += control.varied(NOT_COMPARED)
-        return control.where(**{name: getattr(experiment, name) for name in names})
+        names += control.varied((*NOT_COMPARED, *names))
+        controls = control._groups(names)
+        for alike in self._groups(self.varied(NOT_COMPARED)).values():
+            yield alike, controls.get(_settings_of(alike[0], names), Results())
+
+    def _groups(self, names: Sequence[str]) -> dict[tuple[Any, ...], "Results"]:
+        """Those that agree in these settings, by the values of the settings."""
+        groups: dict[tuple[Any, ...], list[Result]] = {}
+        for result in self:
+            groups.setdefault(_settings_of(result, names), []).append(result)
+        return {values: Results(group) for values, group in groups.items()}
+
+
+def _settings_of(result: Result, names: Iterable[str]) -> tuple[Any, ...]:
+    return tuple(getattr(result.experiment, name) for name in names)
 
 
 def _fits(value: Any, wanted: Any) -> bool:

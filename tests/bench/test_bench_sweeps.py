@@ -14,6 +14,7 @@ import torch
 from benching import Bench, Works
 from dask.distributed import Client, LocalCluster
 
+from lautum_utils.results.results import Results
 from lautum_utils.results.store import open_store, read_store, store_result
 from lautum_utils.results.sweeps import run, sweep
 from lautum_utils.training.experiments import Experiment
@@ -43,53 +44,36 @@ def _executors(processes: bool) -> Iterator[dict[str, Executor]]:
 
 
 def test_sweep_on_one_and_two_workers(bench: Bench, tmp_path: Path) -> None:
-    """The same 8 tasks of 4 networks on one worker and on two; start of the workers, imports and
+    """The same 8 jobs of 4 networks on one worker and on two; start of the workers, imports and
     data are not counted."""
     base = Experiment(steps=bench.size(200, 2))
-    grid = [replace(base, strength=1e-4 * (1 + i)) for i in range(bench.size(32, 2))]
-    first = [replace(base, strength=1e-5 * (1 + i), steps=2) for i in range(bench.size(16, 2))]
-    threads = bench.size(
-        1, torch.get_num_threads()
-    )  # workers that share a process share this setting: it is not to change
-    numbers, rows = count(), []
+    wanted = [replace(base, strength=1e-4 * (1 + i)) for i in range(bench.size(32, 2))]
+    to_begin = [replace(base, strength=1e-5 * (1 + i), steps=2) for i in range(bench.size(16, 2))]
+    # Workers that share a process share this setting: it is not to change.
+    threads = bench.size(1, torch.get_num_threads())
+    numbers, found = count(), list[Results]()
 
     def work(executor: Executor, experiments: list[Experiment], size: int) -> None:
         store = tmp_path / str(next(numbers))
-        rows.append(
-            sweep(
-                experiments,
-                store,
-                executor,
-                device="cpu",
-                task_size=size,
-                threads=threads,
-                progress=False,
-            )
-        )
+        how = {"device": "cpu", "stack_size": size, "threads": threads, "progress": False}
+        found.append(sweep(experiments, store, executor, **how))
 
     with _executors(processes=bench.full) as executors:
         for executor in executors.values():
-            work(executor, first, bench.size(2, 1))
-        rows.clear()
+            work(executor, to_begin, bench.size(2, 1))
+        found.clear()
         works: Works = {
-            name: partial(work, executor, grid, bench.size(4, 1))
+            name: partial(work, executor, wanted, bench.size(4, 1))
             for name, executor in executors.items()
         }
         medians = bench.medians(works, 2, block=1, warmup=0)
-    assert all(table.equals(rows[0]) for table in rows)
-    assert not rows[0]["error"].any()
-    for kind, plural in (("process", "processes"), ("Dask worker", "Dask workers")):
-        bench.ratio(
-            f"sweep on one {kind} / on two, one thread each",
-            medians,
-            f"{kind} 1",
-            f"{kind} 2",
-            ">= 1.7",
-        )
-        bench.grows(
-            f"sweep of {len(grid)} networks, s by {plural}",
-            {n: medians[f"{kind} {n}"] for n in (1, 2)},
-        )
+    assert all(results.table.equals(found[0].table) for results in found)
+    assert not found[0].errors
+    for worker, plural in (("process", "processes"), ("Dask worker", "Dask workers")):
+        name = f"sweep on one {worker} / on two, one thread each"
+        bench.ratio(name, medians, f"{worker} 1", f"{worker} 2", ">= 1.7")
+        cells = {n: medians[f"{worker} {n}"] for n in (1, 2)}
+        bench.grows(f"sweep of {len(wanted)} networks, s by {plural}", cells)
 
 
 def test_what_the_store_costs(bench: Bench, tmp_path: Path) -> None:
@@ -106,10 +90,5 @@ def test_what_the_store_costs(bench: Bench, tmp_path: Path) -> None:
     medians = bench.medians(works, 5, block=1)
     assert len(read_store(store)) == len(results)
     write, read = (1e3 * medians[name] / len(results) for name in works)
-    bench.promise(
-        "store: writing and reading a result",
-        write + read,
-        "ms",
-        "<= 2",
-        f"({write:.3g} ms + {read:.3g} ms)",
-    )
+    of = f"({write:.3g} ms + {read:.3g} ms)"
+    bench.promise("store: writing and reading a result", write + read, "ms", "<= 2", of)

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from lautum_utils.results.sweeps import run
 from lautum_utils.training.batches import Batch
-from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.experiments import Experiment, Progress, Result, grid
 from lautum_utils.training.methods import Lautum
 
 # Every 16th step prepares inputs for 16 steps: of 144 steps, one in 16 of those that count does.
-STEPS, FEW_STEPS = 144, 48
+STEPS, FEWEST_STEPS = 144, 48
 
 
 def _mean(method: Lautum, batch: Batch) -> Tensor:
@@ -25,19 +25,20 @@ def _mean(method: Lautum, batch: Batch) -> Tensor:
 
 
 def _step_seconds(network: str, models: int, steps: int) -> float:
-    """Mean seconds of a step of stage 1, all that it does, but for steps that are recorded in the
+    """Mean seconds of a step of stage one, all that it does, but for steps that are recorded in the
     history.
 
     Nor does the step after one of those count: it finds the processor's caches full of what was
     recorded.
     """
     base = Experiment(network=network, steps=steps)
-    wanted = [replace(base, seed=i % 4, strength=1e-4 * (1 + i // 4)) for i in range(models)]
+    weights = [1e-4 * (1 + number) for number in range(-(-models // 4))]
+    wanted = grid(base, strength=weights, seed=range(4))[:models]
     ends: list[float] = []
     recorded: list[int] = []
 
     def watch(now: Progress) -> bool:
-        if now.stage == "pre-train":
+        if now.stage == "stage one":
             assert len(now.experiments) == models, "all in one stack"
             ends.append(time.perf_counter())
             recorded.append(len(now.histories[0]["step"]))
@@ -62,7 +63,7 @@ def _trivial_step_seconds(network: str, models: int, steps: int) -> float:
 )
 def test_step_with_and_without(bench: Bench, network: str, models: int, promise: str) -> None:
     stack = models if models == 1 else bench.size(models, 2)
-    steps = bench.size(STEPS, FEW_STEPS)
+    steps = bench.size(STEPS, FEWEST_STEPS)
     works: Works = {
         "lautum": lambda: _step_seconds(network, stack, steps),
         "mean": lambda: _trivial_step_seconds(network, stack, steps),
@@ -78,9 +79,8 @@ def test_step_with_and_without(bench: Bench, network: str, models: int, promise:
 
 def test_growth_of_a_stacked_step(bench: Bench) -> None:
     models = bench.size((1, 2, 4, 8, 16, 32), (1, 2))
-    works: Works = {
-        str(n): lambda n=n: _step_seconds("mlp", n, bench.size(STEPS, FEW_STEPS)) for n in models
-    }
+    steps = bench.size(STEPS, FEWEST_STEPS)
+    works: Works = {str(n): lambda n=n: _step_seconds("mlp", n, steps) for n in models}
     medians = bench.medians(works, 3, block=1, timed=own_seconds)
     bench.grows(
         "step of stacked MLPs, ms a network", {n: 1e3 * medians[str(n)] / n for n in models}
@@ -104,23 +104,20 @@ def test_sixteen_stacked(
     # Weight 0 needs no unlabelled batch: those four are cheap alone, and are two stacks with the
     # others.
     promise = "" if 0.0 in strengths else "<= 0.35"
-    base, seeds, strengths = (
-        Experiment(steps=bench.size(400, 2)),
-        bench.size(4, 1),
-        strengths[: bench.size(4, 2)],
-    )
-    grid = [replace(base, seed=s, strength=w) for s in range(seeds) for w in strengths]
-    run(
-        [replace(e, steps=1) for e in grid], "cpu", progress=False
-    )  # data of all seeds is drawn once
-    results: dict[str, list[Result]] = {}
-    works: Works = {
-        "stacked": lambda: results.update({"stacked": run(grid, "cpu", progress=False)}),
-        "one by one": lambda: results.update(
-            {"one by one": [run(e, "cpu", progress=False)[0] for e in grid]}
-        ),
-    }
+    base, seeds = Experiment(steps=bench.size(400, 2)), bench.size(4, 1)
+    wanted = grid(base, seed=range(seeds), strength=strengths[: bench.size(4, 2)])
+    # The data of all seeds is drawn once, before.
+    run([replace(e, steps=1) for e in wanted], "cpu", progress=False)
+    results: dict[str, Sequence[Result]] = {}
+
+    def stacked() -> None:
+        results["stacked"] = run(wanted, "cpu", progress=False)
+
+    def one_by_one() -> None:
+        results["one by one"] = [run(e, "cpu", progress=False)[0] for e in wanted]
+
+    works: Works = {"stacked": stacked, "one by one": one_by_one}
     medians = bench.medians(works, 2, block=1, warmup=0)
     assert _same(results["stacked"], results["one by one"])
-    name = f"{len(grid)} MLPs stacked / one by one, same results, {request.node.callspec.id}"
+    name = f"{len(wanted)} MLPs stacked / one by one, same results, {request.node.callspec.id}"
     bench.ratio(name, medians, "stacked", "one by one", promise)
