@@ -30,21 +30,17 @@ SLOW_FILES += (
     "test_exercises.py",
     "test_distributed.py",
 )
-SLOW_FILES += ("test_versions.py", "test_verdicts.py")
+SLOW_FILES += ("test_versions.py", "test_verdicts.py", "test_sweeps_ended.py")
 SLOW_TESTS = (
-    "test_sweeps.py::test_a_thousand_experiments",
-    "test_sweeps.py::test_a_pool_whose_worker_is_killed",
-    "test_sweeps.py::test_a_sweep_that_is_ended",
-    "test_training.py::test_a_run_gives_the_same_in_a_worker_process",
-    "test_training.py::test_a_run_gives_the_same_alone_and_in_stacks",
-    "test_training.py::test_augmented_runs",
-    "test_training.py::test_weight_0_gives_the_same",
-    "test_training.py::test_cnns_and_pairs",
-    "test_training.py::test_strength_0",
-    "test_training.py::test_progress_false_prints_nothing",
-    "test_training.py::test_training_in_bfloat16",
+    "test_stacks.py::test_a_run_gives_the_same_in_a_worker_process",
+    "test_stacks.py::test_a_run_gives_the_same_alone_and_in_stacks",
+    "test_stacks.py::test_augmented_runs",
+    "test_stacks.py::test_weight_0_gives_the_same",
+    "test_stacks.py::test_cnns_and_pairs",
+    "test_run.py::test_strength_0",
+    "test_devices.py::test_training_in_bfloat16",
     "test_finite_world.py::test_every_identity_holds_after_transfer",
-    "test_sweeps.py::test_the_record_is_small",
+    "test_records_file.py::test_the_record_is_small",
     "test_project.py::test_the_notebook_build",
     "test_plots.py::test_plots_never_import_pyplot",
     "test_methods.py::test_alone_and_stacked",
@@ -63,11 +59,12 @@ LONGEST = (
     "test_playground",
 )
 LONGEST += (
-    "test_records",
+    "test_records.py",
     "test_processors",
-    "test_training",
+    "test_sweeps_ended",
+    "test_stacks",
+    "test_methods",
     "test_course",
-    "test_sweeps",
     "00_start",
     "test_bench",
 )

@@ -23,7 +23,8 @@ OUTCOMES = (
     "log loss",
     "log dependence",
 )
-CONFIDENCE = 0.9999  # some thirty comparisons: a right record is doubted on one kind of processor in three hundred
+# About thirty comparisons: a right record is doubted on one sort of processor in three hundred.
+CONFIDENCE = 0.9999
 
 
 def outcomes(result: Result) -> np.ndarray:
@@ -59,15 +60,15 @@ def assert_nearest(
     again: Sequence[Result], own: Sequence[Result], others: Sequence[Result], what: str
 ) -> None:
     """What is re-made is nearer to what is recorded of it than of other settings, in units of how
-    far apart these two are."""
+    far these two are from each other."""
     here, mine, theirs = (
         np.array([outcomes(one) for one in results]) for results in (again, own, others)
     )
-    apart = np.square(mine - theirs).mean(0)
-    assert (apart > 0).any(), f"the record says the same of {what}"
+    between = np.square(mine - theirs).mean(0)
+    told = between > 0
+    assert told.any(), f"the record says the same of {what}"
     near, far = (
-        float((np.square(here - x).mean(0)[apart > 0] / apart[apart > 0]).mean())
-        for x in (mine, theirs)
+        float((np.square(here - x).mean(0)[told] / between[told]).mean()) for x in (mine, theirs)
     )
     assert near < far, (
         f"what is re-made is nearer to {what}: {far:.3g} away, from its own record {near:.3g}"

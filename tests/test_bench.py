@@ -20,7 +20,8 @@ FILES = sorted(BENCH.glob("*.py"))
 
 BENCHMARKS = """
 def test_sound(bench):
-    medians = bench.medians({"one": lambda: sum(range(100)), "other": lambda: sum(range(200))}, rounds=2)
+    works = {"one": lambda: sum(range(100)), "other": lambda: sum(range(200))}
+    medians = bench.medians(works, rounds=2)
     bench.ratio("first of two", medians, "one", "other")
     bench.promise("a thing out of reach", 3.0, "s", "<= 2")
     bench.grows("growth by size", {8: 1.0})

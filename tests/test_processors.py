@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from processors import PROCESSORS, ROOT, environment
+from processors import FILES, PROCESSORS, ROOT, environment, paths
 
 ROUNDED = """
 import torch
@@ -38,14 +38,16 @@ def test_an_emulated_processor_rounds_in_another_way() -> None:
     assert found["here"][0] == "DEFAULT" or found["default"][2:] != found["here"][2:]
 
 
+def test_what_depends_on_rounding_is_there() -> None:
+    assert len(set(paths(FILES))) == len(FILES)
+    with pytest.raises(ValueError, match="not enough values"):
+        paths(["nothing"])
+
+
 @pytest.mark.parametrize(("processor", "threads"), [("default", 1), ("avx2", 2)])
 def test_the_records_and_the_theory_hold_there_too(processor: str, threads: int) -> None:
-    chosen = [
-        "tests/test_records.py",
-        "tests/test_regularizers.py",
-        "tests/test_information.py",
-        "notebooks/03_gaussian_lautum.ipynb",
-    ]
+    chosen = paths(["records", "regularizers", "information"])
+    chosen.append("notebooks/03_gaussian_lautum.ipynb")
     named = "playgrounds_record or test_regularizers or test_information or 03_gaussian"
     only = ["--nbval-lax", "--nbval-current-env", "-k", named]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *only, *chosen]

@@ -75,7 +75,8 @@ def _where() -> str:
     any test runs."""
     torch = sys.modules.get("torch")
     threads = f"{torch.get_num_threads()} threads" if torch else "torch not used"
-    return f"torch {getattr(torch, '__version__', version('torch'))}, torchvision {version('torchvision')}, {threads}, CPU"
+    of_torch = getattr(torch, "__version__", version("torch"))
+    return f"torch {of_torch}, torchvision {version('torchvision')}, {threads}, CPU"
 
 
 def _table() -> Iterator[str]:

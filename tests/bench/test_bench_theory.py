@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from benching import Bench, Times
-from test_exercises import SOURCES, explorers, extremes, run_cells
+from cells import SOURCES, explorers, extremes, run_cells
 
 from lautum_utils.finite_world import FiniteWorld
-from notebooks.tools import build
+from notebooks.tools.sources import read
 
 
 def test_finite_world_of_the_promised_size(bench: Bench) -> None:
@@ -38,11 +38,10 @@ def test_finite_world_of_the_promised_size(bench: Bench) -> None:
 def test_theory_widgets(bench: Bench, source: Path) -> None:
     """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the
     new value to the new picture."""
-    notebook = build.read(source, solutions=True)
+    notebook = read(source, solutions=True)
     last = max(i for i, cell in enumerate(notebook.cells) if "Explorer(" in cell.source)
-    notebook.cells = notebook.cells[
-        : last + 1
-    ]  # what comes later can take long, and no widget needs it
+    # What comes later can take long, and no widget needs it.
+    notebook.cells = notebook.cells[: last + 1]
     names, _ = run_cells(notebook)
 
     def turn() -> Times:
@@ -63,10 +62,5 @@ def test_theory_widgets(bench: Bench, source: Path) -> None:
 
     medians = {name: statistics.median(values) for name, values in bench.turns(turn, 5).items()}
     slowest = max(medians, key=medians.__getitem__)
-    bench.promise(
-        f"widgets of {source.stem}, the slowest",
-        1e3 * medians[slowest],
-        "ms",
-        "<= 200",
-        f"({slowest})",
-    )
+    name = f"widgets of {source.stem}, the slowest"
+    bench.promise(name, 1e3 * medians[slowest], "ms", "<= 200", f"({slowest})")
