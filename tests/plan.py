@@ -25,6 +25,7 @@ SLOW_FILES = (
 )
 SLOW_FILES += (
     "test_playground.py",
+    "test_playground_record.py",
     "test_processors.py",
     "test_bench",
     "test_exercises.py",

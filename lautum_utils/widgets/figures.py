@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lautum_utils.widgets.style import SHEET
 
 WIDTH, HEIGHT = SHEET["figure.figsize"]  # inches
-WIDGET_DPI = 96  # a pixel of the picture is one of the page; at 144 a slider answers later
+WIDGET_DPI = 96  # a dot is one of the page; with 144 dots a slider answers in 46 ms, not in 33
 
 
 class StyledAxes(Axes):

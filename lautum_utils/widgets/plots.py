@@ -38,14 +38,14 @@ def show_domains(domains: Mapping[str, Domain], n: int = 10, title: str = "") ->
     """A row of n images of each domain, each under its label."""
     height, width = next(iter(domains.values())).inputs.shape[-2:]
     figure = Picture(figsize=(0.8 * n + 1.6, (0.8 * height / width + 0.3) * len(domains) + 0.3))
-    rows = figure.subplots(len(domains), n, squeeze=False)
+    bare = {"xticks": [], "yticks": []}
+    rows = figure.subplots(len(domains), n, squeeze=False, subplot_kw=bare)
+    for ax in rows.flat:
+        ax.spines[:].set_visible(False)
     for axes, (name, domain) in zip(rows, domains.items(), strict=True):
         for ax, image, label in zip(axes, domain.inputs, domain.labels, strict=False):
             ax.imshow(image[0].cpu().numpy(), cmap="gray", vmin=0, vmax=1)
             ax.set_title(domain.class_names[int(label)], fontsize=9, pad=2)
-            ax.set_xticks([])
-            ax.set_yticks([])
-            ax.spines[:].set_visible(False)
         axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
     figure.suptitle(title)
     return figure

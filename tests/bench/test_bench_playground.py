@@ -9,7 +9,8 @@ from typing import Any
 from benching import Bench, Times, own_seconds
 
 from lautum_utils.results.records import RECORD
-from lautum_utils.widgets.playground import CONTROLS, STRENGTHS, Playground
+from lautum_utils.widgets.playground import Playground
+from lautum_utils.widgets.playground_settings import CONTROLS, STRENGTHS
 
 
 def test_the_default_curve(bench: Bench, tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_the_default_curve_from_the_record(bench: Bench) -> None:
     """From a slider's new value to the finished pictures: each weight, then the values of the other
     recorded sliders."""
     playground = Playground(name="bench record", seeds=4, record=RECORD, device="cpu")
-    assert playground.recorded, playground.status.value
+    assert playground.known.recorded, playground.status.value
     playground.auto.value = False
 
     def turn() -> Times:

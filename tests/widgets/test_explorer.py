@@ -2,6 +2,7 @@
 controls are refused."""
 
 import base64
+import gc
 import html
 import io
 from collections.abc import Callable
@@ -157,6 +158,14 @@ def test_an_explorer_without_controls_is_the_picture() -> None:
     explorer = Explorer(Drawing())
     assert not explorer.controls
     assert bytes(explorer.image.value).startswith(PNG)
+
+
+def test_what_was_there_before_the_first_widget_is_never_collected_again() -> None:
+    Explorer(Drawing())
+    frozen = gc.get_freeze_count()
+    assert frozen > 0
+    Explorer(Drawing())
+    assert gc.get_freeze_count() == frozen, "once"
 
 
 def test_draw_without_widgets_is_the_static_twin() -> None:
