@@ -38,7 +38,7 @@ def show_domains(domains: Mapping[str, Domain], n: int = 10, title: str = "") ->
     """A row of n images of each domain, each under its label."""
     height, width = next(iter(domains.values())).inputs.shape[-2:]
     figure = Picture(figsize=(0.8 * n + 1.6, (0.8 * height / width + 0.3) * len(domains) + 0.3))
-    bare = {"xticks": [], "yticks": []}
+    bare: dict[str, Any] = {"xticks": [], "yticks": []}
     rows = figure.subplots(len(domains), n, squeeze=False, subplot_kw=bare)
     for ax in rows.flat:
         ax.spines[:].set_visible(False)

@@ -1,9 +1,12 @@
 """The style sheet: what `new_figure` gives without a word, and that nothing else is changed."""
 
+from threading import Thread
+
 import matplotlib
 import matplotlib.style
 from matplotlib import rcParams
 from matplotlib.figure import Figure
+from waiting import ended
 
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import SHEET, STYLES
@@ -70,6 +73,24 @@ def test_what_is_set_meanwhile_and_is_not_the_sheets_stays() -> None:
         with SHEET:
             rcParams["image.cmap"] = "gray"
         assert rcParams["image.cmap"] == "gray"
+
+
+def test_threads_that_draw_at_once_leave_everything_as_it_was() -> None:
+    before, looks = dict(rcParams), []
+
+    def draw() -> None:
+        for _ in range(20):
+            _, (ax,) = new_figure(layout="none")
+            line = ax.plot([0, 1], label="L")[0]
+            looks.append((line.get_color(), line.get_marker(), ax.legend().get_frame_on()))
+
+    threads = [Thread(target=draw) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        ended(thread)
+    assert looks == [(*LOOKS[0][:2], False)] * 80
+    assert dict(rcParams) == before
 
 
 def test_pyplot_can_be_told_to_look_like_this() -> None:
