@@ -13,6 +13,7 @@ which the README shows.
 
 import argparse
 import base64
+import json
 import os
 import re
 import sys
@@ -31,13 +32,14 @@ from notebooks.tools.navigation import readme_with_map
 from notebooks.tools.places import ASSETS, NOTEBOOKS, README, ROOT, SOLUTIONS, SOURCES
 from notebooks.tools.sources import beginning_with, has_solutions, read
 
+HIDING = re.compile("hide|hidden|collaps|remove")
 PROGRESS = re.compile(r"^\w+: +\d+%\|.*((step|run)/s|s/(step|run))\]")
 
 
 def build(source: Path) -> Path:
     """Execute one source and write the notebook that readers open, whole or not at all; its
     solutions too, if it has any."""
-    notebook = read(source)
+    notebook = _read_open(source)
     started = time.monotonic()
     os.environ["LAUTUM_PROGRESS"] = ""  # what is built is nobody's progress
     place = {"metadata": {"path": str(NOTEBOOKS)}}
@@ -57,7 +59,7 @@ def build(source: Path) -> Path:
 def renew_text(source: Path) -> Path:
     """Write the text cells of a source into its notebook and keep every output. ValueError: its
     code has changed too."""
-    notebook = read(source)
+    notebook = _read_open(source)
     built = nbformat.read(NOTEBOOKS / f"{source.stem}.ipynb", as_version=4)
     if _code(built) != _code(notebook):
         raise ValueError(
@@ -70,6 +72,18 @@ def renew_text(source: Path) -> Path:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
     return _write(notebook, source)
+
+
+def _read_open(source: Path) -> nbformat.NotebookNode:
+    """A source as a notebook that has not run. ValueError: a tag or another word of a cell's
+    metadata hides what it holds."""
+    notebook = read(source)
+    for cell in notebook.cells:
+        if HIDING.search(json.dumps(cell.metadata)):
+            raise ValueError(
+                f"{source.name} needs cells that show their source, got a hidden one: {cell.source}"
+            )
+    return notebook
 
 
 def _code(notebook: nbformat.NotebookNode) -> list[str]:

@@ -1,6 +1,5 @@
 """A source, notebooks/source/NN_name.py, as a notebook that has not run."""
 
-import json
 import re
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,6 @@ SOLUTION = re.compile(
 STUB = r"\g<indent># YOUR CODE HERE\n\g<indent>raise NotImplementedError()"
 MARKS = re.compile(r" *### (BEGIN|END) SOLUTION\n?")
 NOTEBOOK_LINK = re.compile(r"\]\((?=\d\d_\w+\.ipynb)")
-HIDING = re.compile("hide|hidden|collaps|remove")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -31,7 +29,7 @@ def has_solutions(source: Path) -> bool:
 
 def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
     """A source as a notebook that has not run: with stubs in place of the solutions, or with the
-    solutions. ValueError: a cell hides its source, or a mark of a solution stands alone."""
+    solutions. ValueError: a mark of a solution stands alone."""
     notebook = jupytext.read(source)
     adorn(notebook, source.stem)
     for number, cell in enumerate(notebook.cells):
@@ -53,11 +51,6 @@ def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
 
 def _with_solution(code: str) -> str:
     return MARKS.sub("", code).rstrip()
-
-
-def _hides_its_source(cell: nbformat.NotebookNode) -> bool:
-    """Whether a tag or another word of a cell's metadata asks for that."""
-    return HIDING.search(json.dumps(cell.metadata)) is not None
 
 
 def beginning_with(names: Sequence[str], sources: Sequence[Path]) -> list[Path]:

@@ -4,6 +4,7 @@ import base64
 import importlib
 import inspect
 import json
+import pkgutil
 import re
 from pathlib import Path
 
@@ -14,12 +15,20 @@ from papermill.iorw import load_notebook_node
 from plan import NOTEBOOKS
 from test_exercises import LIMITS
 
+import lautum_utils
 from notebooks.tools.places import ASSETS
 from notebooks.tools.sources import read
 
 pytestmark = pytest.mark.filterwarnings(
     "error::papermill.exceptions.PapermillWarning"
 )  # named here: it takes long to import
+MODULES = [
+    lautum_utils,
+    *(
+        importlib.import_module(module.name)
+        for module in pkgutil.walk_packages(lautum_utils.__path__, "lautum_utils.")
+    ),
+]
 SOURCES = sorted((NOTEBOOKS / "source").glob("*.py"))
 
 # Small settings, each different from the notebook's default.
@@ -234,14 +243,17 @@ def test_the_notation_names_code_that_exists() -> None:
     rows = re.findall(r"^# \| \$.+\$.* \| .+ \| `([\w.]+)`.* \| (\d\d) \|$", text, re.MULTILINE)
     assert len(rows) >= 12
     for code, introduced in rows:
-        module, name, *inside = code.split(".")
-        found = getattr(importlib.import_module(f"lautum_utils.{module}"), name)
+        name, *inside = code.split(".")
+        homes = [module for module in MODULES if hasattr(module, name)]
+        assert homes, code
+        found = getattr(homes[0], name)
         for attribute in inside:
-            of_instances = (
+            of_instances = isinstance(found, type) and (
                 attribute in found.__annotations__
                 or f"self.{attribute} =" in inspect.getsource(found)
             )
             assert hasattr(found, attribute) or of_instances, code
+            found = getattr(found, attribute, None)
         assert list((NOTEBOOKS / "source").glob(f"{introduced}_*.py")), introduced
 
 
