@@ -10,7 +10,9 @@ import pytest
 from plan import NOTEBOOKS, ROOT
 from spellchecker import SpellChecker
 
-from lautum_utils.widgets import playground
+from lautum_utils.widgets.controls import STILL
+from lautum_utils.widgets.playground_view import CURVE, LIVE
+from lautum_utils.widgets.prediction import GUESS
 from notebooks.tools import contents, glossary
 from notebooks.tools.navigation import readme_with_map
 from notebooks.tools.sources import read
@@ -68,7 +70,7 @@ def test_captions_are_spelt_as_in_a_dictionary_and_a_wrong_word_is_seen(
     dictionary: SpellChecker,
 ) -> None:
     assert not misspelt(
-        " ".join((playground.CURVE, playground.LIVE, playground.GUESS, playground.STILL)),
+        " ".join((CURVE, LIVE, GUESS, STILL)),
         dictionary,
     )
     assert misspelt("The regularisor trians.", dictionary) == {"regularisor", "trians"}
