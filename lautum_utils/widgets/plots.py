@@ -68,7 +68,8 @@ def accuracy_against_strength(
     figure, (ax,) = new_figure()
     draw_accuracy(ax, points, strength_axis(ax, [s for group in points.values() for s in group]))
     if any(groups):
-        figure.legend(loc="outside lower center", ncols=4)
+        columns = LETTERS_A_LINE // (max(map(len, groups)) + 8)  # 8: the line before it
+        figure.legend(loc="outside lower center", ncols=min(4, max(1, columns)))
     ax.set_title(fill(title, LETTERS_A_LINE))
     return figure
 
