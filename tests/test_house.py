@@ -71,7 +71,7 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("path", PACKAGE.rglob("*.py"), ids=name)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name)
 def test_imports_run_downwards(path: Path) -> None:
     own = layer(name(path).removesuffix(".py").replace("/", "."))
     assert own is not None
@@ -170,7 +170,7 @@ def test_nothing_happens_at_import() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("path", PACKAGE.rglob("*.py"), ids=name)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=name)
 def test_a_module_only_defines(path: Path) -> None:
     docstring, *statements = tree(path).body
     assert isinstance(docstring, ast.Expr)

@@ -53,7 +53,8 @@ def too_new(
     """A sentence for each pin that does not run on a Python, by what the installed package says of
     itself."""
     return [
-        f"constraints.txt pins {found.name}=={found.version}, which needs Python {wanted}; {python} is promised: pin another."
+        f"constraints.txt pins {found.name}=={found.version}, which needs Python {wanted}; "
+        f"{python} is promised: pin another."
         for found in installed
         if pins.get(plain(found.name)) == found.version
         and (wanted := found.metadata.get("Requires-Python"))

@@ -229,7 +229,8 @@ def try_all(plan: list[Attempt], folder: Path, keep: bool) -> list[Outcome]:
     free = shutil.disk_usage(folder).free
     if free < NEEDED:
         raise SystemExit(
-            f"{folder} has {free / 1e9:.0f} GB free and {NEEDED / 1e9:.0f} GB are needed: name another --folder."
+            f"{folder} has {free / 1e9:.0f} GB free and {NEEDED / 1e9:.0f} GB are needed: "
+            "name another --folder."
         )
     outcomes: list[Outcome] = []
     try:

@@ -1,7 +1,6 @@
 """The theory notebooks with their solutions filled in, run without a kernel: checks, identities,
 every widget's controls."""
 
-import ast
 import itertools
 import re
 import warnings
@@ -11,33 +10,16 @@ from typing import Any
 
 import nbformat
 import pytest
+from cells import SOURCES, explorers, extremes, run_cells
 from lautum_pages import EXERCISES
 from lautum_pages.checks import Report
 from plan import NOTEBOOKS
 
-from lautum_utils.widgets.explorer import Explorer
-from notebooks.tools.sources import has_solutions, read
+from notebooks.tools.sources import read
 
 # Notebook 04 compares algorithms on covariances of real images, of condition numbers up to 1e5.
 LIMITS = {"04_the_regularizer": 1e-9}
-SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
 PNG = b"\x89PNG\r\n\x1a\n"
-
-
-def run_cells(notebook: nbformat.NotebookNode) -> tuple[dict[str, Any], list[Any]]:
-    """Run the code cells as a kernel would: the names that they leave, and the value that each ends
-    with."""
-    names: dict[str, Any] = {}
-    values = []
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            body = ast.parse(cell.source).body
-            last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
-            exec(compile(ast.Module(body, []), cell.id, "exec"), names)
-            values.append(
-                eval(compile(ast.Expression(last.value), cell.id, "eval"), names) if last else None
-            )
-    return names, values
 
 
 @pytest.fixture(scope="module", params=SOURCES, ids=lambda p: p.stem)
@@ -59,24 +41,6 @@ def test_solutions_pass_every_check_and_every_identity_holds(
     assert 2 <= len(reports) <= 5
     assert names["differences"]
     assert max(names["differences"].values()) < LIMITS.get(source.stem, 1e-12), names["differences"]
-
-
-def extremes(control: Any) -> list[Any]:
-    """Minimum, maximum and default of a slider; first, last and default of a menu."""
-    if hasattr(control, "min"):
-        return [control.min, control.max, control.value]
-    values = (
-        [v for _, v in control._options_full]
-        if hasattr(control, "_options_full")
-        else [False, True]
-    )
-    return [values[0], values[-1], control.value]
-
-
-def explorers(names: dict[str, Any]) -> list[Explorer]:
-    found = [value for value in names.values() if isinstance(value, Explorer)]
-    assert found, "every theory notebook has a widget"
-    return found
 
 
 def test_every_control_at_minimum_default_and_maximum_draws(
