@@ -84,8 +84,9 @@ class Results(Sequence[Result]):
         """Those with these settings: `where(labels=200)`, or one of several values:
         `where(seed=range(4))`. ValueError: a setting that is not there."""
         _require_settings(settings)
+        wanted = {name: _as_collection(value) for name, value in settings.items()}
         return Results(
-            r for r in self if all(_fits(getattr(r.experiment, k), v) for k, v in settings.items())
+            r for r in self if all(getattr(r.experiment, k) in v for k, v in wanted.items())
         )
 
     def accuracy(self, confidence: float = 0.95) -> dict[float, Interval]:
@@ -167,10 +168,9 @@ def _settings_of(result: Result, names: Iterable[str]) -> tuple[Any, ...]:
     return tuple(getattr(result.experiment, name) for name in names)
 
 
-def _fits(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-        return bool(value == wanted)
-    return value in wanted
+def _as_collection(value: Any) -> tuple[Any, ...]:
+    single = isinstance(value, str) or not isinstance(value, Iterable)
+    return (value,) if single else tuple(value)
 
 
 def _require_settings(names: Iterable[str]) -> None:
