@@ -15,12 +15,12 @@
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU; for what is trained here
 seeds = 2  # networks of each method that are trained here, to be held against the record
-steps = 100  # of their pre-training and fine-tuning; the record has 100
+steps = 100  # of each of their two stages; the record has 100
 shift = "background"  # of their target; the record has "background"
 severity = 0.6  # of their target, and where the sliders start: 0.3, 0.6 or 0.9
 target = "letters"  # the same: "digits" or "letters"
 labels = 200  # the same: 50, 100, 200 or 400
-checked = ["lautum", "mk_mmd", "deep_coral"]  # methods of stage 1 that are trained here
+checked = ["lautum", "mk_mmd", "deep_coral"]  # methods of stage one that are trained here
 confidence = 0.95  # of every interval
 results_path = ""  # where to write every result trained here as JSON; "" writes nothing
 
@@ -34,19 +34,31 @@ import pandas as pd
 import scikit_posthocs
 from IPython.display import display
 
+from lautum_pages.page_07 import (
+    draw_all_places,
+    draw_costs,
+    draw_gains,
+    draw_knob_and_labels,
+    draw_ranks,
+    draw_together,
+)
 from lautum_utils import (
     METHODS,
     STAGE_TWO_METHODS,
+    Experiment,
     Explorer,
+    Results,
+    grid,
     interval,
     read_record,
     run,
     save_results,
 )
-from lautum_utils.widgets.plots import STYLES, Sketch, new_figure
-from notebooks.tools import compare as compare_methods
+from lautum_utils.widgets.style import STYLES
+from notebooks.tools import compare
 
-recorded, made_by = read_record(compare_methods.COMPARED)
+record, made_by = read_record(compare.COMPARED)
+recorded = Results(record.values())
 NAMES = {
     "standard": "standard transfer",
     "lautum": "Lautum",
@@ -65,7 +77,7 @@ NAMES = {
     "contrastive_regularization": "contrastive regularization",
 }
 TARGETS, SEVERITIES, LABELS = (
-    list(x) for x in (compare_methods.TARGETS, compare_methods.SEVERITIES, compare_methods.LABELS)
+    list(values) for values in (compare.TARGETS, compare.SEVERITIES, compare.LABELS)
 )
 print(f"{len(recorded):,} recorded runs (make methods), torch {made_by['torch']}")
 
@@ -73,24 +85,21 @@ print(f"{len(recorded):,} recorded runs (make methods), torch {made_by['torch']}
 # ## What was run, and what was tuned
 #
 # A small MLP learns the ten **digits** and is transferred to images in front of a **background** texture, of three severities: to the same digits
-# (*same task*, another domain) and to letters (*new task*). Some methods act in stage 1, while the source is learnt; others in stage 2, while the network is
-# fine-tuned on the few labels, and these start from plain pre-training. For each place (target, severity, number of labels, protocol) the mean *validation*
+# (*same task*, another domain) and to letters (*new task*). Some methods act in stage one, while the source is learnt; others in stage two, while the network is
+# fine-tuned on the few labels, and these start from a plain stage one. For each place (target, severity, number of labels, protocol) the mean *validation*
 # accuracy over the seeds picks one of four weights; *test* accuracy is what we look at. Learning rates and numbers of steps are the same for all and were
 # tuned for none. The four weights stand around the best of a first look at a seed that is left out here; of six methods they were moved one step, once, because
 # validation picked an end of them at most places.
 
 # %%
-base = compare_methods.BASE
+base = compare.BASE
 FIELDS = ["target", "severity", "labels", "protocol"]
-runs = pd.DataFrame(r.as_row() for r in recorded.values())
+usual = {name: getattr(base, name) for name in ("layer", "inputs", "ridge", "n_components")}
+runs = recorded.where(**usual).table
 in_two = runs.stage_two != "standard"
 runs["name"] = runs.method.map(NAMES).where(~in_two, runs.stage_two.map(NAMES) + " (2)")
 runs["weight"] = runs.strength.where(~in_two, runs.stage_two_strength)
-ordinary = (
-    runs[["layer", "inputs", "ridge", "n_components"]]
-    == [base.layer, base.inputs, base.ridge, base.n_components]
-).all(axis=1)
-alone = ordinary & ~(in_two & (runs.method != "standard"))
+alone = runs[~(in_two & (runs.method != "standard"))]
 
 
 def by_seed(rows, names, column="test_accuracy"):
@@ -98,8 +107,8 @@ def by_seed(rows, names, column="test_accuracy"):
     return rows.set_index([*names, "seed"])[column].unstack("seed").sort_index()
 
 
-test = by_seed(runs[alone], ["name", *FIELDS, "weight"])
-validation = by_seed(runs[alone], ["name", *FIELDS, "weight"], "validation_accuracy")
+test = by_seed(alone, ["name", *FIELDS, "weight"])
+validation = by_seed(alone, ["name", *FIELDS, "weight"], "validation_accuracy")
 best = validation.mean(axis=1).groupby(level=["name", *FIELDS]).idxmax()
 control = test.loc[NAMES["standard"]].droplevel("weight")
 gain = test - control.loc[test.index.droplevel(["name", "weight"])].to_numpy()
@@ -110,71 +119,37 @@ weights = {
     for name in gain.index.unique("name")
 }
 print(
-    f"{'method, (2): in stage 2':36}{'weights':28}places where the smallest, the largest is chosen"
+    f"{'method, (2): in stage two':36}{'weights':28}places where the smallest, the largest is chosen"
 )
 for name in sorted(weights, key=lambda name: (name.endswith("(2)"), name)):
-    picked = [key[-1] for key in best[name]]
-    ends = f"{picked.count(weights[name][0])}, {picked.count(weights[name][-1])} of {len(picked)}"
-    print(
-        f"{name:36}{', '.join(f'{w:g}' for w in weights[name]):28}{ends if name != NAMES['standard'] else ''}"
-    )
+    picked, known = [key[-1] for key in best[name]], weights[name]
+    ends = f"{picked.count(known[0])}, {picked.count(known[-1])} of {len(picked)}"
+    ends = "" if name == NAMES["standard"] else ends
+    print(f"{name:36}{', '.join(f'{w:g}' for w in known):28}{ends}")
 print(f"{len(control.columns)} seeds, {len(control)} places")
 
-# %% jupyter={"source_hidden": true}
-MARGINS = {"left": 0.07, "right": 0.99, "bottom": 0.17, "top": 0.72, "wspace": 0.08}
-PROTOCOLS = {"probe": "", "finetune": "", "finetune, method in stage 2": " (2)"}
-
-
-def points(rows):
-    """Means and half-widths of intervals over seeds, in points of accuracy, a row each."""
-    found = [interval(row, confidence) for row in rows.to_numpy()]
-    return [100 * d.mean for d in found], [100 * (d.mean - d.low) for d in found]
-
-
-spread = dict(
-    zip(gain.index, np.transpose(points(gain)))
-)  # computed once: what the sliders look up
-
-
-def knob_frame(shown, limits):
-    figure, (left, right) = new_figure(10, 3.9, 2, layout="none", sharey=True, gridspec_kw=MARGINS)
-    left.set_xticks(range(1, 5), ["smallest", "2nd", "3rd", "largest"])
-    left.set(xlabel="weight", ylabel="gain (points of test accuracy)", ylim=limits)
-    right.set_xticks(range(1, 5), LABELS)
-    right.set_xlabel("labelled samples, at the weight of the bar")
-    for ax in (left, right):
-        ax.axhline(0, color="0.3", linewidth=1)
-        ax.set_xlim(0.6, 4.4)
-    key = [left.plot([], [], label=text, **style)[0] for text, style in zip(shown, STYLES)]
-    place = {"loc": "upper left", "bbox_to_anchor": (0.06, 0.93)}
-    figure.legend(handles=key, ncols=2, fontsize=8, frameon=False, **place)
-    return figure, [left, right]
+# %%
+PROTOCOLS = {"probe": "", "finetune": "", "finetune, method in stage two": " (2)"}
+# Computed once: what the sliders look up.
+spread = {key: interval(row, confidence) for key, row in zip(gain.index, gain.to_numpy())}
 
 
 def draw_knob(members, weight=2, target=target, severity=severity, labels=labels, protocol="probe"):
     """Gain over standard transfer: left against the four weights, right the chosen one against the number of labelled samples;
     means over seeds with their intervals, above 0 is better."""
-    names = [NAMES[member] + PROTOCOLS[protocol] for member in members]
-    kind = protocol.split(",")[0]
-
-    def fill(axes):
-        left, right = axes
-        for number, (name, style) in enumerate(zip(names, STYLES)):
-            w = weights[name]
-            x = np.arange(1, 5) + 0.06 * (number - (len(names) - 1) / 2)
-            left_keys = [(name, target, severity, labels, kind, v) for v in w]
-            right_keys = [(name, target, severity, n, kind, w[weight - 1]) for n in LABELS]
-            for ax, keys in ((left, left_keys), (right, right_keys)):
-                ax.errorbar(x, *np.transpose([spread[k] for k in keys]), capsize=2, **style)
-        left.axvspan(weight - 0.2, weight + 0.2, color="0.9", zorder=0)
-
-    reached = [v for k, v in spread.items() if k[0] in names and k[4] == kind]
-    limits = (min(m - r for m, r in reached) - 1, max(m + r for m, r in reached) + 1)
-    shown = [
-        f"{NAMES[m]} ({', '.join(f'{w:g}' for w in weights[n])})" for m, n in zip(members, names)
-    ]
+    stage, shown, by_weight, by_labels = protocol.split(",")[0], [], {}, {}
+    for member in members:
+        name = NAMES[member] + PROTOCOLS[protocol]
+        known = weights[name]
+        label = f"{NAMES[member]} ({', '.join(f'{w:g}' for w in known)})"
+        shown.append(name)
+        by_weight[label] = [spread[name, target, severity, labels, stage, w] for w in known]
+        w = known[weight - 1]
+        by_labels[label] = [spread[name, target, severity, n, stage, w] for n in LABELS]
+    reached = [d for key, d in spread.items() if key[0] in shown and key[4] == stage]
+    limits = 100 * min(d.low for d in reached) - 1, 100 * max(d.high for d in reached) + 1
     title = f"Gain over standard transfer: {target}, severity {severity:g}, {protocol}; left with {labels} labels"
-    return Sketch(knob_frame, (tuple(shown), limits), fill, title)
+    return draw_knob_and_labels(by_weight, by_labels, LABELS, weight, limits, title)
 
 
 def explorer(draw, protocols=("probe", "finetune"), **more):
@@ -222,14 +197,13 @@ draw_matching(target="digits")
 # **Predict:** what does that do to the twin as its weight grows?
 
 # %%
-INFORMATIVE = [
-    "lautum", "mutual_information", "mutual_information_maximised", "information_maximisation", "label_lautum",
-]  # fmt: skip
+INFORMATIVE = ["lautum", "mutual_information", "mutual_information_maximised"]
+INFORMATIVE += ["information_maximisation", "label_lautum"]
 
 
 def draw_informative(weight=2, target=target, severity=severity, labels=labels, protocol="probe"):
-    in_second = protocol.endswith("2")
-    members = [m for m in INFORMATIVE if not (in_second and m == "mutual_information_maximised")]
+    missing = "mutual_information_maximised" if PROTOCOLS[protocol] else None  # in stage two
+    members = [m for m in INFORMATIVE if m != missing]
     return draw_knob(members, weight, target, severity, labels, protocol)
 
 
@@ -242,7 +216,7 @@ draw_informative(weight=3)
 # %% [markdown]
 # ## Be consistent: Temporal Ensembling, adaptive reinforcement, AKC, ARC, contrastive regularization
 #
-# These act in stage 2. Agree with your own earlier predictions $\hat p_i$ (Temporal Ensembling, with a ramp $w(t)$); let a strong view $q_i$ follow a weak one
+# These act in stage two. Agree with your own earlier predictions $\hat p_i$ (Temporal Ensembling, with a ramp $w(t)$); let a strong view $q_i$ follow a weak one
 # $p_i$ where it is sure, $c_i$ (adaptive reinforcement); stay near the source network's features $z^0_i$ where that is sure (AKC); give labelled and unlabelled features
 # one distribution (ARC); attract the features of one pseudo-label, repel others (contrastive, $s_{ij}$ a cosine over a temperature):
 #
@@ -256,7 +230,7 @@ CONSISTENT = [m for m in STAGE_TWO_METHODS if m not in METHODS]
 
 
 def draw_consistent(weight=2, target=target, severity=severity, labels=labels):
-    return draw_knob(CONSISTENT, weight, target, severity, labels, "finetune, method in stage 2")
+    return draw_knob(CONSISTENT, weight, target, severity, labels, "finetune, method in stage two")
 
 
 explorer_consistent = explorer(draw_consistent, ())
@@ -309,74 +283,44 @@ def means(protocol, targets=TARGETS):
 def leaderboard(protocol):
     """Methods from the best mean on: mean, interval, rank with ties, and at how many places the interval excludes 0."""
     gains, table = means(protocol), []
+    accuracy_of_control = control.xs(protocol, level="protocol").mean()
     for name, mine in gains.iterrows():
         d = interval(mine, confidence)
-        better = sum(
-            interval(other - mine, confidence).low > 0 for n, other in gains.iterrows() if n != name
+        ahead = [interval(theirs - mine, confidence).low > 0 for _, theirs in gains.iterrows()]
+        places = chosen.xs((name, protocol), level=("name", "protocol")).to_numpy()
+        places = [interval(row, confidence) for row in places]
+        row = {"method": name, "rank": sum(ahead) + 1}
+        row["accuracy"] = 100 * (mine + accuracy_of_control).mean()
+        row |= {"gain": 100 * d.mean, "low": 100 * d.low, "high": 100 * d.high}
+        row["better at"], row["worse at"] = (
+            sum(p.low > 0 for p in places),
+            sum(p.high < 0 for p in places),
         )
-        places = [
-            interval(row, confidence)
-            for row in chosen.xs((name, protocol), level=("name", "protocol")).to_numpy()
-        ]
-        wins, losses = sum(p.low > 0 for p in places), sum(p.high < 0 for p in places)
-        accuracy = 100 * (mine + means_of_control[protocol]).mean()
-        table.append(
-            (name, better + 1, accuracy, 100 * d.mean, 100 * d.low, 100 * d.high, wins, losses)
-        )
-    columns = ["method", "rank", "accuracy", "gain", "low", "high", "better at", "worse at"]
-    return pd.DataFrame(table, columns=columns).sort_values(
-        "gain", ascending=False, ignore_index=True
-    )
+        table.append(row)
+    return pd.DataFrame(table).sort_values("gain", ascending=False, ignore_index=True)
 
 
-means_of_control = {p: control.xs(p, level="protocol").mean() for p in ("probe", "finetune")}
 boards = {protocol: leaderboard(protocol) for protocol in ("probe", "finetune")}
 pd.set_option("display.width", 130)
 for protocol, board in boards.items():
     print(
-        f"{protocol} (percent and points; of {len(control) // 2} places; no name in brackets: stage 1, (2): stage 2)"
+        f"{protocol} (percent and points; of {len(control) // 2} places; no name in brackets: stage one, (2): stage two)"
     )
     print(board.round(1).to_string(index=False), "\n")
 
 
-# %% jupyter={"source_hidden": true}
-def inches(figure_height, left, right=0.99):
-    """Margins of half an inch for labels below and titles above, whatever the height."""
-    return {
-        "left": left, "right": right, "bottom": 0.5 / figure_height, "top": 1 - 0.55 / figure_height, "wspace": 0.06,
-    }  # fmt: skip
-
-
-def draw_gains(groups, title, left=0.36):
-    """A row for each name, a panel for each target: paired gains by seed, as means with intervals."""
-    height = 0.26 * len(groups) + 1.2
-    figure, axes = new_figure(
-        10, height, 2, layout="none", sharey=True, gridspec_kw=inches(height, left)
-    )
-    for ax, kind, style in zip(axes, TARGETS, STYLES):
-        mean, reach = points(pd.DataFrame([group[kind] for group in groups.values()]))
-        ax.errorbar(mean, range(len(mean)), xerr=reach, capsize=3, **style | {"linestyle": "none"})
-        ax.axvline(0, color="0.3", linewidth=1)
-        ax.set_title(f"target {kind}", fontsize=10)
-        ax.set_xlabel("gain (points of test accuracy)")
-    axes[0].set_yticks(range(len(groups)), groups, fontsize=8)
-    axes[0].invert_yaxis()
-    figure.suptitle(title, fontsize=11)
-    return figure
-
-
+# %%
 def draw_leaderboard(protocol="probe"):
     board = boards[protocol][boards[protocol].method != NAMES["standard"]]
-    gains = {kind: means(protocol, [kind]) for kind in TARGETS}
+    gains = {target: means(protocol, [target]) for target in TARGETS}
     rows = {
-        f"{name}  (rank {rank})": {kind: gains[kind].loc[name] for kind in TARGETS}
+        f"{name}  (rank {rank})": {
+            target: interval(gains[target].loc[name], confidence) for target in TARGETS
+        }
         for name, rank in zip(board.method, board["rank"])
     }
-    return draw_gains(
-        rows,
-        f"{protocol}: gain over standard transfer, {confidence:.0%} intervals; best is {board.method.iloc[0]}",
-        0.3,
-    )
+    title = f"{protocol}: gain over standard transfer, {confidence:.0%} intervals; best is {board.method.iloc[0]}"
+    return draw_gains(rows, title, left=0.3)
 
 
 display(draw_leaderboard("probe"), draw_leaderboard("finetune"))
@@ -388,32 +332,15 @@ display(draw_leaderboard("probe"), draw_leaderboard("finetune"))
 # thing here that is drawn anew, and joins with a bar what it cannot tell apart (Demšar 2006; `scikit_posthocs`).
 
 
-# %% jupyter={"source_hidden": true}
+# %%
 def draw_critical_difference(protocol="probe"):
     blocks = means(protocol).T
     ranks = blocks.rank(axis=1, ascending=False).mean()
     p_values = scikit_posthocs.posthoc_nemenyi_friedman(blocks.reset_index(drop=True))
     p_values.index = p_values.columns = blocks.columns
-    height = 0.11 * len(ranks) + 1.7
-    figure, (ax,) = new_figure(
-        10, height, layout="none", gridspec_kw=inches(height, 0.22, 0.76) | {"bottom": 0.02}
-    )
-    marked = {NAMES["lautum"]: STYLES[0], NAMES["standard"]: STYLES[1]}
-    colours = {name: marked[name]["color"] if name in marked else "0.35" for name in ranks.index}
-    scikit_posthocs.critical_difference_diagram(
-        ranks,
-        p_values,
-        alpha=1 - confidence,
-        ax=ax,
-        label_props={"fontsize": 8},
-        color_palette=colours,
-    )
-    ax.grid(False)
-    figure.suptitle(
-        f"{protocol}: average rank over {len(blocks)} seeds; bars join what Nemenyi's test cannot tell apart",
-        fontsize=11,
-    )
-    return figure
+    colours = {NAMES["lautum"]: STYLES[0]["color"], NAMES["standard"]: STYLES[1]["color"]}
+    title = f"{protocol}: average rank over {len(blocks)} seeds; bars join what Nemenyi's test cannot tell apart"
+    return draw_ranks(ranks, p_values, 1 - confidence, colours, title)
 
 
 display(draw_critical_difference("probe"), draw_critical_difference("finetune"))
@@ -424,53 +351,20 @@ display(draw_critical_difference("probe"), draw_critical_difference("finetune"))
 # Every place by itself: blue gains, red loses, a dot where the interval excludes 0.
 
 
-# %% jupyter={"source_hidden": true}
-columns = list(product(TARGETS, SEVERITIES, LABELS))
-
-
-def places_frame(order):
-    height = 0.24 * len(order) + 1
-    margins = inches(height, 0.22, 0.98) | {"top": 1 - 0.35 / height}
-    figure, (ax,) = new_figure(10, height, layout="none", gridspec_kw=margins)
-    image = ax.imshow(
-        np.zeros((len(order), len(columns))), cmap="RdBu", vmin=-10, vmax=10, aspect="auto"
-    )
-    ax.set_yticks(range(len(order)), order, fontsize=8)
-    ax.set_xticks(range(len(columns)), [f"{n}" for *_, n in columns], fontsize=7)
-    for k, (kind, v) in enumerate(product(TARGETS, SEVERITIES)):
-        ax.text(4 * k + 1.5, len(order) + 0.3, f"{kind} {v:g}", ha="center", va="top", fontsize=8)
-    ax.grid(False)
-    figure.colorbar(image, ax=ax, pad=0.01, label="gain (points)")
-    return figure, [ax]
-
-
+# %%
 def draw_places(protocol="probe", weight="chosen"):
     """A row for each method, a column for each place: blue gains over standard transfer, red loses, with a dot where the interval
     excludes 0."""
-    order = [name for name in boards[protocol].method if name != NAMES["standard"]]
     number = ["smallest", "2nd", "3rd", "largest", "chosen"].index(weight)
-
-    def of(name, place):
-        key = (name, *place, protocol)
-        w = (
-            best[key][-1]
-            if weight == "chosen"
-            else weights[name][min(number, len(weights[name]) - 1)]
-        )
-        return spread[*key, w]
-
-    means_here, reach = np.moveaxis([[of(n, place) for place in columns] for n in order], -1, 0)
-
-    def fill(axes):
-        (ax,) = axes
-        ax.imshow(means_here, cmap="RdBu", vmin=-10, vmax=10, aspect="auto")
-        y, x = np.nonzero(np.abs(means_here) > reach)
-        ax.scatter(x, y, s=5, color="black")
-        for k in range(len(TARGETS) * len(SEVERITIES)):
-            ax.axvline(4 * k - 0.5, color="white", linewidth=3 if k == len(SEVERITIES) else 1)
-
+    gains = {}
+    for name in boards[protocol].method:
+        if name == NAMES["standard"]:
+            continue
+        keys = [(name, *place, protocol) for place in product(TARGETS, SEVERITIES, LABELS)]
+        picked = [best[key][-1] if weight == "chosen" else weights[name][number] for key in keys]
+        gains[name] = {key[1:4]: spread[*key, w] for key, w in zip(keys, picked)}
     title = f"{protocol}, weight: {weight}. Columns: labels, target and severity"
-    return Sketch(places_frame, (tuple(order),), fill, title)
+    return draw_all_places(gains, title)
 
 
 explorer_places = Explorer(
@@ -491,63 +385,45 @@ display(draw_places(), draw_places("finetune"))
 #
 # **Predict:** which change costs most?
 
-# %% jupyter={"source_hidden": true}
-at = compare_methods.ABLATED
-fixed = (runs.severity == at["severity"]) & (runs.labels == at["labels"])
-lautum = runs[fixed & (runs.method == "lautum") & ~in_two]
-variants = {
-    "as above (32 components, ridge 0.01, features)": lautum[
-        (lautum.protocol == "probe") & ordinary[lautum.index]
-    ]
-}
-for name, change in compare_methods.ABLATIONS.items():
-    field, value = next(iter(change.items()))
-    variants[name] = lautum[lautum[field] == value]
-
-
-def picked_gain(rows, protocol, kind, by=("strength", "stage_two_strength")):
-    """The paired gains, one a seed, of the setting that validation data picks, and its weights."""
-    rows = rows[(rows.target == kind) & (rows.protocol == protocol)]
-    best = by_seed(rows, by, "validation_accuracy").mean(axis=1).idxmax()
-    return by_seed(rows, by).loc[best] - control.loc[
-        (kind, at["severity"], at["labels"], protocol)
-    ], best
-
-
+# %%
+here = recorded.where(**compare.ABLATED)
+where_ablated = f"severity {compare.ABLATED['severity']:g}, {compare.ABLATED['labels']} labels"
+standard = here.where(method="standard", stage_two="standard")
+lautum = here.where(method="lautum", stage_two="standard")
+variants = {"as above (32 components, ridge 0.01, features)": lautum.where(**usual)}
+variants |= {name: lautum.where(**change) for name, change in compare.ABLATIONS.items()}
 stages = {
-    "stage 1": lautum[ordinary[lautum.index]],
-    "stage 2": runs[fixed & (runs.stage_two == "lautum") & (runs.method == "standard")],
-    "both stages": runs[fixed & (runs.stage_two == "lautum") & (runs.method == "lautum")],
+    "stage one": lautum.where(**usual),
+    "stage two": here.where(method="standard", stage_two="lautum"),
+    "both stages": here.where(method="lautum", stage_two="lautum"),
 }
-pieces = {f"probe: {name}": (rows, "probe") for name, rows in variants.items()}
-pieces |= {f"finetune: {name}": (rows, "finetune") for name, rows in stages.items()}
-ablated = {
-    name: {kind: picked_gain(*piece, kind) for kind in TARGETS} for name, piece in pieces.items()
-}
-for name, found in ablated.items():
-    print(
-        f"{name:55}",
-        "   ".join(
-            f"{kind} {interval(d, confidence)} at {' + '.join(f'{w:g}' for w in best if w)}"
-            for kind, (d, best) in found.items()
-        ),
-    )
-reference = ablated[next(iter(ablated))]
-for name in list(ablated)[1 : len(variants)]:
-    print(
-        f"{name} against as above: "
-        + ", ".join(
-            f"{kind} {interval(ablated[name][kind][0] - reference[kind][0], confidence)}"
-            for kind in TARGETS
-        )
-    )
 
 
-# %% jupyter={"source_hidden": true}
-draw_gains(
-    {name: {kind: d for kind, (d, _) in found.items()} for name, found in ablated.items()},
-    f"Lautum, taken apart: severity {at['severity']:g}, {at['labels']} labels",
-)
+def picked(results, **settings):
+    """Those with the weights (of both stages) that validation data picks, and these weights."""
+    results = results.where(**settings)
+    pair = ["strength", "stage_two_strength"]
+    found = results.table.groupby(pair).validation_accuracy.mean().idxmax()
+    return results.where(**dict(zip(pair, found))), found
+
+
+pieces = {f"probe: {name}": (results, "probe") for name, results in variants.items()}
+pieces |= {f"finetune: {name}": (results, "finetune") for name, results in stages.items()}
+ablated, gained = {}, {}
+for name, (results, protocol) in pieces.items():
+    told = []
+    for t in TARGETS:
+        place = {"target": t, "protocol": protocol}
+        ours, found = picked(results, **place)
+        d = ours.against(standard.where(**place), confidence)
+        ablated[name, t], gained.setdefault(name, {})[t] = ours, d
+        told.append(f"{t} {d} at {' + '.join(f'{w:g}' for w in found if w)}")
+    print(f"{name:55}", "   ".join(told))
+reference = next(iter(pieces))
+for name in list(pieces)[1 : len(variants)]:
+    told = [f"{t} {ablated[name, t].against(ablated[reference, t], confidence)}" for t in TARGETS]
+    print(f"{name} against as above: {', '.join(told)}")
+draw_gains(gained, f"Lautum, taken apart: {where_ablated}")
 
 # %% [markdown]
 # ## Is it the target's inputs?
@@ -555,38 +431,33 @@ draw_gains(
 # The two winners above, given unlabelled images of the *source* in the target's place. Then nothing is known of the target before the few labels, and whatever gain is
 # left has another reason. **Predict:** how much is left of each?
 
-# %% jupyter={"source_hidden": true}
-kept_apart = {}
-for m in compare_methods.ON_SOURCE:
-    for protocol, where_from in product(("probe", "finetune"), ("target", "source")):
-        rows = runs[fixed & (runs.method == m) & ~in_two & (runs.inputs == where_from)]
-        name = f"{NAMES[m]}, {protocol}, {where_from} inputs"
-        kept_apart[name] = {kind: picked_gain(rows, protocol, kind)[0] for kind in TARGETS}
-for name in list(kept_apart)[::2]:
-    pair = [kept_apart[name], kept_apart[name.replace("target inputs", "source inputs")]]
-    for kind in TARGETS:
-        told = ", ".join(
-            f"{w} inputs {interval(g[kind], confidence)}"
-            for w, g in zip(("target", "source"), pair)
-        )
-        print(
-            f"{name.removesuffix(', target inputs')}, {kind}: {told}, difference {interval(pair[0][kind] - pair[1][kind], confidence)}"
-        )
-draw_gains(
-    kept_apart, f"Target or source inputs: severity {at['severity']:g}, {at['labels']} labels", 0.4
-)
+# %%
+gained = {}
+for method, protocol, t in product(compare.ON_SOURCE, ("probe", "finetune"), TARGETS):
+    place = {"target": t, "protocol": protocol}
+    ours, name = here.where(method=method, stage_two="standard"), f"{NAMES[method]}, {protocol}"
+    with_inputs = {
+        inputs: picked(ours, inputs=inputs, **place)[0] for inputs in ("target", "source")
+    }
+    told = []
+    for inputs, results in with_inputs.items():
+        d = results.against(standard.where(**place), confidence)
+        gained.setdefault(f"{name}, {inputs} inputs", {})[t] = d
+        told.append(f"{inputs} inputs {d}")
+    difference = with_inputs["target"].against(with_inputs["source"], confidence)
+    print(f"{name}, {t}: {', '.join(told)}, difference {difference}")
+draw_gains(gained, f"Target or source inputs: {where_ablated}", left=0.4)
 
 # %% [markdown]
 # ## Two stages, two methods
 #
-# Lautum acts while the source is learnt, contrastive regularization (the best of stage 2 by validation) while the few labels are. Do they add up? Together they have eight
+# Lautum acts while the source is learnt, contrastive regularization (the best of stage two by validation) while the few labels are. Do they add up? Together they have eight
 # pairs of weights, and validation data picks one. **Predict:** where would you expect the sum to beat *both* parts?
 
-# %% jupyter={"source_hidden": true}
-partner = next(iter(compare_methods.TOGETHER))
+# %%
+partner = next(iter(compare.TOGETHER))
 both = runs[(runs.method == "lautum") & (runs.stage_two == partner)]
-SETTING = ["strength", "stage_two_strength"]
-PLACE = ["target", "severity", "labels"]
+SETTING, PLACE = ["strength", "stage_two_strength"], ["target", "severity", "labels"]
 tried = by_seed(both, [*PLACE, *SETTING], "validation_accuracy").mean(axis=1)
 sums = by_seed(both, [*PLACE, *SETTING]).loc[tried.groupby(level=PLACE).idxmax()].droplevel(SETTING)
 sums = sums - control.xs("finetune", level="protocol").loc[sums.index].to_numpy()
@@ -594,48 +465,29 @@ parts = {
     name: chosen.loc[name].xs("finetune", level="protocol").loc[sums.index]
     for name in (NAMES["lautum"], f"{NAMES[partner]} (2)")
 }
-together = {**parts, "both": sums}
 print("places of", len(sums), "where both together are distinguishably better (worse) than")
+over = {}
 for name, rows in parts.items():
-    d = [interval(row, confidence) for row in (sums - rows).to_numpy()]
+    over[name] = d = [interval(row, confidence) for row in (sums - rows).to_numpy()]
     print(f"  {name}: {sum(x.low > 0 for x in d)} ({sum(x.high < 0 for x in d)})")
-over_either = {
-    place: [interval(sums.loc[place] - rows.loc[place], confidence) for rows in parts.values()]
-    for place in sums.index
-}
-better = {place: d for place, d in over_either.items() if all(x.low > 0 for x in d)}
+better = [(place, d) for place, *d in zip(sums.index, *over.values()) if all(x.low > 0 for x in d)]
 print(f"  either part: {len(better)}")
-for place, d in better.items():
-    print(
-        f"    {place[0]}, severity {place[1]:g}, {place[2]} labels: "
-        + ", ".join(f"{x} against {name}" for x, name in zip(d, parts))
-    )
-for kind, n in product(TARGETS, LABELS):
-    means_here = {
-        name: rows.loc[(kind, slice(None), n), :].mean() for name, rows in together.items()
-    }
-    differences = ", ".join(
-        f"{interval(means_here['both'] - means_here[name], confidence)} against {name}"
-        for name in parts
-    )
-    print(f"{kind}, {n} labels, mean of the severities: both {differences}")
+for (t, v, n), d in better:
+    told = ", ".join(f"{x} against {name}" for x, name in zip(d, parts))
+    print(f"    {t}, severity {v:g}, {n} labels: {told}")
 
-# %% jupyter={"source_hidden": true}
-figure, axes = new_figure(10, 3.6, 2, sharey=True)
-for ax, kind in zip(axes, TARGETS):
-    for shift_of, (name, rows), style in zip((-0.1, 0, 0.1), together.items(), STYLES):
-        by_labels = rows.xs(kind, level="target").groupby("labels").mean()
-        ax.errorbar(
-            np.arange(len(LABELS)) + shift_of, *points(by_labels), capsize=3, label=name, **style
-        )
-    ax.axhline(0, color="0.3", linewidth=1)
-    ax.set_xticks(range(len(LABELS)), LABELS)
-    ax.set_xlabel("labelled samples (mean of three severities)")
-    ax.set_title(f"target {kind}", fontsize=10)
-axes[0].set_ylabel("gain (points of test accuracy)")
-axes[0].legend(frameon=False, fontsize=8)
-figure.suptitle(f"Fine-tuning: Lautum, {NAMES[partner]}, and both", fontsize=11)
-figure
+# %%
+together = parts | {"both": sums}
+curves = {t: {name: [] for name in together} for t in TARGETS}
+for t, n in product(TARGETS, LABELS):
+    mean_of = {name: rows.loc[(t, slice(None), n), :].mean() for name, rows in together.items()}
+    for name, mean in mean_of.items():
+        curves[t][name].append(interval(mean, confidence))
+    told = [
+        f"{interval(mean_of['both'] - mean_of[name], confidence)} against {name}" for name in parts
+    ]
+    print(f"{t}, {n} labels, mean of the severities: both {', '.join(told)}")
+draw_together(curves, LABELS, f"Fine-tuning: Lautum, {NAMES[partner]}, and both")
 
 # %% [markdown]
 # ## Is the record true? Train a part of it here
@@ -645,27 +497,13 @@ figure
 # two. The mean of the paired differences is then 0 within its interval.
 
 # %%
-place = replace(
-    base,
-    target=target,
-    shift=shift,
-    severity=severity,
-    labels=labels,
-    steps=steps,
-    finetune_steps=steps,
-)
-second = {m: compare_methods.STAGE_ONE[m][1] for m in checked} | {"standard": 0.0}
-wanted = [
-    replace(place, method=m, strength=s, seed=i + 1, protocol=p)
-    for p in ("probe", "finetune")
-    for m, s in second.items()
-    for i in range(seeds)
-]
-trained = run(wanted, device)
+alike = {"target": target, "shift": shift, "severity": severity, "labels": labels}
+place = replace(base, steps=steps, finetune_steps=steps, **alike)
+second = {m: compare.STAGE_ONE[m][1] for m in checked} | {"standard": 0.0}
+wanted = [replace(place, method=m, strength=s) for m, s in second.items()]
+trained = run(grid(wanted, protocol=("probe", "finetune"), seed=range(1, seeds + 1)), device)
 differences = [
-    r.test_accuracy - recorded[r.experiment].test_accuracy
-    for r in trained
-    if r.experiment in recorded
+    r.test_accuracy - record[r.experiment].test_accuracy for r in trained if r.experiment in record
 ]
 print(f"{len(trained)} networks trained here, {len(differences)} of them are in the record", end="")
 print(
@@ -673,18 +511,10 @@ print(
     if differences
     else ": these settings are yours alone"
 )
-for p, m in product(("probe", "finetune"), checked):
-    ours, theirs = (
-        {
-            r.experiment.seed: r.test_accuracy
-            for r in trained
-            if r.experiment.protocol == p and r.experiment.method == name
-        }
-        for name in (m, "standard")
-    )
-    print(
-        f"{p}, {NAMES[m]} at {second[m]:g}: {interval([ours[i] - theirs[i] for i in ours], confidence)} against standard transfer, {seeds} seeds"
-    )
+for protocol, m in product(("probe", "finetune"), checked):
+    ours, theirs = (trained.where(protocol=protocol, method=name) for name in (m, "standard"))
+    d = ours.against(theirs, confidence)
+    print(f"{protocol}, {NAMES[m]} at {second[m]:g}: {d} against standard transfer, {seeds} seeds")
 
 # %% [markdown]
 # ## What does a step cost?
@@ -695,53 +525,28 @@ for p, m in product(("probe", "finetune"), checked):
 # %%
 def seconds_a_step(experiment):
     """Time between two callbacks of the stage in which the method acts: the lower quartile, as other work only adds."""
-    stage, times = ("pre-train" if experiment.stage_two == "standard" else "finetune"), []
-    if experiment.method == "standard" and experiment.protocol == "finetune":
-        stage = "finetune"
-    run(
-        experiment,
-        device,
-        progress=False,
-        callback=lambda now: times.append(time.perf_counter()) if now.stage == stage else None,
-    )
+    stage, times = "finetune" if experiment.protocol == "finetune" else "stage one", []
+
+    def watch(now):
+        if now.stage == stage:
+            times.append(time.perf_counter())
+
+    run(experiment, device, progress=False, callback=watch)
     return float(np.quantile(np.diff(times), 0.25))
 
 
-quick = replace(
-    place,
-    seed=1,
-    steps=max(6, steps // 2),
-    finetune_steps=max(6, steps // 2),
-    method="standard",
-    strength=0.0,
-)
-of_standard = [seconds_a_step(quick), seconds_a_step(replace(quick, protocol="finetune"))]
-cost = {
-    NAMES[m]: seconds_a_step(replace(quick, method=m, strength=s[1])) / of_standard[0]
-    for m, s in compare_methods.STAGE_ONE.items()
-}
-second_stage = replace(quick, protocol="finetune", steps=1)
-cost |= {
-    f"{NAMES[m]} (2)": seconds_a_step(replace(second_stage, stage_two=m, stage_two_strength=s[1]))
-    / of_standard[1]
-    for m, s in compare_methods.STAGE_TWO.items()
-}
-figure, (ax,) = new_figure(10, 0.24 * len(cost) + 1)
-order = sorted(cost, key=cost.get)
-ax.barh(
-    order,
-    [cost[name] for name in order],
-    color=[STYLES[name.endswith("(2)")]["color"] for name in order],
-    hatch=None,
-)
-ax.bar_label(ax.containers[0], fmt="%.1f", padding=3, fontsize=8)
-ax.axvline(1, color="0.3", linewidth=1)
-ax.tick_params(axis="y", labelsize=8)
-ax.set_xlabel(
-    f"time of a step, standard transfer = 1 ({1000 * of_standard[0]:.1f} ms in stage 1, {1000 * of_standard[1]:.1f} ms in stage 2)"
-)
-figure.suptitle(f"What a step costs, from {order[0]} to {order[-1]}; (2): in stage 2", fontsize=11)
-figure
+number = max(6, steps // 2)
+of_one = replace(place, seed=1, method="standard", strength=0.0, steps=number)
+of_two = replace(of_one, protocol="finetune", finetune_steps=number, steps=1)
+of_standard = [seconds_a_step(of_one), seconds_a_step(of_two)]
+cost = {}
+for m, s in compare.STAGE_ONE.items():
+    cost[NAMES[m]] = seconds_a_step(replace(of_one, method=m, strength=s[1])) / of_standard[0]
+for m, s in compare.STAGE_TWO.items():
+    tried = replace(of_two, stage_two=m, stage_two_strength=s[1])
+    cost[f"{NAMES[m]} (2)"] = seconds_a_step(tried) / of_standard[1]
+one, two = (f"{1000 * seconds:.1f} ms" for seconds in of_standard)
+draw_costs(cost, f"time of a step, standard transfer = 1 ({one} in stage one, {two} in stage two)")
 
 # %%
 if results_path:
@@ -752,14 +557,14 @@ if results_path:
 #
 # - **Frozen features:** mutual information *maximised* wins, then Mk-MMD, Lautum, and, tied, multiple layer normalization and Deep CORAL; these five beat standard transfer.
 #   Mk-MMD gains more with the same task than with a new one; with the new one its mean is below Lautum's.
-# - **Fine-tuning:** multiple layer normalization wins, then mutual information maximised, then, tied, Mk-MMD and Deep CORAL, then three of the consistent ones in stage 2: contrastive,
+# - **Fine-tuning:** multiple layer normalization wins, then mutual information maximised, then, tied, Mk-MMD and Deep CORAL, then three of the consistent ones in stage two: contrastive,
 #   Temporal Ensembling, adaptive reinforcement. **Lautum is not distinguishable from standard transfer there**: in the mean of the severities it gains with 50 labels, and that is gone with 200.
 # - **Why the winners win** is another matter. With *source* inputs, mutual information maximised does about as well: its gain is mostly features of greater variety, not knowledge of
 #   the target. Multiple layer normalization keeps its gain in fine-tuning too: there it is the normalization as such. Only for frozen features does it need the target.
 #   Of Lautum's gain on letters, about half needs the target's inputs.
 # - **Not at least as good as the control:** in the probe task nuisance filtration (ours, inspired by it) and information maximisation are worse, label Lautum and mutual information minimised
 #   are not distinguishable from it. The four weights of all of these but information maximisation were moved towards 0, where they *are* the control, and its smallest is picked most often. In
-#   fine-tuning, mutual information minimised in stage 2 is worse; AKC, ARC and Lautum in stage 2 gain next to nothing.
+#   fine-tuning, mutual information minimised in stage two is worse; AKC, ARC and Lautum in stage two gain next to nothing.
 # - **Taken apart,** Lautum loses by logits; on letters by source inputs, on digits by a ridge of 0.001. The number of components matters little between 8 and 128, and
 #   in fine-tuning no stage, nor both, gains anything that can be distinguished from nothing.
 # - **Lautum with contrastive regularization** beats *both* parts at no single place. In the mean of the severities it does so with 50 labels on digits, by a point, one of eight such
