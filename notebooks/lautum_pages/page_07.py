@@ -103,12 +103,15 @@ def draw_ranks(
     height = 0.11 * len(ranks) + 1.7
     margins = inches(height, 0.22, 0.76) | {"bottom": 0.02}
     figure, (ax,) = new_figure(10, height, layout="none", gridspec_kw=margins)
+    plain = {"marker": "", "linestyle": "-"}
     scikit_posthocs.critical_difference_diagram(
         ranks,
         p_values,
         alpha=alpha,
         ax=ax,
         label_props={"fontsize": 8},
+        elbow_props=plain,
+        crossbar_props=plain,
         color_palette={name: colours.get(name, "0.35") for name in ranks.index},
     )
     ax.grid(False)
