@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from typing import Any, ClassVar
 
@@ -147,9 +148,19 @@ class Playground(View):
         """The answer to experiments: of the larger of two weights, or of the chosen one of many."""
         weights = {e.strength for e in experiments}
         strength = max(weights) if len(weights) <= 2 else self.strength.value
-        severities = [severity for _, severity in self.severity.options]
-        around = [
-            replace(experiments[0], severity=severity, strength=weight, seed=seed)
-            for severity, weight, seed in product(severities, STRENGTHS, range(self.seeds.value))
-        ]
+        severities = tuple(severity for _, severity in self.severity.options)
+        around = _around(
+            replace(experiments[0], severity=0.0, strength=0.0, seed=0),
+            severities,
+            self.seeds.value,
+        )
         return self.known.answer(experiments, around, strength)
+
+
+@lru_cache(maxsize=32)
+def _around(here: Experiment, severities: tuple[float, ...], seeds: int) -> tuple[Experiment, ...]:
+    """Those at every severity and strength. Kept, as most moves of a slider stay among them."""
+    return tuple(
+        replace(here, severity=severity, strength=strength, seed=seed)
+        for severity, strength, seed in product(severities, STRENGTHS, range(seeds))
+    )
