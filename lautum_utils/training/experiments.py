@@ -88,7 +88,10 @@ class Experiment:
 
     def __post_init__(self) -> None:
         for name, known in SETTINGS.items():
-            object.__setattr__(self, name, known.checked(name, getattr(self, name)))
+            given = getattr(self, name)
+            kept = known.checked(name, given)
+            if kept is not given:
+                object.__setattr__(self, name, kept)
         if self.stage_two != "standard" and self.protocol == "probe":
             raise ValueError(
                 "protocol needs to be finetune for a method in stage two "

@@ -326,7 +326,7 @@ class MultipleLayerNormalization(InformationMaximisation):
     h), w = min(1, strength).
 
     The source's is learnt with its labels, the target's with term = 0.1 (mean_i H(p_i) - H(mean_i
-    p_i)) and in stage 2, where all samples are the target's. The idea: MLN-net (Wang et al., 2023),
+    p_i)) and in stage two, where all samples are the target's. The idea: MLN-net (Wang et al., 2023),
     for labelled domains; w and the term are ours.
     """
 

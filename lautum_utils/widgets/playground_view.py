@@ -25,7 +25,7 @@ CURVE = (
     " many points the chosen weight beats weight 0, for each severity; above 0 it helps."
 )
 LIVE = (
-    "Stage 1, step by step: loss on the source; dependence between features and unlabelled target"
+    "Stage one, step by step: loss on the source; dependence between features and unlabelled target"
     " inputs, which the regularizer raises; how well the target can be read off the features, on"
     " validation data."
 )

@@ -48,7 +48,7 @@ STAGE_TWO: Weights = {
     "adaptive_representation_consistency": (1.0, 3.0, 10.0, 30.0),
     "contrastive_regularization": (0.1, 0.3, 1.0, 3.0),
 }
-# Lautum in stage 1 with the best of stage 2 (by the validation accuracy of the runs above),
+# Lautum in stage one with the best of stage two (by the validation accuracy of the runs above),
 # everywhere.
 TOGETHER: Weights = {"contrastive_regularization": (0.3, 1.0)}
 # At one severity and number of labels: what Lautum is made of, and Lautum in both stages.
@@ -68,8 +68,8 @@ BOTH_PROTOCOLS = ("probe", "finetune")
 
 
 def grid() -> list[Experiment]:
-    """The control and every method with each of its weights, probe and fine-tuning for stage 1,
-    fine-tuning for stage 2; then Lautum with a method of stage 2, and the ablations."""
+    """The control and every method with each of its weights, probe and fine-tuning for stage one,
+    fine-tuning for stage two; then Lautum with a method of stage two, and the ablations."""
     assert set(STAGE_ONE) == set(METHODS) - {"standard"}
     assert set(STAGE_TWO) | {ON_SOURCE[0]} == set(STAGE_TWO_METHODS) - {"standard"}
     places = combinations(BASE, target=TARGETS, severity=SEVERITIES, seed=SEEDS, labels=LABELS)
@@ -103,7 +103,7 @@ def _in_stage_two(places: list[Experiment]) -> list[Experiment]:
 
 
 def _in_both_stages(places: list[Experiment], methods: Weights) -> list[Experiment]:
-    """Lautum in stage 1 and these in stage 2."""
+    """Lautum in stage one and these in stage two."""
     return [
         replace(e, strength=one, protocol="finetune", stage_two=method, stage_two_strength=two)
         for e, one, (method, two) in product(places, STAGE_ONE["lautum"], _weighted(methods))

@@ -109,7 +109,7 @@ def test_a_page_without_code_whose_controls_work_by_keyboard_and_mouse(
         for by in ("keyboard", "mouse"):
             operate("widget-slider", box.locator(".widget-slider").filter(has_text=label), by)
     expect(box.locator(".widget-html-content").first).to_contain_text("recorded")
-    for about in ("Left: target test accuracy", "Stage 1, step by step", "Does nothing answer?"):
+    for about in ("Left: target test accuracy", "Stage one, step by step", "Does nothing answer?"):
         expect(box).to_contain_text(about)
 
 
