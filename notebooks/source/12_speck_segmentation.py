@@ -30,9 +30,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lautum_pages.page_12 import draw_dice, draw_outlines, draw_scanners
 from lautum_utils import Explorer, interval, save_results
 from lautum_utils.training.devices import resolve_device
-from lautum_utils.widgets.plots import STYLES, new_figure
 
 where = resolve_device(device)
 pd.set_option("display.width", 120)
@@ -45,7 +45,7 @@ def random(seed):
 # %% [markdown]
 # ## Data: scenes and scanners
 #
-# All images here are made by the next cell. A scene is 20 x 20: a texture (smoothed noise, coarse and fine) with two to four
+# All images here are made by the next cells. A scene is 20 x 20: a texture (smoothed noise, coarse and fine) with two to four
 # bright specks, round, of slightly different size and height. The mask is where a speck is above half its height. A scanner
 # turns a scene $s$ into an image $x$ by a contrast, a gamma, a blur, noise and an offset:
 #
@@ -78,6 +78,7 @@ UNSEEN = {
 EVERY = SCANNERS | {"unseen": UNSEEN}
 
 
+# %%
 def smooth(x, sd):
     """Gaussian blur of images (n, 1, SIZE, SIZE)."""
     if sd == 0:
@@ -107,6 +108,7 @@ def scenes(n, generator):
     return (ground + specks).clamp(0, 1), (profile > 0.5).float().amax(1, keepdim=True)
 
 
+# %%
 def scan(scene, scanner, generator):
     x = scanner.contrast * smooth(scene, scanner.blur) ** scanner.gamma + scanner.offset
     return x + scanner.noise * torch.randn(x.shape, generator=generator)
@@ -126,29 +128,10 @@ test_data = [data_of(500 + seed, TESTED, EVERY.values()) for seed in range(seeds
 print("training:", tuple(train_data[0][0].shape), "test:", tuple(test_data[0][0].shape))
 print(f"share of speck pixels: {test_data[0][1].mean():.3f}")
 
-# %% jupyter={"source_hidden": true}
-MARGINS = {"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 0.78, "wspace": 0.06}
-GREY = {"cmap": "gray", "vmin": -0.3, "vmax": 1.5}
+# %%
 shown, shown_mask = scenes(1, random(3))
-
-
-def image_axes(columns):
-    figure, axes = new_figure(1.9 * columns, 2.3, columns, layout="none", gridspec_kw=MARGINS)
-    for ax in axes:
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
-        ax.grid(False)
-    return figure, axes
-
-
-figure, axes = image_axes(len(EVERY) + 1)
-for ax, (name, scanner) in zip(axes, EVERY.items()):
-    ax.imshow(scan(shown, scanner, random(5))[0, 0], **GREY)
-    ax.set_title("unseen scanner" if name == "unseen" else f"scanner {name}", fontsize=9, y=1.0)
-axes[-1].imshow(shown_mask[0, 0], cmap="gray")
-axes[-1].set_title("mask", fontsize=9, y=1.0)
-figure.suptitle("One scene, the scanners, and what is to be found", fontsize=10)
-figure
+seen = {name: scan(shown, scanner, random(5))[0] for name, scanner in EVERY.items()}
+draw_scanners(seen, shown_mask[0])
 
 # %% [markdown]
 # ## The method: a normalization for each scanner
@@ -189,6 +172,7 @@ class Normalization(nn.Module):
         return x * self.scale[branch][:, :, None, None] + self.offset[branch][:, :, None, None]
 
 
+# %%
 class Network(nn.Module):
     """Convolutions of 5 x 5, 3 x 3 and 1 x 1; the first two normalized, by the branches (n,)."""
 
@@ -212,6 +196,7 @@ class Network(nn.Module):
         return self.convolutions[-1](x)
 
 
+# %%
 def loss_of(logits, masks):
     """Cross-entropy of the pixels, plus 1 - Dice of the probabilities."""
     p = logits.sigmoid()
@@ -238,6 +223,7 @@ def fit(data, branches, seed, rate):
     return network
 
 
+# %%
 def dice(logits, masks):
     """Of each image: twice the overlap over the sum of both areas."""
     found = (logits > 0).float()
@@ -253,6 +239,7 @@ def through(network, x, k=0):
     return logits, None if met[0] is None else torch.stack(met, 1)
 
 
+# %%
 SUMMARIES = {
     "layer": lambda met: torch.stack(
         (met[:, :, 0].mean(-1), met[:, :, 1].mean(-1) + met[:, :, 0].var(-1, correction=0)), -1
@@ -300,11 +287,12 @@ spare_train, spare_test = (
 )
 rates = {}
 for name, branches in BRANCHES.items():
-    scores = {r: score(fit(spare_train, branches, 900, r), spare_test) for r in learning_rates}
-    rates[name] = max(scores, key=scores.get)
-    print(f"{name:16}", {r: round(v, 3) for r, v in scores.items()}, "takes", rates[name])
+    tried = {r: score(fit(spare_train, branches, 900, r), spare_test) for r in learning_rates}
+    rates[name] = max(tried, key=tried.get)
+    print(f"{name:16}", {r: round(v, 3) for r, v in tried.items()}, "takes", rates[name])
 
 
+# %%
 def train_all(training, names):
     """The networks of every seed, by name."""
     return {
@@ -370,47 +358,12 @@ for (a, b), by_scanner in gaps.items():
         clear = "better" if gap.low > 0 else "worse" if gap.high < 0 else "not distinguishable"
         print(f"{a} - {b:17} {scanner:7} {gap}  {clear}")
 
-# %% jupyter={"source_hidden": true}
-figure, (left, right) = new_figure(11, 3.6, 2, gridspec_kw={"width_ratios": (3, 2)})
-for at, (name, style) in enumerate(zip([*BRANCHES, "one each, told"], STYLES)):
-    for k, scanner in enumerate(EVERY):
-        values = dice_of(name, scanner)
-        if len(values):
-            point = interval(values)
-            reach = point.mean - point.low if point.n > 1 else 0
-            look = style | {"linestyle": "none"}
-            label = name if k == 0 else None
-            left.errorbar(
-                [k + 0.17 * (at - 1.5)], [point.mean], [reach], capsize=3, label=label, **look
-            )
-names = [s if s == "unseen" else f"scanner {s}" for s in EVERY]
-left.set_xticks(range(len(EVERY)), names)
-left.set_ylabel("Dice score")
-left.set_ylim(0, 1)
-left.legend(frameon=False, fontsize=8, ncols=4, loc="upper center", columnspacing=1)
-left.set_title("Dice score, mean and 95 % interval", fontsize=10)
-for at, ((_, b), by_scanner) in enumerate(list(gaps.items())[:2]):
-    for k, gap in enumerate(by_scanner.values()):
-        reach = gap.mean - gap.low if gap.n > 1 else 0
-        look = STYLES[1 - at] | {"linestyle": "none"}
-        label = f"against {b}" if k == 0 else None
-        right.errorbar(
-            [gap.mean], [-k - 0.15 * (2 * at - 1)], xerr=[reach], capsize=3, label=label, **look
-        )
-right.axvline(0, color="0.3", linewidth=1)
-right.set_yticks([-k for k in range(len(EVERY))], names)
-right.set_ylim(0.5 - len(EVERY), 1.1)
-right.set_xlabel("paired difference in Dice")
-right.legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
-right.set_title('What "one each" gains', fontsize=10)
-first = gaps[pairs[0]]
-better, worse = (
-    sum(map(test, first.values())) for test in (lambda g: g.low > 0, lambda g: g.high < 0)
-)
-figure.suptitle(
-    f"A normalization for each scanner against one for all: better on {better}, worse on {worse} of {len(EVERY)}"
-)
-figure
+# %%
+scores = {name: {} for name in (*BRANCHES, "one each, told")}
+for name in scores:
+    told = [s for s in EVERY if len(dice_of(name, s))]  # nothing tells the unseen scanner
+    scores[name] = {s: interval(dice_of(name, s)) for s in told}
+draw_dice(scores, {b: gaps["one each", b] for b in ("one for all", "no normalization")})
 
 # %% [markdown]
 # ## Is the right branch taken?
@@ -461,27 +414,15 @@ def draw_scanner(contrast=1.0, gamma=1.0, blur=0.4, noise=0.03, offset=0.0):
     image = scan(shown, Scanner(contrast, gamma, blur, noise, offset), random(4)).to(where)
     by_branch, taken = choose(networks["one each"][0], memories[0], image)
     k = int(taken["channel"])
-    found = {"one for all": through(networks["one for all"][0], image)[0], "one each": by_branch[k]}
-    figure, axes = image_axes(4)
-    for ax, picture, title in zip(axes, (shown, image), ("scene, mask", "your scanner")):
-        ax.imshow(picture[0, 0].cpu(), **GREY)
-        ax.set_title(title, fontsize=9, y=1.0)
-    axes[0].imshow(
-        torch.where(shown_mask > 0, 1.0, torch.nan)[0, 0],
-        cmap="autumn",
-        vmin=0,
-        vmax=1.5,
-        alpha=0.6,
-    )
-    for ax, (name, logits) in zip(axes[2:], found.items()):
-        ax.imshow(image[0, 0].cpu(), **GREY)
-        here = torch.where(logits > 0, 1.0, torch.nan)[0, 0].cpu()
-        ax.imshow(here, cmap="autumn", vmin=0, vmax=1.5, alpha=0.6)
-        value = dice(logits, shown_mask.to(where)).item()
-        ax.set_title(f"{name}: Dice {value:.2f}", fontsize=9, y=1.0)
-    letter = list(SCANNERS)[k]
-    figure.suptitle(f"The image takes the branch of scanner {letter}", fontsize=10)
-    return figure
+    logits = {
+        "one for all": through(networks["one for all"][0], image)[0],
+        "one each": by_branch[k],
+    }
+    found = {
+        name: ((values[0] > 0).cpu(), dice(values, shown_mask.to(where)).item())
+        for name, values in logits.items()
+    }
+    return draw_outlines(shown[0], shown_mask[0], image[0].cpu(), found, list(SCANNERS)[k])
 
 
 explorer_scanner = Explorer(
