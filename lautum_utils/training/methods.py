@@ -81,8 +81,9 @@ class MaximisedMutualInformation(Method):
 
 
 class InformationMaximisation(Method):
-    """Maximise the mutual information of input and predicted label: term = mean_i H(p_i) - H(mean_i
-    p_i), in nats.
+    """Maximise the mutual information of input and predicted label, in nats.
+
+        term = mean_i H(p_i) - H(mean_i p_i)
 
     Each prediction is to be certain, and all classes are to be predicted. Sources: Krause et al.
     (RIM), NeurIPS 2010; Liang et al. (SHOT), ICML 2020.
@@ -94,8 +95,9 @@ class InformationMaximisation(Method):
 
 
 class LabelLautum(Method):
-    """Its Lautum twin: term = -L(label; input), L = sum_c pbar_c (log pbar_c - mean_i log p_ic),
-    pbar = mean_i p_i. Ours.
+    """Its Lautum twin: term = -L(label; input). Ours.
+
+        L = sum_c pbar_c (log pbar_c - mean_i log p_ic),  pbar = mean_i p_i
 
     L has no upper bound: one probability near 0 is enough to raise it without end.
     """
@@ -110,12 +112,12 @@ class LabelLautum(Method):
 
 
 class MkMMD(Method):
-    """Match source and target features: term = unbiased MMD^2 with the mean of five Gaussian
-    kernels.
+    """Match source and target features: term = unbiased MMD^2, mean of five Gaussian kernels.
 
-    Kernels exp(-d^2 / (2 a m)), a = 2, 1, 1/2, 1/4, 1/8, m the mean squared distance of all pairs,
-    without gradient. Each kernel but the widest is the square of the one before. Sources: Long et
-    al. (DAN), ICML 2015; Gretton et al., 2012.
+        kernels exp(-d^2 / (2 a m)),  a = 2, 1, 1/2, 1/4, 1/8
+
+    m: the mean squared distance of all pairs, without gradient. Each kernel but the widest is the
+    square of the one before. Sources: Long et al. (DAN), ICML 2015; Gretton et al., 2012.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
@@ -158,13 +160,15 @@ class DeepCORAL(Method):
 
 
 class TemporalEnsembling(Method):
-    """Agree with your own earlier predictions: term = w(t) mean |p - Z / (1 - a^seen)|^2 / C, Z <-
-    a Z + (1 - a) p, a = 0.6.
+    """Agree with your own earlier predictions.
+
+        term = w(t) mean |p - Z / (1 - a^seen)|^2 / C,  Z <- a Z + (1 - a) p,  a = 0.6
+        w(t) = (labelled samples / all) exp(-5 (1 - t / T)^2) up to T
 
     Over all samples, labelled ones too, each augmented anew; a sample counts from the second time
-    it is seen, so the first epoch adds nothing, and Z is of earlier steps only. w(t) = (labelled
-    samples / all) exp(-5 (1 - t / T)^2) up to T, ours to be 0.27 of the steps (80 of 300 epochs).
-    strength is the paper's w_max, 30 there. Source: Laine and Aila, arXiv 1610.02242.
+    it is seen, so the first epoch adds nothing, and Z is of earlier steps only. T is ours, 0.27 of
+    the steps (80 of 300 epochs). strength is the paper's w_max, 30 there.
+    Source: Laine and Aila, arXiv 1610.02242.
     """
 
     def start(
@@ -187,8 +191,9 @@ class TemporalEnsembling(Method):
 
 
 class AdaptiveReinforcement(Method):
-    """Weak and strong views agree, the surer the more: term = mean_i c_i KL(p_i || q_i), c_i = 1 -
-    H(p_i) / log C.
+    """Weak and strong views agree, the surer the more.
+
+        term = mean_i c_i KL(p_i || q_i),  c_i = 1 - H(p_i) / log C
 
     p from a weakly augmented view (0.5) without gradient, q from a strongly augmented one (2). The
     strengths of the views and c are ours. Source of the idea: Mao et al., Sensors 22:4470, 2022.
@@ -203,8 +208,9 @@ class AdaptiveReinforcement(Method):
 
 
 class AdaptiveKnowledgeConsistency(Method):
-    """Stay close to the source network where it is sure: term = mean over kept samples of |z -
-    z_source|^2, both of length 1.
+    """Stay close to the source network where it is sure.
+
+        term = mean over kept samples of |z - z_source|^2, both of length 1
 
     Kept: samples, labelled or not, on which the source network's prediction has an entropy of at
     most 0.7 log C. Source: Abuduweili et al., CVPR 2021, arXiv 2103.02193 (AKC).
@@ -225,8 +231,9 @@ class AdaptiveKnowledgeConsistency(Method):
 
 
 class AdaptiveRepresentationConsistency(Method):
-    """Features of labelled and unlabelled samples have one distribution: term = biased MMD^2,
-    kernel exp(-mean_k (z - z')^2).
+    """Features of labelled and unlabelled samples have one distribution.
+
+        term = biased MMD^2,  kernel exp(-mean_k (z - z')^2)
 
     Of the samples on which this network's entropy is at most 0.7 log C; each side is filled up to
     128 with the latest earlier ones, which carry no gradient. The weight grows linearly over 100
@@ -267,13 +274,13 @@ class AdaptiveRepresentationConsistency(Method):
 
 
 class ContrastiveRegularization(Method):
-    """Clusters of pseudo-labels attract and repel: a supervised contrastive loss, temperature 0.1,
-    on features of length 1.
+    """Clusters of pseudo-labels attract and repel: a supervised contrastive loss.
 
-    term = -mean_i mean_{j in P_i} log( exp(s_ij / 0.1) / sum_{l sure, l != i} exp(s_il / 0.1) ),
-    P_i the sure samples (max p of 0.8 or more) with the pseudo-label of i; every sample, sure or
-    not, is an i. Temperature and threshold are ours. Source: Lee, Kim, Kim, Cheon, Cho, Han, CVPRW
-    2022, arXiv 2201.06247.
+        term = -mean_i mean_{j in P_i} log( exp(s_ij / 0.1) / sum_{l sure, l != i} exp(s_il / 0.1) )
+
+    s: products of features of length 1. P_i: the sure samples (max p of 0.8 or more) with the
+    pseudo-label of i; every sample, sure or not, is an i. Temperature and threshold are ours.
+    Source: Lee, Kim, Kim, Cheon, Cho, Han, CVPRW 2022, arXiv 2201.06247.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
@@ -296,14 +303,14 @@ class ContrastiveRegularization(Method):
 
 
 class TaskNuisanceFiltration(Method):
-    """Inspired by Uliel and Giryes, 2025 (DOI 10.1109/OJSP.2025.3536850): small, independent,
-    smooth target features.
+    """Small, independent, smooth target features, in three terms of equal weight (ours).
 
-    term = mean z^2 / 2 (the rate of a Gaussian bottleneck with a noise of its own, up to a
-    constant)
-         - mean_k (E log cosh s_k - 0.3746)^2 (negentropy of the whitened features s: independent
-         components) + |f(x + noise) - z|^2 / |z|^2 (consistency under small noise). The form and
-         the equal weights are ours.
+        term = mean z^2 / 2                              the rate of a Gaussian bottleneck
+             - mean_k (E log cosh s_k - 0.3746)^2        negentropy: independent components
+             + |f(x + noise) - z|^2 / |z|^2              consistency under small noise
+
+    s: the whitened features; the bottleneck has a noise of its own, up to a constant. Inspired by
+    Uliel and Giryes, 2025 (DOI 10.1109/OJSP.2025.3536850); the form is ours.
     """
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
@@ -322,12 +329,14 @@ class TaskNuisanceFiltration(Method):
 
 
 class MultipleLayerNormalization(InformationMaximisation):
-    """A layer normalization for each domain, all else shared; h <- h + w (gain_d N(h) + offset_d -
-    h), w = min(1, strength).
+    """A layer normalization for each domain, all else shared.
 
-    The source's is learnt with its labels, the target's with term = 0.1 (mean_i H(p_i) - H(mean_i
-    p_i)) and in stage two, where all samples are the target's. The idea: MLN-net (Wang et al., 2023),
-    for labelled domains; w and the term are ours.
+        h <- h + w (gain_d N(h) + offset_d - h),  w = min(1, strength)
+        term = 0.1 (mean_i H(p_i) - H(mean_i p_i))
+
+    The source's is learnt with its labels, the target's with the term and in stage two, where all
+    samples are the target's. The idea: MLN-net (Wang et al., 2023), for labelled domains; w and
+    the term are ours.
     """
 
     def start(

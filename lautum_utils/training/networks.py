@@ -20,8 +20,9 @@ WIDTH = 64
 
 
 class StackedLinear(nn.Module):
-    """y = x W + b for G models: x (G, n, d) -> (G, n, k). Weights and biases uniform in
-    +-1/sqrt(d), as nn.Linear.
+    """y = x W + b for G models: x (G, n, d) -> (G, n, k).
+
+    Weights and biases begin uniform in +-1/sqrt(d), as nn.Linear's.
 
     The bias is padded to a multiple of 16: an optimizer rounds numbers that do not fill a vector
     register in another way, and a model is to be rounded the same wherever it stands in a stack.
@@ -37,8 +38,10 @@ class StackedLinear(nn.Module):
 
 
 class StackedConv(nn.Module):
-    """A 3 x 3 convolution of G models, as one grouped convolution: x (n, G c, h, w) -> (n, G k,
-    h/stride, w/stride)."""
+    """A 3 x 3 convolution of G models, as one grouped convolution.
+
+    x (n, G c, h, w) -> (n, G k, h/stride, w/stride)
+    """
 
     def __init__(self, c: int, k: int, stride: int, generators: Sequence[torch.Generator]) -> None:
         super().__init__()
@@ -59,8 +62,9 @@ class StackedConv(nn.Module):
 
 
 class DomainNorm(nn.Module):
-    """A layer normalization for each of two domains, mixed with what it normalizes: h + share
-    (gain_d N(h) + offset_d - h).
+    """A layer normalization for each of two domains, mixed with what it normalizes.
+
+        h + share (gain_d N(h) + offset_d - h)
 
     h: (models, n, channels, cells); N: mean 0 and variance 1 over channels and cells; domain d is 0
     for the first `source` samples, 1 for the others. share: (models,), from 0 (nothing is
