@@ -15,7 +15,7 @@
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 8  # data sets and networks; an interval needs 2 or more
-steps = 150  # of pre-training on the source
+steps = 150  # of stage one, on the source
 shift = "both"  # how source and target differ: "load", "noise" or "both"
 labels = [10, 20]  # labelled target samples, multiples of 5
 strengths = [3e-5, 1e-4, 3e-4, 1e-3]  # weights that the Lautum term can take
@@ -24,17 +24,29 @@ learning_rates = [1e-4, 3e-4, 1e-3, 3e-3]  # of fine-tuning, as many: the contro
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %%
+import copy
 import math
 from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
-import torch.nn.functional as F
 
-from lautum_utils import Explorer, LautumRegularizer, interval, save_results
+from lautum_pages.page_11 import draw_answers, draw_currents, draw_gains
+from lautum_utils import (
+    Batches,
+    Explorer,
+    LautumRegularizer,
+    Method,
+    interval,
+    make_method,
+    make_optimizer,
+    save_results,
+    train,
+)
+from lautum_utils.training.batches import Samples
 from lautum_utils.training.devices import resolve_device
+from lautum_utils.training.loop import accuracy
 from lautum_utils.training.networks import MLP
-from lautum_utils.widgets.plots import STYLES, new_figure
 
 where = resolve_device(device)
 pd.set_option("display.width", 120)
@@ -48,7 +60,7 @@ def random(seed):
 # ## Data: a generator in place of measurements
 #
 # The study that this page is inspired by measured the currents through the grounding wires of iron cores, in three phases, at
-# 110 kV transformers. **Its data is not public, so all data here is made by the next cell.** A sample is two periods of three
+# 110 kV transformers. **Its data is not public, so all data here is made by the next cells.** A sample is two periods of three
 # currents. Phase $p$ carries
 #
 # $$i_p(t) = a\,(1 + b_p)\,\big[(1 + s_p)\sin\theta + (h_3 + 0.2\,s_p) \sin 3\theta + h_5 \sin 5\theta\big]
@@ -84,6 +96,7 @@ CHANGES = {"load": OTHER_LOAD, "noise": {"noise": 0.4}, "both": OTHER_LOAD | {"n
 TARGET = replace(SOURCE, **CHANGES[shift])
 
 
+# %%
 def measure(condition, n, generator):
     """n samples (n, 3, 1, POINTS), as many of each class, in turn, and their classes."""
 
@@ -104,6 +117,7 @@ def measure(condition, n, generator):
     return i[:, :, None], y
 
 
+# %%
 PARTS = {"unlabelled": 600, "labelled": max(labels), "validation": 100, "test": 1000}
 
 
@@ -125,35 +139,19 @@ data = {
 for name, (x, y) in data.items():
     print(f"{name:10} {tuple(x.shape)}, {torch.unique(y[0]).numel()} classes")
 
-# %% jupyter={"source_hidden": true}
-milliseconds = 40 * torch.arange(POINTS) / POINTS
-figure, axes = new_figure(12, 4.4, 5, sharey=True)
-for c, ax in enumerate(axes):
-    for part, height in (("source", 4), ("validation", -4)):
-        for p, wave in enumerate(data[part][0][0, c, :, 0].cpu()):
-            line = STYLES[p] | {"marker": ""}
-            label = f"phase {'ABC'[p]}" if height > 0 and c == 0 else None
-            ax.plot(milliseconds, wave + height, label=label, **line)
-    ax.set_title(CLASSES[c])
-    ax.set_xlabel("milliseconds")
-axes[0].set_yticks([4, -4], ["source", "target"])
-figure.legend(frameon=False, loc="outside lower center", ncols=3)
-figure.suptitle(
-    "One sample of each class: the target is louder, lopsided and noisier"
-    if shift == "both"
-    else f"One sample of each class (what differs: {shift})"
-)
-figure
+# %%
+source, target = (data[part][0][0, : len(CLASSES), :, 0].cpu() for part in ("source", "validation"))
+draw_currents(source, target, CLASSES, shift)
 
 # %% [markdown]
 # ## Three ways
 #
-# All start from a network trained on the labelled source (stage 1) and end with fine-tuning of all weights (stage 2), on the
+# All start from a network trained on the labelled source (stage one) and end with fine-tuning of all weights (stage two), on the
 # cross-entropy CE of a few labelled target samples.
 #
 # - **Standard:** nothing is done with unlabelled target samples.
-# - **Lautum** adds $-\lambda\,L(z_\text{target}; x_\text{target})$ to the loss of stage 1.
-# - **Adaptive reinforcement** adds a term to stage 2. An unlabelled sample is augmented weakly ($x'$: a little noise) and
+# - **Lautum** adds $-\lambda\,L(z_\text{target}; x_\text{target})$ to the loss of stage one.
+# - **Adaptive reinforcement** adds a term to stage two. An unlabelled sample is augmented weakly ($x'$: a little noise) and
 #   strongly ($x''$: more noise, all currents scaled by a common factor, a stretch blanked out). What the network says of $x'$
 #   is the teacher for $x''$, the more so the surer it is:
 #
@@ -180,85 +178,82 @@ def strong(x, generator):
     return (x * factor.to(x.device) + noise.to(x.device)) * kept.to(x.device)
 
 
-def cross_entropy(logits, y):
-    """One value for each network of a stack."""
-    return (
-        F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view(y.shape).mean(1)
-    )
+# %%
+class Reinforcement(Method):
+    """Adaptive reinforcement: term = -mean_j q_j sum_c p_c(x'_j) log p_c(x''_j)."""
+
+    def __init__(self):
+        self.noise = random(7)
+
+    def term(self, batch):
+        x = batch.inputs[:, batch.labels.shape[1] :]  # the unlabelled ones
+        with torch.no_grad():
+            p = batch.network(weak(x, self.noise)).softmax(-1)
+            q = (len(CLASSES) * p.amax(-1) - 1) / (len(CLASSES) - 1)
+        log_p = batch.network(strong(x, self.noise)).log_softmax(-1)
+        return -(q * (p * log_p).sum(-1)).mean(1)
 
 
-def new_network(which):
-    return MLP((3, 1, POINTS), len(CLASSES), [int(s) for s in which]).to(where)
+# %% [markdown]
+# The networks of all seeds train side by side, in both stages by the same loop (`train`): a method is what it adds to the loss.
 
 
-def pick(values, which, rows):
-    """values (seeds, n, ...) at rows (models, batch) of the data sets `which`."""
-    return values[which.to(where)[:, None], rows.to(where)]
+# %%
+EACH = torch.arange(seeds, device=where)  # the task of each network: its seed
+INPUTS = data["unlabelled"][0]
+REGULARIZERS = [LautumRegularizer(x, n_components=16) for x in INPUTS]
+PROJECTED = torch.stack([r.project(x) for r, x in zip(REGULARIZERS, INPUTS)])
+
+
+def rows_of(n, batch, count, stream):
+    """Which of n samples are in each batch: (seeds, steps, batch), from the seed alone."""
+    drawn = [
+        torch.randint(n, (count, batch), generator=random(10 * s + stream)) for s in range(seeds)
+    ]
+    return torch.stack(drawn).to(where)
+
+
+# %%
+def learn(network, labelled, unlabelled, method, strength, learning_rate, count):
+    """So many steps of the networks of every seed, in place."""
+    batches = Batches(network, labelled, unlabelled, EACH, range(seeds), REGULARIZERS)
+    optimizer = make_optimizer(network, learning_rate)
+    strength = torch.full((seeds,), strength, device=where)
+    for _ in train(network, optimizer, batches, method, strength, range(count)):
+        pass
+    return network
+
+
+# %%
+def stage_one(strength):
+    """Networks of every seed, trained on the source, at a weight of the Lautum term."""
+    network = MLP((3, 1, POINTS), len(CLASSES), range(seeds)).to(where)
+    x, y = data["source"]
+    labelled = Samples(x, y, rows_of(x.shape[1], 64, steps, stream=1))
+    unlabelled, method = None, make_method("standard", REGULARIZERS[0])
+    if strength:
+        unlabelled = Samples(INPUTS, PROJECTED, rows_of(INPUTS.shape[1], 192, steps, stream=2))
+        method = make_method("lautum", REGULARIZERS[0])
+    return learn(network, labelled, unlabelled, method, strength, 3e-3, steps)
+
+
+def stage_two(start, n, learning_rate, consistency=0.0, count=60):
+    """From the networks `start`, with n labelled samples, all of them in every batch."""
+    x, y = (part[:, :n] for part in data["labelled"])
+    labelled = Samples(x, y, torch.arange(n, device=where).expand(seeds, count, n))
+    unlabelled, method = None, make_method("standard", REGULARIZERS[0])
+    if consistency:
+        unlabelled = Samples(INPUTS, PROJECTED, rows_of(INPUTS.shape[1], 64, count, stream=3))
+        method = Reinforcement()
+    network = copy.deepcopy(start)
+    return learn(network, labelled, unlabelled, method, consistency, learning_rate, count)
 
 
 @torch.no_grad()
-def accuracy(network, which, part):
+def accuracy_on(part, network):
+    """One value a seed."""
     x, y = data[part]
-    which = which.to(where)
-    return (network(x[which]).argmax(-1) == y[which]).float().mean(1).tolist()
-
-
-REGULARIZERS = [LautumRegularizer(x, n_components=16) for x in data["unlabelled"][0]]
-PROJECTED = torch.stack([r.project(x) for r, x in zip(REGULARIZERS, data["unlabelled"][0])])
-
-
-def rows_of(which, n, batch, count, stream):
-    """Which of n samples are in each batch: (models, steps, batch), from the seed alone."""
-    drawn = {
-        s: torch.randint(n, (count, batch), generator=random(10 * s + stream)) for s in range(seeds)
-    }
-    return torch.stack([drawn[int(s)] for s in which])
-
-
-def pretrain(strength):
-    """Stage 1 of every seed, side by side."""
-    which = torch.arange(seeds)
-    network = new_network(which)
-    optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
-    x, y = data["source"]
-    source_rows = rows_of(which, x.shape[1], 64, steps, 1)
-    target_rows = rows_of(which, PARTS["unlabelled"], 192, steps, 2)
-    for step in range(steps):
-        rows = source_rows[:, step]
-        loss = cross_entropy(network(pick(x, which, rows)), pick(y, which, rows))
-        if strength:
-            rows = target_rows[:, step]
-            z = network.features(pick(data["unlabelled"][0], which, rows))
-            u = pick(PROJECTED, which, rows)
-            loss = loss - strength * REGULARIZERS[0](z, u, validate_args=False)
-        optimizer.zero_grad()
-        loss.sum().backward()
-        optimizer.step()
-    return network
-
-
-def fine_tune(start, n, rate, consistency=0.0, count=60):
-    """Stage 2 of every seed from the network `start`, with n labelled samples."""
-    which = torch.arange(seeds)
-    network = new_network(which)
-    network.load_state_dict(start.state_dict())
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    x, y = (part[:, :n] for part in data["labelled"])
-    unlabelled_rows = rows_of(which, PARTS["unlabelled"], 64, count, 3)
-    noise = random(7)
-    for step in range(count):
-        loss = cross_entropy(network(x), y)
-        if consistency:
-            batch = pick(data["unlabelled"][0], which, unlabelled_rows[:, step])
-            with torch.no_grad():
-                p = network(weak(batch, noise)).softmax(-1)
-                q = (len(CLASSES) * p.amax(-1) - 1) / (len(CLASSES) - 1)
-            log_p = network(strong(batch, noise)).log_softmax(-1)
-            loss = loss - consistency * (q * (p * log_p).sum(-1)).mean(1)
-        optimizer.zero_grad()
-        loss.sum().backward()
-        optimizer.step()
-    return network
+    return accuracy(network(x), y).tolist()
 
 
 # %% [markdown]
@@ -267,17 +262,17 @@ def fine_tune(start, n, rate, consistency=0.0, count=60):
 # **Predict:** the source network has never seen the target. Which class does it take a healthy target transformer for?
 
 # %%
-everyone = torch.arange(seeds)
-pretrained = {s: pretrain(s) for s in (0.0, *strengths)}
-for s, network in pretrained.items():
+source_networks = {s: stage_one(s) for s in (0.0, *strengths)}
+for s, network in source_networks.items():
     source, target = (
-        100 * sum(accuracy(network, everyone, part)) / seeds for part in ("source test", "test")
+        100 * sum(accuracy_on(part, network)) / seeds for part in ("source test", "test")
     )
     print(
-        f"Lautum weight {s:<7g} source {source:.1f} %, target without any labels {target:.1f} % test accuracy"
+        f"Lautum weight {s:<7g} source {source:.1f} %, "
+        f"target without any labels {target:.1f} % test accuracy"
     )
 with torch.no_grad():
-    answers = pretrained[0.0](data["test"][0]).argmax(-1).cpu()
+    answers = source_networks[0.0](data["test"][0]).argmax(-1).cpu()
 truth = data["test"][1].cpu()
 confusion = pd.crosstab(truth.flatten().numpy(), answers.flatten().numpy(), normalize="index")
 confusion = confusion.reindex(columns=range(len(CLASSES)), fill_value=0.0)
@@ -299,19 +294,9 @@ def draw_transformer(fault="A", load=1.0, imbalance=0.0, noise=0.15, severity=0.
     condition = Condition(load, SOURCE.harmonics, lopsided, noise, (severity, severity))
     x = measure(condition, 20 * len(CLASSES), random(5))[0][c :: len(CLASSES)]
     with torch.no_grad():
-        p = pretrained[0.0](x.to(where).expand(seeds, *x.shape)).softmax(-1).mean((0, 1)).cpu()
-    margins = {"left": 0.06, "right": 0.99, "bottom": 0.17, "top": 0.86, "wspace": 0.15}
-    figure, (left, right) = new_figure(9, 3, 2, layout="none", gridspec_kw=margins)
-    for phase, wave in enumerate(x[0, :, 0]):
-        left.plot(milliseconds, wave, label="ABC"[phase], **STYLES[phase] | {"marker": ""})
-    left.set(xlabel="milliseconds", ylim=(-5, 5), xlim=(0, 40))
-    left.legend(frameon=False, ncols=3, fontsize=8, loc="upper right")
-    colours = [STYLES[0 if k == c else 1]["color"] for k in range(len(CLASSES))]
-    right.bar(range(len(CLASSES)), 100 * p, color=colours)
-    right.set_xticks(range(len(CLASSES)), [f"{k} (true)" if k == fault else k for k in CLASSES])
-    right.set(ylim=(0, 100), ylabel="mean probability (%)")
-    figure.suptitle(f"{fault}: the source networks say {CLASSES[int(p.argmax())]}", fontsize=11)
-    return figure
+        logits = source_networks[0.0](x.to(where).expand(seeds, *x.shape))
+    percent = 100 * logits.softmax(-1).mean((0, 1))
+    return draw_answers(x[0, :, 0], percent.tolist(), CLASSES, c)
 
 
 explorer_transformer = Explorer(
@@ -342,7 +327,7 @@ rows = []
 
 def record(method, n, setting, network):
     """Keep the accuracies of a method, and return the mean that chooses the setting."""
-    found = {part: accuracy(network, everyone, part) for part in ("validation", "test")}
+    found = {part: accuracy_on(part, network) for part in ("validation", "test")}
     for seed in range(seeds):
         key = {"method": method, "labels": n, "setting": setting, "seed": seed}
         scores = {f"{part}_accuracy": values[seed] for part, values in found.items()}
@@ -352,13 +337,13 @@ def record(method, n, setting, network):
 
 chosen = {}
 for n in labels:
-    control = pretrained[0.0]
-    tried = {r: record("standard", n, r, fine_tune(control, n, r)) for r in learning_rates}
+    control = source_networks[0.0]
+    tried = {r: record("standard", n, r, stage_two(control, n, r)) for r in learning_rates}
     rate = chosen["standard", n] = max(tried, key=tried.get)
-    tried = {s: record("Lautum", n, s, fine_tune(pretrained[s], n, rate)) for s in strengths}
+    tried = {s: record("Lautum", n, s, stage_two(source_networks[s], n, rate)) for s in strengths}
     chosen["Lautum", n] = max(tried, key=tried.get)
     name = "reinforcement"
-    tried = {m: record(name, n, m, fine_tune(control, n, rate, m)) for m in consistencies}
+    tried = {m: record(name, n, m, stage_two(control, n, rate, m)) for m in consistencies}
     chosen[name, n] = max(tried, key=tried.get)
 results = pd.DataFrame(rows)
 means = results.groupby(["labels", "method", "setting"], sort=False)[
@@ -392,34 +377,13 @@ for n in labels:
     pair = [accuracies(m, n, chosen[m, n]) for m in ("Lautum", "reinforcement")]
     print(f"{n} labels, Lautum against reinforcement: {interval(pair[0] - pair[1])}")
 
-# %% jupyter={"source_hidden": true}
-figure, axes = new_figure(10, 3.8, len(labels), sharey=True)
-for ax, n in zip(axes, labels):
-    for (method, settings), style in zip(
-        {"Lautum": strengths, "reinforcement": consistencies}.items(), STYLES
-    ):
-        points = [gain(method, n, s) for s in settings]
-        reach = [100 * (d.mean - d.low) if d.n > 1 else 0 for d in points]
-        places = [k + (0.06 if method == "Lautum" else -0.06) for k in range(len(settings))]
-        ax.errorbar(places, [100 * d.mean for d in points], reach, capsize=3, label=method, **style)
-        best = settings.index(chosen[method, n])
-        ring = {"markersize": 14, "markerfacecolor": "none", "markeredgecolor": style["color"]}
-        ax.plot(places[best], 100 * points[best].mean, "o", **ring)
-    ax.axhline(0, color="0.3", linewidth=1)
-    pairs = [f"{a:g}\n{b:g}" for a, b in zip(strengths, consistencies)]
-    ax.set_xticks(range(len(pairs)), pairs)
-    ax.set_xlabel("weight: Lautum (above), reinforcement (below)")
-    ax.set_title(f"{n} labels", fontsize=10)
-axes[0].set_ylabel("gain over standard (points)")
-axes[0].legend(frameon=False)
-said = "; ".join(
-    f"{m} {', '.join(f'{100 * gain(m, n, chosen[m, n]).mean:+.1f}' for n in labels)}"
-    for m in ("Lautum", "reinforcement")
-)
-figure.suptitle(
-    f"Gain in target test accuracy, 95 % intervals (ring: chosen; {said} points)", fontsize=11
-)
-figure
+# %%
+weights = {"Lautum": strengths, "reinforcement": consistencies}
+gains = {
+    method: {n: {s: gain(method, n, s) for s in settings} for n in labels}
+    for method, settings in weights.items()
+}
+draw_gains(gains, chosen)
 
 # %%
 if results_path:
