@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scikit_posthocs  # type: ignore[import-untyped]
+import scikit_posthocs
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 

@@ -43,10 +43,10 @@ from sklearn.svm import SVC
 from lautum_pages.page_10 import draw_channel, draw_paradox, draw_price_along_gamma, draw_pushed
 from lautum_pages.page_10_harm import (
     draw_bounds,
+    draw_gains_by_shift,
     draw_headroom,
     draw_pairs,
     draw_read_outs,
-    draw_gains_by_shift,
 )
 from lautum_utils import (
     Batches,
@@ -73,7 +73,8 @@ from lautum_utils import (
 )
 from lautum_utils.training.batches import Samples
 from lautum_utils.training.devices import resolve_device
-from lautum_utils.training.networks import MLP, StackedLinear
+from lautum_utils.training.layers import StackedLinear
+from lautum_utils.training.networks import MLP
 from lautum_utils.training.probes import fit_probe
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.plots import gains

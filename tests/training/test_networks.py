@@ -5,13 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lautum_utils.training.networks import (
-    NETWORKS,
-    DomainNorm,
-    StackedConv,
-    StackedLinear,
-    TrainedNetwork,
-)
+from lautum_utils.training.layers import DomainNorm, StackedConv, StackedLinear
+from lautum_utils.training.networks import NETWORKS, TrainedNetwork
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (1, 16, 32)])
