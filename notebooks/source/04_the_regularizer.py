@@ -24,13 +24,20 @@ device = (
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
-import math
 import time
-from dataclasses import replace
 
 import torch
 
 from lautum_pages import check
+from lautum_pages.page_04 import (
+    Pairing,
+    draw_ascent,
+    draw_explosion,
+    draw_pairings,
+    draw_small_batches,
+    draw_times,
+    draw_weights,
+)
 from lautum_utils import (
     Experiment,
     Explorer,
@@ -38,12 +45,12 @@ from lautum_utils import (
     batch_covariance,
     canonical_correlations,
     gaussian_lautum_information,
+    grid,
     load,
     run,
     save_results,
 )
-from lautum_utils.training.networks import StackedLinear
-from lautum_utils.widgets.plots import STYLES, new_figure
+from lautum_utils.training.layers import StackedLinear
 
 differences = {}
 
@@ -89,14 +96,12 @@ MODELS, d = 4, x.shape[1]
 
 
 def new_networks(models, width=64):
-    """256 -> 64 ReLU -> k, some networks side by side: their parameters, and features(images) -> (models, n, k)."""
+    """256 -> 64 ReLU -> k, networks side by side: their parameters, and features(images) -> (models, n, k)."""
     seeds = [torch.Generator().manual_seed(seed + model) for model in range(models)]
-    first, second = (
-        StackedLinear(d, width, seeds).double(),
-        StackedLinear(width, n_features, seeds).double(),
-    )
-    parameters = [*first.parameters(), *second.parameters()]
-    return parameters, lambda images: second(first(images.expand(models, *images.shape)).relu())
+    hidden = StackedLinear(d, width, seeds).double()
+    output = StackedLinear(width, n_features, seeds).double()
+    parameters = [*hidden.parameters(), *output.parameters()]
+    return parameters, lambda images: output(hidden(images.expand(models, *images.shape)).relu())
 
 
 with torch.no_grad():
@@ -262,8 +267,8 @@ for name, inputs in ((f"all {d}", x_batch), (f"{n_components}", u)):
 #
 # ### Exercise 4.2 · The capstone: the regularizer (medium, 20 minutes)
 #
-# `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient. The cell after it,
-# collapsed, holds our version 4 and compares it with `LautumRegularizer`. So once the check says "right", you have put the regularizer of this suite together yourself.
+# `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient. The cell after it
+# holds our version 4 and compares it with `LautumRegularizer`. So once the check says "right", you have put the regularizer of this suite together yourself.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -298,7 +303,7 @@ def lautum_penalty(z, u, ridge):
 check("lautum_penalty", lautum_penalty)
 
 
-# %% jupyter={"source_hidden": true}
+# %%
 # NBVAL_CHECK_OUTPUT
 def ridged(z, u, ridge):
     """Version 4: observation noise on z."""
@@ -433,7 +438,7 @@ for name, function in (
 # **Predict:** which of the five changes saves most time, and by how much? And how does the time of a step grow with the number of pixels?
 
 
-# %% jupyter={"source_hidden": true}
+# %%
 def milliseconds(step, budget=0.1):
     """The fastest of several steps, after one to warm up: other work on the machine only adds."""
     step()
@@ -445,24 +450,26 @@ def milliseconds(step, budget=0.1):
     return 1e3 * min(times)
 
 
-all_components = everything.project(x_batch)
-versions = {
-    "1 inverses": lambda: with_gradient(naive, z, x_batch),
-    "2 Cholesky": lambda: with_gradient(cholesky, z, x_batch),
-    f"whitened, all {d} components": lambda: with_gradient(cholesky, z, all_components),
-    f"3 whitened, r = {n_components}": lambda: with_gradient(cholesky, z, u),
-    "4 ridge": lambda: with_gradient(ridged, z, u, ridge),
-    f"5 stacked, per network of {MODELS}": lambda: with_gradient(stacked, all_z, all_u, ridge),
-    f"6 closed form, per network of {MODELS}": lambda: with_gradient(
-        closed_form, all_z, all_u, ridge
-    ),
-    f"LautumRegularizer, per network of {MODELS}": lambda: with_gradient(regularizer, all_z, all_u),
-}
-took = {
-    name: milliseconds(step) / (MODELS if "per network" in name else 1)
-    for name, step in versions.items()
-}
+def of_gradient(function, *arguments):
+    """Milliseconds of a value and its gradient."""
+    return milliseconds(lambda: with_gradient(function, *arguments))
 
+
+took = {
+    "1 inverses": of_gradient(naive, z, x_batch),
+    "2 Cholesky": of_gradient(cholesky, z, x_batch),
+    f"whitened, all {d} components": of_gradient(cholesky, z, everything.project(x_batch)),
+    f"3 whitened, r = {n_components}": of_gradient(cholesky, z, u),
+    "4 ridge": of_gradient(ridged, z, u, ridge),
+}
+together = {  # MODELS networks at once
+    "5 stacked": of_gradient(stacked, all_z, all_u, ridge),
+    "6 closed form": of_gradient(closed_form, all_z, all_u, ridge),
+    "LautumRegularizer": of_gradient(regularizer, all_z, all_u),
+}
+took |= {f"{name}, per network of {MODELS}": ms / MODELS for name, ms in together.items()}
+
+# %%
 dims = [16, 64, 256, 1024]
 rows = dims[-1] + n_features + 100  # more than k + d at every d
 noise_x = torch.randn(rows, dims[-1], generator=generator, dtype=torch.float64)
@@ -473,130 +480,49 @@ for dim in dims:
     started = time.perf_counter()
     fitted = LautumRegularizer(inputs, min(n_components, dim), ridge)
     once.append(1e3 * (time.perf_counter() - started))
-    projected = fitted.project(inputs)
-    every_step.append(
-        milliseconds(lambda inputs=inputs: with_gradient(naive, noise_z, inputs), 0.1)
-    )
-    whitened_step.append(
-        milliseconds(
-            lambda fitted=fitted, projected=projected: with_gradient(fitted, noise_z, projected),
-            0.1,
-        )
-    )
+    every_step.append(of_gradient(naive, noise_z, inputs))
+    whitened_step.append(of_gradient(fitted, noise_z, fitted.project(inputs)))
 
-margins = {
-    "left": 0.26,
-    "right": 0.99,
-    "bottom": 0.15,
-    "top": 0.88,
-    "wspace": 0.2,
-    "width_ratios": (1, 1),
-}
-figure, (left, right) = new_figure(10.5, 3.6, 2, layout="none", gridspec_kw=margins)
-for row, value in enumerate(took.values()):
-    left.barh(-row, value, color=STYLES[0]["color"] if row < 3 else STYLES[2]["color"])
-    left.text(value * 1.1, -row, f"{value:.2g} ms", va="center", fontsize=9)
-left.set_yticks([-row for row in range(len(took))], list(took))
-left.set_xscale("log")
-left.set_xlim(min(took.values()) / 3, max(took.values()) * 5)
-left.set_xlabel("forward and backward (ms)")
-left.set_title(
-    f"Keeping r = {n_components} components saves most (d = {d}, n = {len(z)})", fontsize=10
-)
-for name, times, style in (
-    ("version 1, each step", every_step, STYLES[0]),
-    ("whitening, once", once, STYLES[1]),
-    (f"whitened to r = {n_components}, each step", whitened_step, STYLES[2]),
-):
-    right.loglog(dims, times, label=name, **style)
-right.set_xticks(dims, [str(dim) for dim in dims])
-right.minorticks_off()
-right.set_xlabel(f"dimensions of the input, d (n = {rows})")
-right.set_ylabel("ms")
-right.set_title("With r fixed, a step does not grow with d", fontsize=10)
-right.legend(frameon=False, fontsize=8)
-print(
-    f"d = {dims[-1]}: version 1 takes {every_step[-1] / whitened_step[-1]:.0f} times as long as a whitened step"
-)
-print(
-    f"measured on this machine, one run, {torch.get_num_threads()} threads, torch {torch.__version__}"
-)
-figure
+times = every_step[-1] / whitened_step[-1]
+print(f"d = {dims[-1]}: version 1 takes {times:.0f} times as long as a whitened step")
+machine = f"{torch.get_num_threads()} threads, torch {torch.__version__}"
+print(f"measured on this machine, one run, {machine}")
+by_dims = {"version 1, each step": every_step, "whitening, once": once}
+by_dims[f"whitened to r = {n_components}, each step"] = whitened_step
+finding = f"Keeping r = {n_components} components saves most (d = {d}, n = {len(z)})"
+draw_times(took, dims, by_dims, finding, rows)
 
 # %% [markdown]
-# (The collapsed cell measures, then draws.) Version 1 takes about $n d^2 + d^3$ operations a step, a whitened step $n(k+r)^2$, whatever $d$ is: many times less where $d$ is large. Whitening itself costs as much as a few steps of
+# Version 1 takes about $n d^2 + d^3$ operations a step, a whitened step $n(k+r)^2$, whatever $d$ is: many times less where $d$ is large. Whitening itself costs as much as a few steps of
 # version 1, once, and with all components it saves nothing: it is dropping components that does. Cholesky was for accuracy, not for speed; stacking and the closed form save some more.
 #
 # ## How much of the value is noise?
 #
 # The widget pairs features with their images (true pairs) and with the wrong ones. `dependence` mixes features with noise: at 1 they are the network's, at 0 noise alone. **Try:** raise `components` at small `n`; then raise
-# `ridge`. What brings the two values together, and what apart? (The collapsed cell holds `draw_pairs`.)
+# `ridge`. What brings the two values together, and what apart?
 
-# %% jupyter={"source_hidden": true}
+# %%
 view_u = everything.project(x)
 view_z = (all_features[0] - all_features[0].mean(0)) / all_features[0].std(0)
 view_noise = torch.randn(view_z.shape, generator=generator, dtype=torch.float64)
-view_margins = {"left": 0.07, "right": 0.99, "bottom": 0.15, "top": 0.88, "wspace": 0.2}
 ridges = sorted({0.0, 1e-4, 1e-2, 1e-1, 1.0, ridge})
 measures = {value: LautumRegularizer(x, 1, value) for value in ridges}
 
 
-def short(number):
-    return (
-        f"{number:.0e}".replace("+", "")
-        if number >= 1e5
-        else f"{number:.0f}"
-        if number >= 100
-        else f"{number:.2g}"
-    )
+def paired(z, u, ridge):
+    """Correlations, value and norm of the gradient."""
+    value, gradient = with_gradient(measures[ridge], z, u)
+    cov = batch_covariance(z, u, ridge)
+    rho = canonical_correlations(cov, n_features, validate_args=False)
+    return Pairing(rho, value.item(), gradient.norm().item())
 
 
 def draw_pairs(ridge=ridge, n=batch, components=n_components, dependence=1.0):
     """Correlations, value and gradient for true and for wrong pairs of n features and images."""
-    chosen_u = view_u[:n, :components]
+    inputs = view_u[:n, :components]
     mixed = dependence * view_z[:n] + (1 - dependence**2) ** 0.5 * view_noise[:n]
-    figure, (left, right) = new_figure(
-        8.5, 3, 2, layout="none", gridspec_kw=view_margins | {"top": 0.83, "width_ratios": (3, 2)}
-    )
-    values, places = [], []
-    pairings = (("● true pairs", mixed, STYLES[0]), ("■ wrong pairs", mixed.roll(1, 0), STYLES[1]))
-    for shift, (name, pairs, style) in zip((-0.22, 0.22), pairings):
-        value, gradient = with_gradient(measures[ridge], pairs, chosen_u)
-        rho = canonical_correlations(
-            batch_covariance(pairs, chosen_u, ridge), n_features, validate_args=False
-        )
-        left.plot(range(1, len(rho) + 1), rho, **style)
-        left.text(
-            0.5 + 2 * shift, 1.02, name, transform=left.transAxes, color=style["color"], ha="center"
-        )
-        values.append(value.item())
-        # A logarithmic axis by hand: matplotlib's own takes too long for a slider.
-        for column, number in enumerate((value.item(), gradient.norm().item())):
-            places.append(math.log10(max(number, 1e-3)))
-            right.plot([column + shift], places[-1:], markersize=10, **style)
-            right.text(
-                column + shift,
-                places[-1],
-                f"{short(number)}\n",
-                ha="center",
-                va="bottom",
-                fontsize=9,
-            )
-    left.set_ylim(-0.03, 1.05)
-    left.set_yticks([0, 0.5, 1])
-    left.set_xlabel("canonical correlation, largest first")
-    left.set_xticks(range(1, len(rho) + 1, 1 + len(rho) // 5))
-    low, high = math.floor(min(places)), max(math.ceil(max(places)), 1)
-    right.set_ylim(low - 0.3, high + 0.3 * (high - low))
-    ticks = range(low, high + 1, 1 + (high - low) // 4)
-    right.set_yticks(ticks, [f"{10.0**tick:g}".replace("+", "") for tick in ticks])
-    right.set_xlim(-0.5, 1.5)
-    right.set_xticks([0, 1], ["value (nats)", "norm of the gradient"])
-    share = 100 * values[1] / values[0] if values[0] > 0 else 100
-    share = f"{share:.0f} % of it" if share >= 0.5 else "less than 1 % of it"
-    title = f"n = {n}, r = {components}, ridge {ridge:g}: true pairs {short(values[0])} nats, wrong pairs {share}"
-    figure.suptitle(title, fontsize=11)
-    return figure
+    pairings = paired(mixed, inputs, ridge), paired(mixed.roll(1, 0), inputs, ridge)
+    return draw_pairings(*pairings, f"n = {n}, r = {components}, ridge {ridge:g}")
 
 
 explorer_pairs = Explorer(
@@ -620,66 +546,35 @@ draw_pairs(n=64, dependence=0.5)
 #
 # **Predict:** the gradient for $\rho^2$ grows as $(1 - \rho^2)^{-2}$ (notebook 03). Which correlations rise, the strong or the weak? Do all?
 
-# %% jupyter={"source_hidden": true}
+# %%
 parameters, features = new_networks(1)
 optimizer = torch.optim.Adam(parameters, lr=1e-3, maximize=True)
 pool = regularizer.project(x)
-kept, curve = {}, []
+spectra, shares, curve = {}, {}, {}
 for step in range(101):
     if step % 10 == 0:
         with torch.no_grad():
             now = features(x)[0]
-            curve.append(regularizer(now, pool).item())
-            if step in (0, 10, 100):
-                rho = canonical_correlations(
-                    batch_covariance(now, pool, ridge), n_features, validate_args=False
-                )
-                shares = torch.linalg.eigvalsh(now.mT.cov().reshape(n_features, n_features)).flip(0)
-                kept[step] = rho, shares / shares.sum()
+            curve[step] = regularizer(now, pool).item()
+    if step in (0, 10, 100):
+        cov = batch_covariance(now, pool, ridge)
+        spectra[step] = canonical_correlations(cov, n_features, validate_args=False)
+        variances = torch.linalg.eigvalsh(now.mT.cov().reshape(n_features, n_features)).flip(0)
+        shares[step] = variances / variances.sum()
     chosen = torch.randint(len(x), (256,), generator=generator)
     optimizer.zero_grad()
     regularizer(features(x[chosen])[0], pool[chosen], validate_args=False).backward()
     optimizer.step()
 
-figure, axes = new_figure(
-    10, 3.2, 3, layout="none", gridspec_kw=view_margins | {"top": 0.8, "wspace": 0.3}
-)
-for (step, (rho, _)), style in zip(kept.items(), STYLES):
-    order = range(1, len(rho) + 1)
-    axes[0].plot(order, rho, label=f"step {step}", **style)
-    axes[1].semilogy(
-        order, rho.square() / (1 - rho.square()).clamp_min(1e-15), label=f"step {step}", **style
-    )
-axes[2].plot(range(0, 101, 10), curve, **STYLES[0])
-if ridge:
-    axes[2].axhline(bound, color="0.3", linestyle="--")
-    axes[2].annotate(
-        "bound k / ridge",
-        (100, bound),
-        (0, -14),
-        textcoords="offset points",
-        ha="right",
-        fontsize=9,
-    )
-for ax, title in zip(
-    axes, ("canonical correlation", "its term $\\rho^2 / (1 - \\rho^2)$", "L of all images (nats)")
-):
-    ax.set_title(title, fontsize=10)
-    ax.set_xlabel("rank, largest first")
-axes[2].set_xlabel("step")
-axes[2].set_ylim(bottom=0)
-axes[0].set_ylim(0, 1.05)
-axes[0].legend(frameon=False, loc="lower left")
-figure.suptitle("Ascent of L alone: all correlations rise at first, then the strongest take all")
-for step, (rho, share) in kept.items():
-    print(
-        f"step {step:3}: rho from {rho[-1]:.2f} to {rho[0]:.3f}; two directions hold {100 * share[:2].sum():.0f} % of the variance of z"
-    )
+# %%
+for step, rho in spectra.items():
+    correlations = f"rho from {rho[-1]:.2f} to {rho[0]:.3f}"
+    share = 100 * shares[step][:2].sum()
+    print(f"step {step:3}: {correlations}; two directions hold {share:.0f} % of the variance of z")
 even = pool[:, :n_features]
-print(
-    f"{even.shape[1]} equal directions, linear in u: L = {regularizer(even, pool):.0f} nats; at the end of the ascent {curve[-1]:.0f}"
-)
-figure
+linear = f"{even.shape[1]} equal directions, linear in u: L = {regularizer(even, pool):.0f} nats"
+print(f"{linear}; at the end of the ascent {curve[100]:.0f}")
+draw_ascent(spectra, curve, bound)
 
 # %% [markdown]
 # At first all rise, and the strongest term grows most. Then $z$ becomes almost linear in $u$, and for every such $z$ the term $\sum t/(1-t)$, with $t = \rho^2$, *is* $k/\varepsilon$: sixteen equal directions would do (last line). What is left to gain is in $L = k/\varepsilon - \tfrac12\sum\log\frac{1}{1-t}$, which is largest when few
@@ -689,55 +584,37 @@ figure
 #
 # **1. No ridge.** One coordinate, $z = u_1 + \text{noise}$, and the noise goes to 0. **Predict:** what do value and gradient do? And what does float32 make of it?
 
-# %% jupyter={"source_hidden": true}
+# %%
 scales = [10.0**-exponent for exponent in range(8)]
 target = view_u[:batch, :n_components]
 noise = torch.randn(len(target), 1, generator=generator, dtype=torch.float64)
-exact = {"no ridge": (0.0, [], STYLES[1]), "ridge 0.01": (0.01, [], STYLES[2])}
-single = {
-    "inverses": (naive, [], STYLES[0]),
-    "Cholesky": (cholesky, [], STYLES[1]),
-    "with ridge 0.01": (lambda *pair: ridged(*pair, 0.01), [], STYLES[2]),
+versions = {
+    "inverses": naive,
+    "Cholesky": cholesky,
+    "with ridge 0.01": lambda z, u: ridged(z, u, 0.01),
 }
+ratios = {name: [] for name in versions}
+values, norms = ({"no ridge": [], "ridge 0.01": []} for _ in range(2))
 for scale in scales:
     near = target[:, :1] + scale * noise
-    for amount, found, _ in exact.values():
+    for name, amount in (("no ridge", 0.0), ("ridge 0.01", 0.01)):
         value, gradient = with_gradient(measures[amount], near, target)
-        found.append((value.item(), gradient.norm().item()))
-    for function, found, _ in single.values():
-        found.append(function(near.float(), target.float()).item() / function(near, target).item())
+        values[name].append(value.item())
+        norms[name].append(gradient.norm().item())
+    for name, version in versions.items():
+        ratio = version(near.float(), target.float()).item() / version(near, target).item()
+        ratios[name].append(ratio)
 
+# %%
 for i in (1, 4, 7):
-    values = ", ".join(f"{name} {found[i]:.2g}" for name, (_, found, _) in single.items())
-    print(f"noise {scales[i]:.0e}: float32 value as a multiple of the float64 value: {values}")
+    listed = ", ".join(f"{name} {found[i]:.2g}" for name, found in ratios.items())
+    print(f"noise {scales[i]:.0e}: float32 value as a multiple of the float64 value: {listed}")
 coarse = regularizer(z.bfloat16(), u)
 print(
-    f"features in bfloat16: LautumRegularizer gives {coarse:.0f} nats, in {coarse.dtype}; in float64 {regularizer(z, u):.0f} nats"
+    f"features in bfloat16: LautumRegularizer gives {coarse:.0f} nats, in {coarse.dtype}; "
+    f"in float64 {regularizer(z, u):.0f} nats"
 )
-figure, axes = new_figure(
-    10, 3.3, 3, layout="none", gridspec_kw=view_margins | {"top": 0.8, "wspace": 0.3}
-)
-for name, (_, found, style) in exact.items():
-    for ax, series in zip(axes, zip(*found)):
-        ax.loglog(scales, series, label=name, **style)
-for name, (_, found, style) in single.items():
-    axes[2].semilogx(
-        scales,
-        [min(max(ratio, -0.4), 1.6) if ratio == ratio else -0.6 for ratio in found],
-        label=name,
-        **style,
-    )
-axes[2].set_yticks([-0.6, 0, 0.5, 1], ["NaN", "0", "0.5", "1"])
-for ax, title in zip(
-    axes, ("value (nats)", "norm of the gradient", "float32 value / float64 value")
-):
-    ax.invert_xaxis()
-    ax.set_title(title, fontsize=10)
-    ax.set_xlabel("standard deviation of the noise")
-axes[0].legend(frameon=False)
-axes[2].legend(frameon=False, fontsize=8)
-figure.suptitle("Without a ridge, value and gradient explode, and float32 returns nonsense")
-figure
+draw_explosion(scales, values, norms, ratios)
 
 # %% [markdown]
 # With the ridge the value stays below $k/\varepsilon = 100$, and the gradient fades where nothing is left to gain. Without it both grow until rounding takes over. In float32 both versions have lost the value long
@@ -746,53 +623,28 @@ figure
 # **2. A batch smaller than its dimensions.** $n$ rows, less their mean, span $n - 1$ dimensions, and $k$ coordinates of $z$ and $r$ of $u$ have to fit in. **Predict:** what is $L$ of pure noise and real images,
 # where the truth is 0?
 
-# %% jupyter={"source_hidden": true}
+# %%
 edge = n_features + n_components
-sizes = sorted(
-    {4, 8, 16, 32, 64, 128, 256, 512, 1024, edge - 8, edge, edge + 1, edge + 2, edge + 8}
-    - set(range(-8, 4))
-)
-sizes = [size for size in sizes if size <= len(x)]
+near_edge = {edge - 8, edge, edge + 1, edge + 2, edge + 8}
+sizes = sorted({4, 8, 16, 32, 64, 128, 256, 512, 1024} | near_edge)
+sizes = [size for size in sizes if 4 <= size <= len(x)]
 unrelated = torch.randn(len(x), n_features, generator=generator, dtype=torch.float64)
-few = min(4, n_components)
-lines = {
-    f"no ridge, r = {n_components}": (0.0, n_components, STYLES[1]),
-    f"ridge 0.01, r = {n_components}": (0.01, n_components, STYLES[2]),
-    f"ridge 0.01, r = {few}": (0.01, few, STYLES[0]),
-}
-figure, (left, right) = new_figure(
-    10, 3.4, 2, layout="none", gridspec_kw=view_margins | {"top": 0.8}
-)
-for name, (amount, count, style) in lines.items():
-    values = [measures[amount](unrelated[:size], view_u[:size, :count]).item() for size in sizes]
-    left.loglog(sizes, [max(value, 1e-4) for value in values], label=name, **style)
-left.loglog(
-    sizes,
-    [n_features * n_components / (2 * (size - 1)) for size in sizes],
-    color="0.3",
-    linestyle=":",
-    label="$k r / 2 (n-1)$",
-)
+values = {}
+for amount, count in ((0.0, n_components), (0.01, n_components), (0.01, min(4, n_components))):
+    name = f"ridge {amount}, r = {count}" if amount else f"no ridge, r = {count}"
+    values[name] = [
+        measures[amount](unrelated[:size], view_u[:size, :count]).item() for size in sizes
+    ]
+expected = [n_features * n_components / (2 * (size - 1)) for size in sizes]
 spectra = []
 for size in sizes:
     cov = batch_covariance(unrelated[:size], view_u[:size, :n_components], 0.0)
     spectra.append(canonical_correlations(cov, n_features, validate_args=False))
-right.semilogx(sizes, [rho[0] for rho in spectra], label="largest", **STYLES[1])
-right.semilogx(
-    sizes, [rho.square().mean().sqrt() for rho in spectra], label="root mean square", **STYLES[0]
-)
-for ax in (left, right):
-    ax.axvline(edge, color="0.75", linewidth=5, zorder=0)
-    ax.set_xlabel(f"rows in the batch, n (grey bar: k + r = {edge})")
-left.set_title("L of independent z and u (nats)", fontsize=10)
-right.set_title("their sample correlations, no ridge", fontsize=10)
-left.legend(frameon=False, fontsize=8)
-right.legend(frameon=False)
-figure.suptitle("In a small batch, independence looks like perfect dependence")
+
 for size in (edge - 8, edge, edge + 1):
     if size in sizes:
         print(f"n = {size}: {(spectra[sizes.index(size)] > 1 - 1e-6).sum()} correlations are 1")
-figure
+draw_small_batches(sizes, values, expected, spectra, edge)
 
 # %% [markdown]
 # For $n \le k + r$ the two spans must meet, in $k + r - (n-1)$ dimensions if both fit: so many correlations are exactly 1, whatever the data. The ridge makes that finite, not true. **Cure:** more rows or fewer components;
@@ -828,7 +680,7 @@ def training_loss(logits, labels, lautum, strength):
 
 check("training_loss", training_loss)
 
-# %% jupyter={"source_hidden": true}
+# %%
 strengths = [0.0, 1e-4, 1e-3, 1e-2, 100.0]
 base = Experiment(
     steps=60,
@@ -839,57 +691,13 @@ base = Experiment(
     finetune_steps=1,
     labels=10,
 )
-settings = [
-    replace(base, layer=layer, strength=s) for layer in ("features", "logits") for s in strengths
-]
-results = run(settings, device, progress=False)
-
-figure, (left, right) = new_figure(
-    10, 3.3, 2, layout="none", gridspec_kw=view_margins | {"top": 0.8}
-)
-for layer, style in zip(("features", "logits"), STYLES):
-    group = [r for r in results if r.experiment.layer == layer]
-    left.plot(
-        range(len(strengths)),
-        [100 * r.source_accuracy for r in group],
-        label=f"L of the {layer}",
-        **style,
-    )
-    right.plot(
-        range(len(strengths)),
-        [r.history["loss"][-1] for r in group],
-        label=f"L of the {layer}",
-        **style,
-    )
-left.axhline(10, color="0.3", linestyle=":")
-right.axhline(math.log(10), color="0.3", linestyle=":")
-left.annotate("chance", (0, 10), (0, 4), textcoords="offset points", fontsize=9)
-right.annotate(
-    "guessing all ten alike, log 10",
-    (0, math.log(10)),
-    (0, 4),
-    textcoords="offset points",
-    fontsize=9,
-)
-for ax, title in (
-    (left, "source test accuracy (%)"),
-    (right, "cross-entropy of the last source batch (nats)"),
-):
-    ax.set_xticks(range(len(strengths)), [f"{s:g}" for s in strengths])
-    ax.set_xlabel("strength")
-    ax.set_title(title, fontsize=10)
-    ax.set_ylim(bottom=0)
-left.legend(frameon=False)
-figure.suptitle("Too much weight costs accuracy on features, and everything on logits")
+results = run(grid(base, layer=["features", "logits"], strength=strengths), device, progress=False)
 for r in results:
-    strength, loss, dependence = (
-        r.experiment.strength,
-        r.history["loss"][-1],
-        r.history["dependence"][-1],
-    )
+    layer, strength = r.experiment.layer, r.experiment.strength
+    loss, dependence = r.history["loss"][-1], r.history["dependence"][-1]
     accuracy = f"source accuracy {100 * r.source_accuracy:3.0f} %, cross-entropy {loss:.1f} nats"
-    print(f"{r.experiment.layer:8} strength {strength:6g}: {accuracy}, L {dependence:5.0f} nats")
-figure
+    print(f"{layer:8} strength {strength:6g}: {accuracy}, L {dependence:5.0f} nats")
+draw_weights(results)
 
 # %%
 if results_path:
