@@ -160,7 +160,7 @@ def test_nothing_happens_at_import() -> None:
         for path in PACKAGE.rglob("*.py")
     ]
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT_ALL, *modules],
+        [sys.executable, "-W", "ignore::EncodingWarning", "-c", IMPORT_ALL, *modules],
         capture_output=True,
         encoding="utf-8",
         check=True,

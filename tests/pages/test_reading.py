@@ -129,7 +129,7 @@ def test_every_picture_has_a_text_alternative_that_says_something(path: Path) ->
 def test_every_widget_says_what_it_shows_and_has_a_static_twin(source: Path) -> None:
     cells = [cell.source for cell in read(source).cells if cell.cell_type == "code"]
     code = "\n".join(cells)
-    draws = re.findall(r"^explorer_\w+ = [Ee]xplorer\(\s*(draw_\w+)", code, re.MULTILINE)
+    draws = re.findall(r"^explorer_\w+ = [Ee]xplorer\(\s*(\w+)", code, re.MULTILINE)
     assert draws or "Playground(" in code
     for draw in draws:
         shown = [cell for cell in cells if re.search(rf"^(display\()?{draw}\(", cell, re.MULTILINE)]
