@@ -446,7 +446,7 @@ if results_path:
 # ## What we saw, at the default parameters
 #
 # - **On known scanners the gain is small.** Against one normalization for all, "one each" has the higher mean on all three,
-#   by a few hundredths of Dice at most; on A and C that is distinguishable from none, on B not. Against no normalization it
+#   by a few hundredths of Dice at most, and each interval reaches 0 or comes within a hundredth of it. Against no normalization it
 #   is distinguishably better on A only, and one normalization for all is nowhere distinguishable from none at all.
 # - **On the unseen scanner the loss is larger than any of these gains.** "One each" is distinguishably worse than both others
 #   there. Its images have to take a branch that was made for another scanner, and they are divided among the branches.
