@@ -30,6 +30,15 @@ import torch
 from torch.distributions import MultivariateNormal
 
 from lautum_pages import check
+from lautum_pages.page_03 import (
+    draw_bias,
+    draw_cures,
+    draw_dots,
+    draw_paths,
+    draw_ridge,
+    draw_slopes,
+    draw_worlds,
+)
 from lautum_utils import (
     Explorer,
     batch_covariance,
@@ -40,7 +49,6 @@ from lautum_utils import (
     mutual_information,
     save_results,
 )
-from lautum_utils.widgets.plots import STYLES, new_figure
 
 differences = {}  # the largest difference of each check on this page
 
@@ -205,8 +213,8 @@ compare("I + L = sum t / (1 - t)", (t / (1 - t)).sum(-1), mutual + lautum)
 
 def invertible(d):
     """A rotation, a stretch by 1/2 to 2 along each axis, a rotation: with other stretches, every invertible map is of this form."""
-    first, last = (torch.linalg.qr(normal(generator, covariances, d, d)).Q for _ in range(2))
-    return last * torch.linspace(0.5, 2, d, dtype=torch.float64) @ first
+    inner, outer = (torch.linalg.qr(normal(generator, covariances, d, d)).Q for _ in range(2))
+    return outer * torch.linspace(0.5, 2, d, dtype=torch.float64) @ inner
 
 
 maps = torch.zeros_like(joint)  # a map of x, and another of y
@@ -236,8 +244,8 @@ for name, value in (
 # Both start from 0 at $t=0$, so $L \ge I$ for *Gaussian* vectors, pair by pair. (For other distributions it can be the other way round: notebook
 # [01](01_measuring_dependence.ipynb).) **Predict:** at $\rho = 0.9$, how many times steeper in $t$ is $L$ than $I$?
 
-# %% jupyter={"source_hidden": true}
-# Derivatives by autograd through the 2 x 2 covariance, against the formulas; then the figure.
+# %%
+# Derivatives by autograd through the 2 x 2 covariance, against the formulas.
 t = torch.linspace(0.05, 0.95, 19, dtype=torch.float64, requires_grad=True)
 one = torch.ones_like(t)
 pairs = torch.stack((one, t.sqrt(), t.sqrt(), one), -1).unflatten(-1, (2, 2))
@@ -247,27 +255,11 @@ t = t.detach()
 compare("dI/dt = 1 / (2 (1 - t))", slope_i, 1 / (2 * (1 - t)))
 compare("dL/dt = (1 + t) / (2 (1 - t)^2)", slope_l, (1 + t) / (2 * (1 - t) ** 2))
 
-figure, (left, right) = new_figure(10, 3.6, 2)
 rho = torch.linspace(0, 0.97, 98, dtype=torch.float64)
 t = rho.square()
 curves = {"I": -torch.log1p(-t) / 2, "L": torch.log1p(-t) / 2 + t / (1 - t), "I + L": t / (1 - t)}
-styles = {"L": STYLES[0], "I": STYLES[1], "I + L": STYLES[2]}
-for name, curve in curves.items():
-    left.plot(rho, curve, label=name, markevery=12, **styles[name])
-left.axvline(0.6, color="0.6", linewidth=1)
-left.text(0.59, 2.2, "at 0.6:\nL = 0.3394\nI = 0.2231", ha="right")
-left.set(xlabel="correlation ρ", ylabel="nats", ylim=(0, 4), title="L is never below I")
-left.legend(frameon=False)
-right.plot(t, (1 + t) / (2 * (1 - t) ** 2), label="dL/dt", markevery=12, **styles["L"])
-right.plot(t, 1 / (2 * (1 - t)), label="dI/dt", markevery=12, **styles["I"])
-right.set(
-    xlabel="t = ρ²",
-    ylabel="nats per unit of t",
-    yscale="log",
-    title="L pulls much harder on strong correlations",
-)
-right.legend(frameon=False)
-figure
+slopes = {"L": (1 + t) / (2 * (1 - t) ** 2), "I": 1 / (2 * (1 - t))}
+draw_slopes(rho, curves, t, slopes)
 
 # %% [markdown]
 # The ratio of the slopes is $(1+t)/(1-t)$: 9.5 at $\rho = 0.9$.
@@ -283,9 +275,9 @@ figure
 #
 # **Predict:** under the second budget $I + L$ cannot change. Where does the ascent of $L$ end, and where that of $I$?
 #
-# The collapsed cell holds `ascend` and the figure, whose titles give the stronger pair's share of the first gradient. Move the two correlations.
+# The titles of the figure give the stronger pair's share of the first gradient. Move the two correlations.
 
-# %% jupyter={"source_hidden": true}
+# %%
 SLOPES = {
     ("L", "t"): lambda t: (1 + t) / (2 * (1 - t) ** 2),
     ("I", "t"): lambda t: 1 / (2 * (1 - t)),
@@ -295,9 +287,9 @@ SLOPES = {
 
 
 def share(name, budget, t):
-    """The part of the gradient that goes to the first of two pairs."""
-    first, second = (SLOPES[name, budget](v) for v in t)
-    return first / (first + second)
+    """The part of the gradient that goes to the pair named before the other."""
+    ours, theirs = (SLOPES[name, budget](v) for v in t)
+    return ours / (ours + theirs)
 
 
 def ascend(name, budget, t, steps=200):
@@ -306,45 +298,21 @@ def ascend(name, budget, t, steps=200):
     a, b = t if budget == "t" else (v / (1 - v) for v in t)
     path = [tuple(t)]
     for _ in range(steps):
-        first, second = (SLOPES[name, budget](v) for v in path[-1])
-        move = rate * (first - second) / 2
+        slope_a, slope_b = (SLOPES[name, budget](v) for v in path[-1])
+        move = rate * (slope_a - slope_b) / 2
         move = min(move, cap - a, b) if move > 0 else max(move, -a, b - cap)
         a, b = a + move, b - move
         path.append((a, b) if budget == "t" else (a / (1 + a), b / (1 + b)))
     return path
 
 
+# %%
 def draw_ascent(one_correlation=0.6, other_correlation=0.5):
     """The squared correlations t of two pairs while I or L climbs, step by step; left with the sum of t held fixed, right with the
     sum of s held fixed. L gives to the stronger pair."""
-    margins = {"left": 0.06, "right": 0.99, "bottom": 0.23, "top": 0.82, "wspace": 0.1}
-    figure, axes = new_figure(9, 3.5, 2, layout="none", gridspec_kw=margins)
-    strong, weak = sorted((one_correlation**2, other_correlation**2), reverse=True)
-    for ax, budget in zip(axes, "ts"):
-        for name in "LI":
-            for who, line in ((0, "-"), (1, ":")):
-                values = [t[who] for t in ascend(name, budget, (strong, weak))]
-                face = {} if who == 0 else {"markerfacecolor": "white"}
-                ax.plot(values, markevery=25, **(styles[name] | {"linestyle": line} | face))
-        parts = ", ".join(f"{share(name, budget, (strong, weak)):.0%} for {name}" for name in "LI")
-        title = f"fixed sum of {budget}; stronger gets {parts}"
-        ax.set_title(title, fontsize=10, y=1.0)  # a fixed height is quicker
-        ax.set(
-            xlabel="step of the ascent",
-            ylim=(-0.03, 1.03),
-            xticks=(0, 100, 200),
-            yticks=(0, 0.5, 1),
-        )
-    axes[0].set_ylabel("t = ρ²")
-    key = "circles: climbing L; squares: climbing I; full: stronger pair; hollow: weaker pair"
-    figure.text(0.5, 0.02, key, ha="center", fontsize=9)
-    finding = (
-        "L feeds the stronger pair under both budgets, I under one"
-        if strong > weak
-        else "equal pairs stay equal"
-    )
-    figure.suptitle(f"From ρ = {math.sqrt(strong):.2g} and {math.sqrt(weak):.2g}: {finding}")
-    return figure
+    pairs = sorted((one_correlation**2, other_correlation**2), reverse=True)
+    paths = {names: ascend(*names, pairs) for names in SLOPES}
+    return draw_paths(paths, {names: share(*names, pairs) for names in SLOPES})
 
 
 explorer_ascent = Explorer(
@@ -389,8 +357,8 @@ for name in "LI":
 #
 # $$\rho^2 \le \frac{v}{v + \varepsilon m}.$$
 #
-# **Predict:** of a deterministic $z$ whose coordinates differ in variance, which correlations does the ridge spare? The collapsed cell after the exercise checks the equality by mapping the
-# covariance of $(z, e, x)$ to that of $(z+e, x)$, and draws the answer.
+# **Predict:** of a deterministic $z$ whose coordinates differ in variance, which correlations does the ridge spare? The cell after the exercise checks the equality by mapping the
+# covariance of $(z, e, x)$ to that of $(z+e, x)$, and the one below it draws the answer.
 #
 # ### Exercise 3.3 · Noise on z (easy, 5 minutes)
 #
@@ -422,88 +390,57 @@ def add_noise(cov, dim_z, ridge):
 
 check("add_noise", add_noise)
 
-# %% jupyter={"source_hidden": true}
-# The equality on the random covariances above; then L against the ridge, and the bound.
+# %%
+# The equality on the random covariances above, and the bound.
 k, r = dims
 mean_variance = joint.diagonal(dim1=-2, dim2=-1)[:, :k].mean(-1)[:, None, None]
 unit = torch.eye(k, dtype=joint.dtype, device=joint.device)
+z_and_x = torch.tensor([*range(k), *range(2 * k, 2 * k + r)], device="cpu")
+add = torch.zeros(k + r, k + k + r, dtype=joint.dtype)  # (z, e, x) to (z + e, x)
+add[:k, :k] = add[:k, k : 2 * k] = unit
+add[k:, 2 * k :] = torch.eye(r, dtype=joint.dtype, device=joint.device)
+loudest = torch.linalg.eigvalsh(joint[:, :k, :k])[:, -1]  # variance of z in its loudest direction
 for ridge in (0.01, 1.0):
-    apart = torch.zeros(covariances, k + k + r, k + k + r, dtype=joint.dtype)  # of (z, e, x)
-    with_x = [*range(k), *range(2 * k, 2 * k + r)]
-    apart[:, torch.tensor(with_x, device="cpu")[:, None], torch.tensor(with_x, device="cpu")] = (
-        joint
-    )
-    apart[:, k : 2 * k, k : 2 * k] = ridge * mean_variance * unit
-    add = torch.zeros(k + r, k + k + r, dtype=joint.dtype)
-    add[:k, :k] = add[:k, k : 2 * k] = unit
-    add[k:, 2 * k :] = torch.eye(r, dtype=joint.dtype, device=joint.device)
+    noise = ridge * mean_variance * unit
+    with_noise = torch.zeros(covariances, k + k + r, k + k + r, dtype=joint.dtype)  # of (z, e, x)
+    with_noise[:, z_and_x[:, None], z_and_x] = joint
+    with_noise[:, k : 2 * k, k : 2 * k] = noise
     ridged = joint.clone()
-    ridged[:, :k, :k] += ridge * mean_variance * unit
-    wanted = gaussian_lautum_information(add @ apart @ add.mT, k)
+    ridged[:, :k, :k] += noise
+    wanted = gaussian_lautum_information(add @ with_noise @ add.mT, k)
     compare(f"ridge {ridge:g}: L of (z + e, x)", gaussian_lautum_information(ridged, k), wanted)
-    loudest = torch.linalg.eigvalsh(joint[:, :k, :k])[
-        :, -1
-    ]  # the variance of z in its loudest direction
     bound = loudest / (loudest + ridge * mean_variance.flatten())
-    print(
-        "    largest rho^2 <= v / (v + ridge m):",
-        bool((canonical_correlations(ridged, k)[:, 0].square() <= bound).all()),
-    )
+    below = canonical_correlations(ridged, k)[:, 0].square() <= bound
+    print("    largest rho^2 <= v / (v + ridge m):", bool(below.all()))
 
-figure, (left, right) = new_figure(10, 3.7, 2)
+# %%
 pairs = min(k, r)
-variance = 10 ** -torch.linspace(
-    0, 2, pairs, dtype=torch.float64
-)  # of the coordinates of a deterministic z
+variance = 10 ** -torch.linspace(0, 2, pairs, dtype=torch.float64)  # of a deterministic z
 m = variance.mean()
 ridges = torch.logspace(-3, 1, 41, dtype=torch.float64)
 t = variance / (variance + ridges[:, None] * m)
 exact = (torch.log1p(-t) / 2 + t / (1 - t)).sum(-1)
-left.plot(ridges, exact, color=STYLES[0]["color"], label="ridge on the covariance")
+
 generator = torch.Generator().manual_seed(seed)
 x = normal(generator, 20_000, r)
 z = x[:, :pairs] * variance.sqrt()
-for number, i in enumerate(range(0, 41, 5)):
-    noisy = z + (ridges[i] * m).sqrt() * normal(generator, *z.shape)
-    sampled = gaussian_lautum_information(torch.cov(torch.cat((noisy, x), 1).mT), pairs)
-    label = {} if number else {"label": "noise added to 20,000 samples"}
-    left.plot(ridges[i], sampled, **(STYLES[1] | {"linestyle": "none"}), **label)
-left.set(
-    xscale="log",
-    yscale="log",
-    xlabel="ridge ε (fraction of the mean variance of z)",
-    ylabel="L (nats)",
-)
-left.set_title("The ridge and real noise give the same L", fontsize=11)
-left.legend(frameon=False)
-ratio = torch.logspace(-2.2, 1, 60, dtype=torch.float64)
-for ridge, style in ((0.01, STYLES[0]), (0.1, STYLES[1]), (1.0, STYLES[2])):
-    right.plot(ratio, ratio / (ratio + ridge), color=style["color"], linestyle=style["linestyle"])
-    for noise, face in (
-        (0.0, style["color"]),
-        (0.5, "white"),
-    ):  # half of z's own variance unrelated to x, or none
-        cov = torch.diag(torch.cat((variance, torch.ones(pairs, dtype=torch.float64))))
-        cov[:pairs, pairs:] = cov[pairs:, :pairs] = torch.diag((variance * (1 - noise)).sqrt())
-        cov[:pairs, :pairs] += ridge * m * torch.eye(pairs, dtype=torch.float64, device="cpu")
-        rho2 = canonical_correlations(cov, pairs).square()  # largest first, as are the variances
-        label = {"label": f"ε = {ridge:g}"} if noise == 0 else {}
-        right.plot(
-            variance / m,
-            rho2,
-            color=style["color"],
-            marker=style["marker"],
-            markerfacecolor=face,
-            linestyle="none",
-            **label,
-        )
-right.set(
-    xscale="log", xlabel="variance v of the coordinate of z, over the mean variance m", ylabel="ρ²"
-)
-right.set(xlim=(0.005, 120), ylim=(0, 1.05))
-right.set_title("ρ² never exceeds v / (v + ε m), the curves", fontsize=11)
-right.legend(frameon=False, loc="center right", title="full: z = f(x)\nhollow: half noise")
-figure
+sampled = {}  # L where the noise is real
+for ridge in ridges[::5]:
+    noisy = z + (ridge * m).sqrt() * normal(generator, *z.shape)
+    cov = torch.cov(torch.cat((noisy, x), 1).mT)
+    sampled[ridge.item()] = gaussian_lautum_information(cov, pairs).item()
+
+
+def correlations(noise, ridge):
+    """Squares, largest first, where so much of z's own variance has nothing to do with x."""
+    cov = torch.diag(torch.cat((variance, torch.ones(pairs, dtype=torch.float64))))
+    cov[:pairs, pairs:] = cov[pairs:, :pairs] = torch.diag((variance * (1 - noise)).sqrt())
+    cov[:pairs, :pairs] += ridge * m * torch.eye(pairs, dtype=torch.float64, device="cpu")
+    return canonical_correlations(cov, pairs).square()
+
+
+found = {ridge: (correlations(0.0, ridge), correlations(0.5, ridge)) for ridge in (0.01, 0.1, 1.0)}
+draw_ridge((ridges, exact), sampled, variance / m, found)
 
 # %% [markdown]
 # A deterministic $z$ (full markers) sits on the bound; a $z$ that is half noise (hollow) below it. The ridge spares loud directions and silences quiet ones.
@@ -549,7 +486,7 @@ check("sample_covariance", sample_covariance)
 #
 # the second from the mean of an inverse Wishart matrix. **Predict:** how many samples does it take before the sum of $\rho^2$ of independent vectors is below 0.1?
 
-# %% jupyter={"source_hidden": true}
+# %%
 # Means over repeated draws of independent z and x, with 95 % intervals, against the two formulas.
 generator = torch.Generator().manual_seed(seed)
 sizes = [math.ceil(f * (k + r)) + 6 for f in (1, 2, 4, 8, 16, 32)]
@@ -558,44 +495,11 @@ reach = {"sum": [], "I + L": [], "L": []}
 for n in sizes:
     cov = batch_covariance(normal(generator, draws, n, k), normal(generator, draws, n, r), 0.0)
     t = canonical_correlations(cov, k).square()
-    for name, values in {
-        "sum": t.sum(-1),
-        "I + L": (t / (1 - t)).sum(-1),
-        "L": (t / (1 - t) + torch.log1p(-t) / 2).sum(-1),
-    }.items():
+    odds = t / (1 - t)
+    terms = {"sum": t, "I + L": odds, "L": odds + torch.log1p(-t) / 2}
+    for name, values in ((name, term.sum(-1)) for name, term in terms.items()):
         means[name].append(values.mean().item())
         reach[name].append(1.96 * (values.std() / math.sqrt(draws)).item())
-figure, (left, right) = new_figure(10, 3.6, 2)
-line = torch.logspace(math.log10(sizes[0]), math.log10(sizes[-1]), 300, dtype=torch.float64)
-left.plot(line, k * r / (line - 1), color="0.3", label="k r / (n - 1)")
-left.errorbar(
-    sizes,
-    means["sum"],
-    reach["sum"],
-    capsize=4,
-    label="simulated",
-    **(STYLES[0] | {"linestyle": "none"}),
-)
-left.set(ylabel="mean of the sum of sample ρ²")
-right.plot(line, k * r / (line - k - r - 2), color="0.3", label="k r / (n - k - r - 2), for I + L")
-for name, style in (("I + L", STYLES[2]), ("L", STYLES[0])):
-    right.errorbar(
-        sizes,
-        means[name],
-        reach[name],
-        capsize=4,
-        label=f"{name}, simulated",
-        **(style | {"linestyle": "none"}),
-    )
-right.set(ylabel="mean of the estimate (nats)")
-for ax in (left, right):
-    ax.set(xscale="log", yscale="log", xlabel="samples n")
-    ax.set_xticks(sizes, [str(n) for n in sizes])
-    ax.minorticks_off()
-    ax.legend(frameon=False)
-figure.suptitle(
-    f"Independent z ({k}) and x ({r}), {draws} draws: all that is estimated here is bias"
-)
 n, s = sizes[3], 0.81 / 0.19  # one true correlation of 0.9
 x, z = normal(generator, draws, n, r), normal(generator, draws, n, k)
 z[..., 0] = 0.9 * x[..., 0] + math.sqrt(0.19) * z[..., 0]
@@ -604,7 +508,7 @@ found = (t / (1 - t)).sum(-1)
 print(f"one correlation of 0.9, n = {n}: I + L is {s:.2f} nats, its estimate", end=" ")
 print(f"{found.mean():.2f} ± {1.96 * found.std() / math.sqrt(draws):.2f} on average,", end=" ")
 print(f"the formula says {(k * r + (n - 1) * s) / (n - k - r - 2):.2f}")
-figure
+draw_bias(sizes, means, reach, k, r, draws)
 
 
 # %%
@@ -638,7 +542,7 @@ for n, k_, r_ in ((256, 64, 784), (256, 64, 224), (256, 64, 32), (4096, 64, 32))
 # truth *and* keep it apart from the first. The ridge gets two chances: all 16 coordinates of $z$ equally loud, or the correlated one the loudest (coordinate $i$ with standard deviation $1/i$). **Predict:** which of the four works best?
 
 
-# %% jupyter={"source_hidden": true}
+# %%
 # 20 draws for each setting of one cure, the others at n = 128, r = 64 and no ridge; z has 16 dimensions.
 def estimated(true_rho, n=128, components=64, ridge=0.0, loudness=0.0):
     generator = torch.Generator().manual_seed(seed)
@@ -654,12 +558,12 @@ def estimated(true_rho, n=128, components=64, ridge=0.0, loudness=0.0):
 
 def truth(true_rho, ridge=0.0, loudness=0.0, **_):
     variance = torch.arange(1, 17, dtype=torch.float64) ** (-2 * loudness)
-    t = true_rho**2 / (
-        1 + ridge * variance.mean().item()
-    )  # the variance of the first coordinate is 1
+    noise = ridge * variance.mean().item()  # the variance of the coordinate that matters is 1
+    t = true_rho**2 / (1 + noise)
     return math.log1p(-t) / 2 + t / (1 - t)
 
 
+# %%
 ridges = [{"ridge": e} for e in (0.0, 0.01, 0.1, 1.0, 10.0)]
 cures = {
     "more samples": ("samples n", [{"n": n} for n in (128, 256, 512, 1024, 2048)]),
@@ -667,39 +571,15 @@ cures = {
     "ridge, equal variances": ("ridge ε", ridges),
     "ridge, loud signal": ("ridge ε", [{"loudness": 1.0} | e for e in ridges]),
 }
-margins = {"left": 0.075, "right": 0.99, "bottom": 0.14, "top": 0.82, "wspace": 0.08}
-figure, axes = new_figure(10, 3.7, 4, layout="none", sharey=True, gridspec_kw=margins)
-for ax, (title, (label, settings)) in zip(axes, cures.items()):
-    places = range(len(settings))
-    for true_rho, style, what in (
-        (0.9, STYLES[0], "one ρ of 0.9"),
-        (0.0, STYLES[1], "independent"),
-    ):
-        found = torch.stack([estimated(true_rho, **setting) for setting in settings])
-        middle, low, high = found.mean(1), found.amin(1), found.amax(1)
-        ax.errorbar(
-            places,
-            middle,
-            torch.stack((middle - low, high - middle)),
-            capsize=3,
-            label=what,
-            **style,
-        )
-    ax.plot(
-        places,
-        [truth(0.9, **setting) for setting in settings],
-        color="0.3",
-        label="truth at ρ = 0.9",
-    )
-    ax.set_xticks(places, [f"{list(setting.values())[-1]:g}" for setting in settings])
-    ax.set(yscale="log", xlabel=label)
-    ax.set_title(title, fontsize=11)
-axes[0].set_ylabel("estimated L (nats)")
-axes[0].legend(frameon=False, fontsize=8, loc="lower left")
-figure.suptitle(
-    "More samples or fewer components get near the truth; a ridge lowers the truth as well"
-)
-figure
+found, truths, axes_of = {}, {}, {}
+for title, (label, settings) in cures.items():
+    found[title] = {
+        what: torch.stack([estimated(true_rho, **setting) for setting in settings])
+        for what, true_rho in (("one ρ of 0.9", 0.9), ("independent", 0.0))
+    }
+    truths[title] = [truth(0.9, **setting) for setting in settings]
+    axes_of[title] = label, [list(setting.values())[-1] for setting in settings]
+draw_cures(found, truths, axes_of)
 
 # %% [markdown]
 # Markers are means, bars run from the smallest to the largest of 20 draws. On equal variances the ridge lowers signal and bias alike, until nothing tells them apart. With a loud signal it silences mostly the
@@ -709,7 +589,7 @@ figure
 # 24 samples: without a ridge the estimate is infinite.
 
 
-# %% jupyter={"source_hidden": true}
+# %%
 @lru_cache(maxsize=4)
 def standard_normal(n, d):
     generator = torch.Generator().manual_seed(seed)
@@ -719,70 +599,18 @@ def standard_normal(n, d):
 def draw_estimates(correlation=0.6, dimensions=8, samples=128, ridge=0.0):
     """Left: 20 estimates of I and of L from so many samples (dots), and the truth (lines). Right: canonical correlations of the
     samples by rank, mean and range, and the true ones (dashes)."""
-    margins = {
-        "left": 0.07,
-        "right": 0.99,
-        "bottom": 0.15,
-        "top": 0.82,
-        "wspace": 0.15,
-        "width_ratios": (2, 3),
-    }
-    figure, (left, right) = new_figure(9, 3.4, 2, layout="none", gridspec_kw=margins)
     x, z = standard_normal(samples, dimensions)
     z = z.clone()
     z[..., 0] = correlation * x[..., 0] + math.sqrt(1 - correlation**2) * z[..., 0]
     cov = batch_covariance(z, x, ridge)
     rho = canonical_correlations(cov, dimensions, validate_args=False)
-    infinite = ridge == 0 and samples - 1 < 2 * dimensions
     t = correlation**2 / (1 + ridge)
     true = {"I": -math.log1p(-t) / 2, "L": math.log1p(-t) / 2 + t / (1 - t)}
-    functions = {"I": gaussian_mutual_information, "L": gaussian_lautum_information}
-    jitter = torch.linspace(-0.25, 0.25, 20)
-    for place, (name, function) in enumerate(functions.items()):
-        left.plot(
-            [place - 0.38, place + 0.38], [true[name]] * 2, color="0.2", linewidth=2, zorder=3
-        )
-        left.text(place + 0.4, true[name], f"{true[name]:.2f}", va="center", fontsize=9)
-        if infinite:
-            where = {
-                "transform": left.get_xaxis_transform(),
-                "ha": "center",
-                "color": styles[name]["color"],
-            }
-            left.text(place, 0.8, "all 20 draws\nare infinite", **where)
-        else:
-            values = function(cov, dimensions, validate_args=False)
-            left.plot(place + jitter, values, alpha=0.7, **(styles[name] | {"linestyle": "none"}))
-    left.set(xlim=(-0.6, 1.75), ylabel="nats")
-    left.set_title("dots: 20 estimates; lines: truth", y=1.0)  # a fixed height is quicker
-    left.set_xticks([0, 1], ["I", "L"])
-    left.set_ylim(bottom=0, top=2 * true["L"] + 1 if infinite else None)
-    places = range(1, dimensions + 1)
-    middle, low, high = rho.mean(0), rho.amin(0), rho.amax(0)
-    right.errorbar(
-        places, middle, torch.stack((middle - low, high - middle)), capsize=3, **STYLES[3]
-    )
-    right.plot(
-        places,
-        [math.sqrt(t)] + [0] * (dimensions - 1),
-        color="0.2",
-        marker="_",
-        markersize=14,
-        linestyle="none",
-    )
-    right.set(
-        ylim=(-0.05, 1.08),
-        xlim=(0.4, max(dimensions, 4) + 0.6),
-        xlabel="canonical correlation, by size",
-        ylabel="ρ",
-    )
-    right.set(xticks=places[:: 1 if dimensions <= 8 else 3], yticks=(0, 0.5, 1))
-    right.set_title("diamonds: mean and range of 20; dashes: truth", y=1.0)
-    mean = "infinite" if infinite else f"{values.mean():.3g} on average"
-    figure.suptitle(
-        f"{samples} samples, {dimensions} + {dimensions} dimensions: L is {true['L']:.2g} nats, its estimate {mean}"
-    )
-    return figure
+    estimates = None  # infinite
+    if ridge > 0 or samples - 1 >= 2 * dimensions:
+        functions = {"I": gaussian_mutual_information, "L": gaussian_lautum_information}
+        estimates = {name: f(cov, dimensions, validate_args=False) for name, f in functions.items()}
+    return draw_dots(true, estimates, rho, math.sqrt(t), samples)
 
 
 explorer_estimates = Explorer(
@@ -804,16 +632,15 @@ draw_estimates(correlation=0.6, dimensions=8, samples=64)
 # *discretised* variables; a grid with half as many points a side tells whether that matters. **Predict:** in which of these pictures is the Gaussian value about right, and can it be too *large*?
 
 
-# %% jupyter={"source_hidden": true}
+# %%
 def bell(v, sigma):
     return torch.exp(-((v / sigma) ** 2) / 2)
 
 
 def ring(x, y, sigma=0.2):
     radius = (x**2 + y**2).sqrt()
-    return bell(radius - 1, sigma) * torch.special.i0e(
-        radius / sigma**2
-    )  # a circle of radius 1 plus noise
+    # A circle of radius 1 plus noise.
+    return bell(radius - 1, sigma) * torch.special.i0e(radius / sigma**2)
 
 
 def clusters(x, y, sigma=0.3):
@@ -821,15 +648,13 @@ def clusters(x, y, sigma=0.3):
 
 
 def outliers(x, y, part=0.02, width=10, rho=0.95):
-    wide = (
-        bell(x, width)
-        * bell(y - rho * x, width * (1 - rho**2) ** 0.5)
-        / (width**2 * (1 - rho**2) ** 0.5)
-    )
+    narrow = (1 - rho**2) ** 0.5
+    wide = bell(x, width) * bell(y - rho * x, width * narrow) / (width**2 * narrow)
     return (1 - part) * bell(x, 1) * bell(y, 1) + part * wide
 
 
-WORLDS = {  # limits of x and of y, and the joint density up to a factor; in the 2nd and 3rd, x is uniform
+# Limits of x and of y, and the joint density up to a factor; in parabola and cross, x is uniform.
+WORLDS = {
     "line": (6, (-6, 6), lambda x, y: bell(x, 1) * bell(y - 0.6 * x, 0.8)),
     "parabola": (3**0.5, (-2.5, 5.5), lambda x, y: bell(y - x**2, 0.5)),
     "cross": (3**0.5, (-3, 3), lambda x, y: bell(y - x, 0.3) + bell(y + x, 0.3)),
@@ -839,6 +664,7 @@ WORLDS = {  # limits of x and of y, and the joint density up to a factor; in the
 }
 
 
+# %%
 def discretised(name, points):
     """The midpoints along x and y, and the table of probabilities."""
     reach, (low, high), density = WORLDS[name]
@@ -875,21 +701,14 @@ def all_rows(points):
     return pd.DataFrame(rows).T
 
 
-rows = all_rows(grid)
+# %%
 generator = torch.Generator().manual_seed(seed)
-figure, axes = new_figure(10, 2.9, len(WORLDS))
-for ax, name in zip(axes, WORLDS):
+samples = {}
+for name in WORLDS:
     x, y, table = discretised(name, grid)
     cells = torch.multinomial(table.flatten(), 600, replacement=True, generator=generator)
-    ax.scatter(x[cells // grid], y[cells % grid], s=4, color=STYLES[0]["color"], alpha=0.5)
-    ax.set_title(
-        f"{name}\nGaussian L {rows.loc[name, 'L, Gaussian']:.2f}\ntrue L {rows.loc[name, 'L, true']:.2f}",
-        fontsize=10,
-    )
-    ax.set_xlabel("x")
-axes[0].set_ylabel("y")
-figure.suptitle("Only for the line is the Gaussian value right (nats; dots are 600 samples)")
-figure
+    samples[name] = x[cells // grid], y[cells % grid]
+draw_worlds(all_rows(grid), samples)
 
 # %%
 # NBVAL_CHECK_OUTPUT
