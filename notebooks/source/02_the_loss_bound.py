@@ -30,6 +30,7 @@ import torch
 from IPython.display import display
 
 from lautum_pages import check
+from lautum_pages.page_02 import draw_families, draw_price, draw_ratio, draw_terms
 from lautum_utils import (
     Explorer,
     FiniteWorld,
@@ -39,7 +40,6 @@ from lautum_utils import (
     mutual_information,
     save_results,
 )
-from lautum_utils.widgets.plots import STYLES, new_figure
 
 differences = {}  # the largest difference found for each identity
 
@@ -128,31 +128,9 @@ check("gibbs_posterior", gibbs_posterior)
 #
 # **Predict:** which hypotheses are more probable together with the example $(x, y) = (0, 0)$ under the joint than under the product?
 
-# %% jupyter={"source_hidden": true}
-# The logarithm of joint over product, for each hypothesis and example.
-ratio = (learned.joint / learned.product).log().flatten(1).nan_to_num(nan=0.0)
-figure, (ax,) = new_figure(7.4, 3.4)
-reach = ratio.abs().max().item() or 1.0
-picture = ax.imshow(ratio.numpy(), cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
-for row in range(ratio.shape[0]):
-    for column in range(ratio.shape[1]):
-        ax.text(
-            column,
-            row,
-            f"{ratio[row, column]:+.2f}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if abs(ratio[row, column]) > 0.6 * reach else "black",
-        )
-ax.set_yticks(range(8), ["".join(str(int(y)) for y in f.argmax(-1)) for f in world.hypotheses])
-ax.set_xticks(range(6), [f"({x}, {y})" for x in range(3) for y in range(2)])
-ax.set_xlabel("example (x, y)")
-ax.set_ylabel("hypothesis: labels it\ngives to x = 0, 1, 2")
-ax.grid(False)
-ax.set_title("A training example favours the hypotheses that agree with it")
-figure.colorbar(picture, label="log joint / product (nats)")
-figure
+# %%
+ratio = (learned.joint / learned.product).log().nan_to_num(nan=0.0)
+draw_ratio(ratio, world.hypotheses)
 
 # %% [markdown]
 # Both losses average the same table $-\log f_w(y|x)$, under these two measures:
@@ -342,8 +320,7 @@ check("remainder", remainder)
 # before it ended; the last one is the loss itself.
 
 
-# %% jupyter={"source_hidden": true}
-# This cell draws: a waterfall of terms for the training and for the test loss, and the generalization gap beside them.
+# %%
 OUTSIDE = torch.tensor(
     [[0.05, 0.55], [0.3, 0.0], [0.1, 0.0]], dtype=torch.float64, device="cpu"
 )  # another rule, other inputs
@@ -354,72 +331,12 @@ N_SOURCE = 3
 def transferred(n, gamma, label_noise, distance, target_weight):
     """The Gibbs learner from N_SOURCE source and n target examples; distance mixes another rule into the source."""
     target = target_world(label_noise)
-    return target.transfer(
-        (1 - distance) * target.p_xy + distance * OUTSIDE, N_SOURCE, n, gamma, target_weight
-    )
-
-
-def waterfall(ax, terms, loss, first):
-    """Bars from place `first` on that start where the one before ended, and end at the loss."""
-    values = list(terms.values())
-    ends = torch.tensor(values, dtype=torch.float64, device="cpu").cumsum(0).tolist()
-    places = [first + place for place in range(len(values) + 1)]
-    colours = [STYLES[1]["color"] if value < 0 else STYLES[0]["color"] for value in values]
-    style = {"color": [*colours, "0.35"], "edgecolor": "white", "width": 0.75}
-    bars = ax.bar(places, [*values, loss], bottom=[0.0, *ends[:-1], 0.0], **style)
-    for value, bar in zip(values, bars):
-        bar.set_hatch("//" if value < 0 else "")
-    lefts = [place - 0.37 for place in places[:-1]]
-    ax.hlines(ends, lefts, [left + 1.74 for left in lefts], color="0.3", linewidth=0.8)
-    below(ax, places[-1], f"loss\n{loss:.3f}")
-    for place, name, value in zip(places, terms, values):
-        below(ax, place, f"{name.replace('KL(p(.|X,W)||f)', 'KL')}\n{value:+.3f}")
-
-
-def below(ax, place, text, height=-0.02, size=8):
-    """A text below the axis: quicker than a tick, and a slider should answer at once."""
-    where = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "top"}
-    ax.text(place, height, text, fontsize=size, **where)
-
-
-def draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5, with_gap=True):
-    """Train and test loss on the target, term by term, and the gap between them."""
-    one = transferred(n, gamma, label_noise, distance, target_weight)
-    margins = {"left": 0.06, "right": 0.99, "bottom": 0.2, "top": 0.9}
-    figure, (ax,) = new_figure(11, 3.6, layout="none", gridspec_kw=margins)
-    waterfall(ax, one.train_terms()["inputs"], one.train_loss, 0)
-    waterfall(ax, one.test_terms()["inputs, minus"], one.test_loss, 5.6)
-    gap = one.test_loss - one.train_loss
-    groups = [(2, "training loss: joint"), (7.6, "test loss: product")]
-    if with_gap:
-        groups.append((12, "the gap"))
-        ax.bar(11.2, gap, color="0.35", width=0.75)
-        below(ax, 11.2, f"test - train\n{gap:.3f}")
-    if with_gap and one.gamma > 0:
-        parts = [one.mutual_information / one.gamma, one.lautum_information / one.gamma]
-        style = {"color": STYLES[3]["color"], "hatch": "xx", "edgecolor": "white", "width": 0.75}
-        ax.bar(12.6, parts[0], color=STYLES[2]["color"], width=0.75)
-        ax.bar(12.6, parts[1], bottom=parts[0], **style)
-        apart = 0.05 * ax.get_ylim()[1]  # so that two small numbers do not overlap
-        heights = parts[0] / 2, max(parts[0] + parts[1] / 2, parts[0] / 2 + apart)
-        for height, value, name in zip(heights, parts, "IL"):
-            ax.text(13.05, height, f"{name}: {value:.3f}", fontsize=8, va="center")
-        below(ax, 12.8, f"(I + L) / (a gamma)\n{sum(parts):.3f}")
-    for place, text in groups:
-        below(ax, place, text, height=-0.15, size=10)
-    ax.axhline(0, color="0.3", linewidth=1)
-    ax.set(xlim=(-0.6, 14 if with_gap else 10.2), xticks=[], ylabel="nats")
-    ax.locator_params(axis="y", nbins=5)
-    figure.suptitle(
-        f"The terms add up: train {one.train_loss:.3f}, test {one.test_loss:.3f}, gap {gap:.3f} nats"
-    )
-    return figure
+    source = (1 - distance) * target.p_xy + distance * OUTSIDE
+    return target.transfer(source, N_SOURCE, n, gamma, target_weight)
 
 
 # %%
-draw_terms(
-    n=n, gamma=gamma, label_noise=label_noise, distance=0.0, target_weight=1.0, with_gap=False
-)
+draw_terms(transferred(n, gamma, label_noise, 0.0, 1.0), with_gap=False)
 
 # %% [markdown]
 # Look closely before believing in a sign. The test loss has *another* cut, $D + H_\times - L(W;Z) + L(W;X)$, where the same $L(W;X)$ stands with a **plus**. Both are true. The sign says only how the loss moves *while the
@@ -466,8 +383,7 @@ report("same P(w), same test loss")
 #
 # **Predict:** in which of the two families does the test loss fall as $L(W;X)$ rises?
 
-# %% jupyter={"source_hidden": true}
-# L(W;X), test loss and R in two families of learners.
+# %%
 generator = torch.Generator().manual_seed(seed + 1)
 families = {"prior": [], "target weight": []}
 for _ in range(4 * worlds):
@@ -477,35 +393,15 @@ for _ in range(4 * worlds):
     )
 weights = [0.1 * step for step in range(11)]
 families["target weight"] = [transferred(n, gamma, label_noise, 1.0, weight) for weight in weights]
-figure, axes = new_figure(9.5, 3.6, 2)
-for (family, members), style in zip(families.items(), STYLES):
+
+measured = {}  # L(W;X), test loss and R of each learner
+for family, members in families.items():
     terms = [one.test_terms()["inputs, minus"] for one in members]
-    of_inputs = [-parts["-L(W;X)"] for parts in terms]
-    marks = (
-        {"linestyle": "none", "markersize": 4, "alpha": 0.6}
-        if family == "prior"
-        else {"markersize": 6}
-    )
-    axes[0].plot(of_inputs, [one.test_loss for one in members], label=family, **(style | marks))
-    axes[1].plot(of_inputs, [parts["R"] for parts in terms], label=family, **(style | marks))
-    if family == "target weight":
-        for place in (0, 5, 10):
-            where = (of_inputs[place], members[place].test_loss)
-            axes[0].annotate(
-                f"{weights[place]:g}", where, (6, 4), textcoords="offset points", fontsize=8
-            )
-    both = torch.tensor(
-        [of_inputs, [one.test_loss for one in members]], dtype=torch.float64, device="cpu"
-    )
-    print(f"{family:13}: correlation of L(W;X) and test loss {torch.corrcoef(both)[0, 1]:+.2f}")
-for ax, name in zip(axes, ("test loss (nats)", "R (nats)")):
-    ax.set_xlabel("L(W;X) (nats)")
-    ax.set_ylabel(name)
-axes[0].legend(frameon=False)
-axes[0].set_title("numbers: the weight of the target", fontsize=10)
-axes[1].set_title("R does not stay put", fontsize=10)
-figure.suptitle("L(W;X) goes with the test loss or against it: it depends on what moves it")
-figure
+    rows = [(-t["-L(W;X)"], one.test_loss, t["R"]) for t, one in zip(terms, members)]
+    measured[family] = torch.tensor(rows, dtype=torch.float64, device="cpu")
+    correlation = torch.corrcoef(measured[family][:, :2].mT)[0, 1]
+    print(f"{family:13}: correlation of L(W;X) and test loss {correlation:+.2f}")
+draw_families(measured, weights)
 
 # %% [markdown]
 # ## Exact, for Gibbs learners
@@ -522,37 +418,13 @@ figure
 #
 # **Predict:** the learner trusts its data more and more ($\gamma$ grows). Which half of the gap wins, $I$ or $L$?
 
-# %% jupyter={"source_hidden": true}
-# The identity along gamma and in random worlds; then the figure.
-grid = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
-path = [world.learn(n, value) for value in grid]
-for one in path:
-    agree("Gibbs: test - train = (I + L) / gamma", one.test_loss - one.train_loss, one.gibbs_gap)
-for _ in range(worlds):
-    one = random_learner()
+# %%
+gammas = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0]
+path = [world.learn(n, value) for value in gammas]
+for one in [*path, *(random_learner() for _ in range(worlds))]:
     agree("Gibbs: test - train = (I + L) / gamma", one.test_loss - one.train_loss, one.gibbs_gap)
 report("Gibbs: test - train = (I + L) / gamma")
-figure, (left, right) = new_figure(9, 3.4, 2)
-left.plot(grid, [one.train_loss for one in path], label="train", **STYLES[0])
-left.plot(grid, [one.test_loss for one in path], label="test", **STYLES[1])
-right.plot(grid, [one.gibbs_gap for one in path], label="gap = (I + L) / gamma", **STYLES[6])
-right.plot(
-    grid, [one.mutual_information / one.gamma for one in path], label="I / gamma", **STYLES[2]
-)
-right.plot(
-    grid, [one.lautum_information / one.gamma for one in path], label="L / gamma", **STYLES[3]
-)
-for ax in (left, right):
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(grid, [f"{value:g}" for value in grid])
-    ax.set_xlabel("gamma")
-    ax.set_ylim(bottom=0)
-left.legend(frameon=False)
-right.legend(frameon=False, fontsize=8, loc=(0.58, 0.34))
-left.set_ylabel("expected loss (nats)")
-right.set_ylabel("nats")
-figure.suptitle("The more the learner trusts its data, the larger is Lautum's share of the gap")
-figure
+draw_price(gammas, path)
 
 # %% [markdown]
 # ## Transfer: a source, a target, and unlabelled inputs
@@ -590,18 +462,29 @@ report(
 # %% [markdown]
 # **Predict** before you move a slider: (1) Which term is set by the label noise alone? (2) At target weight 0, which terms vanish? (3) `distance` mixes another rule into the source, and at 1 the source follows that rule only. Does more weight on the target raise or lower $L(W;X)$, and the test loss?
 
+
 # %%
+def terms_at(n=3, gamma=6.0, label_noise=0.1, distance=0.5, target_weight=0.5):
+    """Train and test loss on the target, term by term, and the gap between them."""
+    return draw_terms(transferred(n, gamma, label_noise, distance, target_weight))
+
+
 explorer_terms = Explorer(
-    draw_terms, n=(1, 5, 1), gamma=[0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 20.0, 40.0], label_noise=(0.0, 0.5, 0.05), distance=(0.0, 1.0, 0.1), target_weight=(0.0, 1.0, 0.1)
-)  # fmt: skip
+    terms_at,
+    n=(1, 5, 1),
+    gamma=[0.0, 0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 20.0, 40.0],
+    label_noise=(0.0, 0.5, 0.05),
+    distance=(0.0, 1.0, 0.1),
+    target_weight=(0.0, 1.0, 0.1),
+)
 explorer_terms
 
 # %% [markdown]
 # The same at two settings, for those who read without widgets: a source with another rule, first with little weight on the target, then with much.
 
 # %%
-display(draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=1.0, target_weight=0.1))
-draw_terms(n=3, gamma=6.0, label_noise=0.1, distance=1.0, target_weight=0.9)
+display(terms_at(distance=1.0, target_weight=0.1))
+terms_at(distance=1.0, target_weight=0.9)
 
 # %%
 # NBVAL_CHECK_OUTPUT
