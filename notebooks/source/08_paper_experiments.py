@@ -16,7 +16,7 @@
 profile = "rehearsal"  # "rehearsal": a CPU, minutes; "full": the published tasks, a GPU, downloads
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 5  # networks for each setting; an interval needs 2 or more
-steps = 0  # of pre-training; 0 takes the profile's
+steps = 0  # of stage one; 0 takes the profile's
 labels = [50, 100, 200]  # labelled target samples
 strengths = [0.0, 1e-4, 1e-3]  # weights; 0 is standard transfer, it has to be there
 longer = 4  # times as many steps for the question at the end; a whole number of 2 or more
@@ -44,16 +44,14 @@ from lautum_utils import (
     NETWORKS,
     Experiment,
     Explorer,
+    grid,
     load_transfer_task,
-    paired_difference,
-    read_store,
     run,
     save_results,
     sweep,
 )
-from lautum_utils.data.datasets import DatasetError
-from lautum_utils.data.domains import common_shape
-from lautum_utils.results.statistics import choose_strength
+from lautum_utils.data.images import DatasetError
+from lautum_utils.data.tasks import common_shape
 from lautum_utils.training.devices import resolve_device
 from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains
 
@@ -87,7 +85,7 @@ pd.set_option("display.width", 120)
 # | network, optimizer, steps, batch | not at hand | as printed below |
 # | weight of the regularizer | not at hand | chosen on validation data, one for each number of labels and protocol |
 # | what stands for the weights in $L$ | not at hand | features of the last hidden layer |
-# | after pre-training | fine-tuning on the labelled target samples | both: fine-tuning, and a linear probe of frozen features |
+# | stage two | fine-tuning on the labelled target samples | both: fine-tuning, and a linear probe of frozen features |
 # | accuracies | not at hand; none is printed here | ours, means over seeds with intervals |
 
 
@@ -101,7 +99,7 @@ def settled(which):
 
 
 def is_there(name, e):
-    """Whether the images of a task are here or can be downloaded; if not, a sentence says what to do."""
+    """Whether the images of a task are here or can be downloaded; if not, a sentence says why."""
     try:
         common_shape(e.source, e.target)
         return True
@@ -119,7 +117,7 @@ SHOWN = [
 print(pd.DataFrame({n: {k: getattr(e, k) for k in SHOWN} for n, e in wanted.items()}).to_string())
 print(f"weights {strengths}, labels {labels}, {' and '.join(PROTOCOLS)}, {seeds} seeds, Adam")
 
-# %% jupyter={"source_hidden": true}
+# %%
 name, e = next(iter(wanted.items()))
 started = time.perf_counter()
 task = load_transfer_task(e.source, e.target, e.shift, e.severity)
@@ -149,7 +147,8 @@ def shape_of(e):
 
 
 def counted(e):
-    """A step of pre-training, both batches: its floating-point operations, forward and backward, and the bytes kept between."""
+    """A step of stage one, both batches: its floating-point operations, forward and backward, and
+    the bytes kept between."""
     network, kept = NETWORKS[e.network](shape_of(e), 10, [0]), {}
 
     def keep(x):
@@ -165,33 +164,37 @@ def counted(e):
     return counter.get_total_flops(), sum(kept.values())
 
 
-def speed_of(e, few):
-    """Operations a second that a network reaches here, and the time of a step: the fastest of a few, as some record something."""
+# %%
+def speed_of(e, count):
+    """Operations a second that a network reaches here, and the time of a step: the fastest of so
+    many, as some record something."""
     times = []
 
     def watch(now):
-        if now.stage == "pre-train":
+        if now.stage == "stage one":
             times.append(time.perf_counter())
-        return len(times) > few  # stops the run
+        return len(times) > count  # stops the run
 
     run(replace(e, steps=48, strength=1e-4), where, progress=False, callback=watch)
     step = min(b - a for a, b in pairwise(times))
     return counted(e)[0] / step, step
 
 
+# %%
 source = next(iter(wanted.values())).source  # real images, which are here
 speeds = {}
-for network, few, augment in (
+for network, count, augment in (
     ("mlp", 24, "none"),
     ("cnn", 24, "none"),
     ("large_cnn", 2, "mirrored"),
 ):
     tried = Experiment(source, "letters", network=network, augment=augment)
-    speeds[network], step = speed_of(tried, few)
+    speeds[network], step = speed_of(tried, count)
     operations, kept = counted(tried)
-    print(
-        f"{network:9} on {source}: {operations / 1e9:6.2f} G operations and {1000 * step:4.0f} ms a step here, {speeds[network] / 1e9:.0f} G a second"
-    )
+    print(f"{network:9} on {source}: {operations / 1e9:6.2f} G operations and", end=" ")
+    print(f"{1000 * step:4.0f} ms a step here, {speeds[network] / 1e9:.0f} G a second")
+
+# %%
 costs = {}
 for name, e in (settled("rehearsal") | settled("full")).items():
     if e.source not in SHAPES and name not in wanted:
@@ -207,39 +210,42 @@ for name, e in (settled("rehearsal") | settled("full")).items():
         "memory, GB": f"{(images + 1.5 * kept) / 1e9:.2f}",
     }
 print(pd.DataFrame(costs).T.to_string())
-print("pre-training, which is most of it; memory: the images of a task and one network's step")
+print("stage one, which is most of it; memory: the images of a task and one network's step")
 
 # %% [markdown]
 # ## Run it
 #
-# Every result goes into the store the moment it is there, and a pre-training of more than a minute leaves a checkpoint each minute. Interrupt this cell and run it again, here or
+# Every result goes into the store the moment it is there, and a stage one of more than a minute leaves a checkpoint each minute. Interrupt this cell and run it again, here or
 # tomorrow: with `store` set it goes on where it was. On a CPU there is one process a core.
 
 # %%
 folder = Path(store) if store else Path(tempfile.mkdtemp(prefix="lautum-")) / "store"
 
 
-def train_all(grid):
-    """What the store does not hold yet is trained; then all results of the grid."""
+def train_all(experiments):
+    """What the store does not hold yet is trained; then all results."""
     started = time.perf_counter()
     if where.type == "cpu":
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-            table = sweep(grid, folder, pool, device="cpu")
+            results = sweep(experiments, folder, pool, device="cpu")
     else:
-        table = sweep(grid, folder, device=where, task_size=1 if profile == "full" else None)
-    failed = table[table.error != ""]
-    if len(failed):
-        print(f"{len(failed)} failed, the first with: {failed.error.iloc[0]}")
-    print(f"{len(table) - len(failed)} results after {time.perf_counter() - started:.0f} s")
-    asked = set(grid)
-    return [r for r in read_store(folder) if r.experiment in asked]
+        stack_size = 1 if profile == "full" else None
+        results = sweep(experiments, folder, device=where, stack_size=stack_size)
+    if results.errors:
+        error = next(iter(results.errors.values()))
+        print(f"{len(results.errors)} failed, the first with: {error}")
+    print(f"{len(results)} results after {time.perf_counter() - started:.0f} s")
+    return results
 
 
 results = train_all(
-    [
-        replace(e, strength=s, seed=i, labels=n, protocol=p)
-        for e, s, i, n, p in product(wanted.values(), strengths, range(seeds), labels, PROTOCOLS)
-    ]
+    grid(
+        wanted.values(),
+        strength=strengths,
+        seed=range(seeds),
+        labels=labels,
+        protocol=PROTOCOLS,
+    )
 )
 
 # %% [markdown]
@@ -249,43 +255,36 @@ results = train_all(
 
 
 # %%
-def among(name, **settings):
+def results_of(name, **settings):
     """The results of a task with these settings."""
-    alike = {"source": wanted[name].source, "target": wanted[name].target, **settings}
-    return [r for r in results if all(getattr(r.experiment, k) == v for k, v in alike.items())]
-
-
-def mean(group, field="test_accuracy"):
-    return 100 * sum(getattr(r, field) for r in group) / len(group)
+    return results.where(source=wanted[name].source, target=wanted[name].target, **settings)
 
 
 rows, chosen = [], {}
 for name, n, p in product(wanted, labels, PROTOCOLS):
-    found = among(name, labels=n, protocol=p)
-    best = choose_strength(found)
-    ours, control = ([r for r in found if r.experiment.strength == s] for s in (best, 0.0))
-    d = chosen[name, n, p] = paired_difference(ours, control)
-    row = {"task": name, "protocol": p, "labels": n, "weight 0, %": f"{mean(control):.1f}"}
-    row |= {"chosen": f"{best:g}", "chosen, %": f"{mean(ours):.1f}"}
+    found = results_of(name, labels=n, protocol=p)
+    best, control = found.best(), found.where(strength=0.0)
+    ours = found.where(strength=best)
+    d = chosen[f"{name}, {n} labels, {p}"] = ours.against(control)
+    row = {"task": name, "protocol": p, "labels": n, "weight 0, %": f"{100 * control.mean():.1f}"}
+    row |= {"chosen": f"{best:g}", "chosen, %": f"{100 * ours.mean():.1f}"}
     row["difference, points"] = f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
     row["so"] = "better" if d.low > 0 else "worse" if d.high < 0 else "not distinguishable"
     rows.append(row)
 print(pd.DataFrame(rows).to_string(index=False))
 
-# %% jupyter={"source_hidden": true}
-gains(
-    {f"{name}, {n} labels, {p}": d for (name, n, p), d in chosen.items()},
-    f"Gain of the weight that validation picks, {seeds} seeds, 95 % intervals",
-)
+# %%
+gains(chosen, f"Gain of the weight that validation picks, {seeds} seeds, 95 % intervals")
 
 
-# %% jupyter={"source_hidden": true}
-first = next(iter(wanted))
+# %%
+example = next(iter(wanted))
 
 
-def draw_curve(task=first, protocol="probe"):
-    """Target test accuracy against the weight, a line for each number of labelled samples; weight 0 is standard transfer."""
-    groups = {f"{n} labels": among(task, labels=n, protocol=protocol) for n in labels}
+def draw_curve(task=example, protocol="probe"):
+    """Target test accuracy against the weight, a line for each number of labelled samples; weight 0
+    is standard transfer."""
+    groups = {f"{n} labels": results_of(task, labels=n, protocol=protocol) for n in labels}
     return accuracy_against_strength(groups, f"{task}, {protocol}: {seeds} seeds, 95 % intervals")
 
 
@@ -302,10 +301,10 @@ draw_curve(protocol="finetune")
 
 # %%
 for name, s in product(wanted, strengths):
-    group = among(name, labels=labels[-1], protocol="probe", strength=s)
-    print(
-        f"{name}, weight {s:g}: source {mean(group, 'source_accuracy'):.1f} %, target {mean(group):.1f} % (probe, {labels[-1]} labels)"
-    )
+    found = results_of(name, labels=labels[-1], protocol="probe", strength=s)
+    source, target = (100 * found.mean(part) for part in ("source_accuracy", "test_accuracy"))
+    print(f"{name}, weight {s:g}: source {source:.1f} %, target {target:.1f} %", end=" ")
+    print(f"(probe, {labels[-1]} labels)")
 
 # %% [markdown]
 # ## Does it matter how long the source is learnt?
@@ -314,33 +313,23 @@ for name, s in product(wanted, strengths):
 
 # %%
 best = max(strengths)
-long = train_all(
-    [
-        replace(
-            wanted[first],
-            steps=longer * wanted[first].steps,
-            strength=s,
-            seed=i,
-            labels=labels[-1],
-            protocol=p,
-        )
-        for s, i, p in product((0.0, best), range(seeds), PROTOCOLS)
-    ]
-)
+learnt_longer = replace(wanted[example], steps=longer * wanted[example].steps, labels=labels[-1])
+long = train_all(grid(learnt_longer, strength=(0.0, best), seed=range(seeds), protocol=PROTOCOLS))
 lengths = {}
-for p in PROTOCOLS:
-    for found in (
-        among(first, labels=labels[-1], protocol=p),
-        [r for r in long if r.experiment.protocol == p],
-    ):
-        ours, control = ([r for r in found if r.experiment.strength == s] for s in (best, 0.0))
-        d, e = paired_difference(ours, control), ours[0].experiment
-        lengths[f"{p}, {e.steps} steps"] = d
-        print(
-            f"{p:8} after {e.steps:4} steps: source {mean(control, 'source_accuracy'):.1f} and {mean(ours, 'source_accuracy'):.1f} %, target {mean(control):.1f} and {mean(ours):.1f} % at weights 0 and {best:g}: {100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}] points"
-        )
+for p, found in product(PROTOCOLS, (results_of(example, labels=labels[-1]), long)):
+    control, ours = (found.where(protocol=p, strength=s) for s in (0.0, best))
+    d, learnt = ours.against(control), found[0].experiment.steps
+    lengths[f"{p}, {learnt} steps"] = d
+    source, target = (
+        [100 * group.mean(part) for group in (control, ours)]
+        for part in ("source_accuracy", "test_accuracy")
+    )
+    print(f"{p:8} after {learnt:4} steps: source {source[0]:.1f} and {source[1]:.1f} %,", end=" ")
+    print(f"target {target[0]:.1f} and {target[1]:.1f} % at weights 0 and {best:g}:", end=" ")
+    print(f"{100 * d.mean:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}] points")
 gains(
-    lengths, f"{first}, {labels[-1]} labels: gain of weight {best:g}, {seeds} seeds, 95 % intervals"
+    lengths,
+    f"{example}, {labels[-1]} labels: gain of weight {best:g}, {seeds} seeds, 95 % intervals",
 )
 
 # %%
