@@ -121,10 +121,10 @@ accuracy_against_strength(
 # regularizer, so we look at the difference seed by seed. `chosen` marks the weight that **validation** data picks; accuracies are of **test** data, in percent.
 
 # %%
-gained = probe.gain().set_index(["labels", "strength"])
+gained = probe.gain()
 percent = ["accuracy", "gain", "low", "high"]
 gained[percent] = (100 * gained[percent]).round(1)
-print(gained.to_string())
+print(gained.to_string(index=False))
 
 # %%
 print(probe.verdict())
