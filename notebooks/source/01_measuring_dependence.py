@@ -27,6 +27,13 @@ import pandas as pd
 import torch
 
 from lautum_pages import check
+from lautum_pages.page_01 import (
+    draw_candidates,
+    draw_holes,
+    draw_path,
+    draw_plane,
+    draw_terms,
+)
 from lautum_utils import (
     Explorer,
     entropy,
@@ -37,7 +44,6 @@ from lautum_utils import (
     mutual_information,
     save_results,
 )
-from lautum_utils.widgets.plots import STYLES, new_figure
 
 differences = {}  # name of an identity -> largest absolute difference of its two sides
 
@@ -140,19 +146,8 @@ candidates = {
     "flat q": torch.full((8,), 1 / 8, dtype=torch.float64, device="cpu"),
     "q on one hump": vector(0.03, 0.4, 0.44, 0.03, 0.025, 0.025, 0.025, 0.025),
 }
-figure, axes = new_figure(9, 3.4, 2, sharey=True)
-for ax, (name, q) in zip(axes, candidates.items()):
-    ax.bar(range(8), p.tolist(), color="0.75", label="p")
-    ax.plot(range(8), q.tolist(), label="q", **STYLES[1])
-    ax.set_title(
-        f"{name}: D(p‖q) = {kl_divergence(p, q):.2f}, D(q‖p) = {kl_divergence(q, p):.2f} nats",
-        fontsize=10,
-    )
-    ax.set_xlabel("letter")
-    ax.legend(frameon=False)
-axes[0].set_ylabel("probability")
-figure.suptitle("The direction decides which q is nearer: flat by D(p‖q), one hump by D(q‖p)")
-figure
+distances = {name: (kl_divergence(p, q), kl_divergence(q, p)) for name, q in candidates.items()}
+draw_candidates(p, candidates, distances)
 
 # %% [markdown]
 # $D(p\|q)$ prefers the flat $q$, which misses nothing that $p$ does. $D(q\|p)$ prefers the single hump, which hardly does what $p$ makes rare.
@@ -294,21 +289,17 @@ log_ratio = ((joints / p_wx) / (p_xy / p_x)).log()
 conditional_i = (joints * log_ratio).sum((1, 2, 3))
 conditional_l = -(p_w * p_xy * log_ratio).sum((1, 2, 3))
 whole_i, whole_l = mutual_information(joints.flatten(2)), lautum_information(joints.flatten(2))
-first_i, first_l = mutual_information(p_wx[..., 0]), lautum_information(p_wx[..., 0])
-report("chain rule of I", whole_i - first_i - conditional_i)
-report("chain rule of L", whole_l - first_l - conditional_l)
+part_i, part_l = mutual_information(p_wx[..., 0]), lautum_information(p_wx[..., 0])
+report("chain rule of I", whole_i - part_i - conditional_i)
+report("chain rule of L", whole_l - part_l - conditional_l)
 wrong = -(p_wx * p_xy / p_x * log_ratio).sum((1, 2, 3))
 print(
-    f"with the weights P(w,x) the chain rule of L is off by up to {(whole_l - first_l - wrong).abs().max():.1f} nats"
+    f"with the weights P(w,x) the chain rule of L is off by up to {(whole_l - part_l - wrong).abs().max():.1f} nats"
 )
 
 garbled = p_wx[..., 0] @ (p_xy / p_x)[:, 0]
-report(
-    "data processing: how far I ever rises", (mutual_information(garbled) - first_i).clamp_min(0)
-)
-report(
-    "data processing: how far L ever rises", (lautum_information(garbled) - first_l).clamp_min(0)
-)
+report("data processing: how far I ever rises", (mutual_information(garbled) - part_i).clamp_min(0))
+report("data processing: how far L ever rises", (lautum_information(garbled) - part_l).clamp_min(0))
 
 # %% [markdown]
 # ## Channels: where does the value come from?
@@ -349,15 +340,15 @@ def z_channel(input_one, crossover):
 check("z_channel", z_channel)
 
 # %% [markdown]
-# The folded cell below defines `channel_joint`, with a `leak`: with that probability the output is drawn afresh from its marginal, so that
-# $P = (1 - \text{leak})\,P_{AB} + \text{leak}\,P_A P_B$ has no hole left. It draws the joint beside the terms of $I$ and $L$, cell by cell.
+# The cell below defines `channel_joint`, with a `leak`: with that probability the output is drawn afresh from its marginal, so that
+# $P = (1 - \text{leak})\,P_{AB} + \text{leak}\,P_A P_B$ has no hole left. The next one draws the joint beside the terms of $I$ and $L$, cell by cell.
 #
 # **Try:** the Z-channel with a smaller and smaller leak. Which cell grows, and in which of the two tables? Then make input 1 rare.
 #
 # Below the sliders is the same picture without them, at leak 0. The Z-channel never turns a 0 into a 1, but shuffled pairs do hold that
 # cell: it is a hole (black), and $L$ is infinite.
 
-# %% jupyter={"source_hidden": true}
+# %%
 ROWS = {
     "binary symmetric": lambda c: [[1 - c, c], [c, 1 - c]],
     "erasure": lambda c: [[1 - c, c, 0], [0, c, 1 - c]],
@@ -365,101 +356,26 @@ ROWS = {
 }
 
 
-def channel_joint(kind, crossover, input_one=0.5, leak=0.0):
+def channel_joint(channel, crossover, input_one=0.5, leak=0.0):
     """Joint of input (rows) and output (columns)."""
-    joint = vector(*ROWS[kind](crossover)) * vector([1 - input_one], [input_one])
+    joint = vector(*ROWS[channel](crossover)) * vector([1 - input_one], [input_one])
     return (1 - leak) * joint + leak * terms(joint)[0]
 
 
-def number(value, sign=""):
-    """Three digits, rounding left out, infinity as a symbol."""
-    if math.isinf(value):
-        return "∞"
-    return "0" if abs(value) < 1e-12 else f"{value:{sign}.3g}"
-
-
-def draw_cells(joint, name, rows, columns):
-    """A joint and the terms of I and L as three tables; cells with an infinite term are black."""
-    margins = {"left": 0.08, "right": 0.99, "bottom": 0.1, "top": 0.81}
-    figure, (ax,) = new_figure(10, 3, layout="none", gridspec_kw=margins)
-    _, of_i, of_l = terms(joint)
-    total_i, total_l = of_i.sum().item(), of_l.sum().item()
-    sign = ">" if total_l > total_i else "<"
-    verdict = (
-        f"L = {number(total_l)} {sign} I = {number(total_i)}"
-        if abs(total_l - total_i) > 1e-9
-        else f"L = I = {number(total_i)}"
-    )
-    figure.suptitle(f"{name}: {verdict} nats")
-    reach = 1.5 * max(*of_i.abs().flatten().tolist(), *of_l[of_l.isfinite()].abs().tolist(), 1e-3)
-    height, width = joint.shape
-    titles = (
-        "joint",
-        f"terms of I (nats), sum {number(total_i)}",
-        f"terms of L (nats), sum {number(total_l)}",
-    )
-    # Three tables on one pair of axes: a slider answers twice as fast as with three.
-    starts = [k * (width + 0.15 * width) for k in range(3)]
-    for start, table, title in zip(starts, (joint, of_i, of_l), titles):
-        low, high, colours = (0, 1.5, "Greys") if table is joint else (-reach, reach, "PuOr_r")
-        shown = torch.where(table.isfinite(), table, 0)
-        ax.imshow(
-            shown.tolist(),
-            vmin=low,
-            vmax=high,
-            cmap=colours,
-            extent=(start, start + width, height, 0),
-            zorder=2,
-        )
-        ax.text(start + width / 2, -0.06 * height, title, ha="center", va="bottom")
-        for y, row in enumerate(table.tolist()):
-            for x, value in enumerate(row):
-                left, infinite = start + x, math.isinf(value)
-                if infinite:
-                    ax.fill(
-                        [left, left + 1, left + 1, left],
-                        [y, y, y + 1, y + 1],
-                        color="black",
-                        zorder=3,
-                    )
-                text, colour = (
-                    number(value, "" if table is joint else "+"),
-                    "white" if infinite else "black",
-                )
-                ax.text(
-                    left + 0.5,
-                    y + 0.5,
-                    text,
-                    ha="center",
-                    va="center",
-                    color=colour,
-                    fontsize=11,
-                    zorder=5,
-                )
-        ax.vlines(
-            [start + x for x in range(width + 1)], 0, height, color="0.7", linewidth=0.8, zorder=4
-        )
-        ax.hlines(range(height + 1), start, start + width, color="0.7", linewidth=0.8, zorder=4)
-        for x, column in enumerate(columns):
-            ax.text(start + x + 0.5, 1.04 * height, column, ha="center", va="top")
-    for y, row in enumerate(rows):
-        ax.text(-0.04 * width, y + 0.5, row, ha="right", va="center")
-    ax.set(xlim=(-0.02, starts[-1] + width + 0.02), ylim=(height + 0.02, -0.02), aspect="auto")
-    ax.set_axis_off()
-    return figure
-
-
-def draw_channel(kind="Z", crossover=crossover, input_one=0.5, leak=0.0):
+# %%
+def draw_channel(channel="Z", crossover=crossover, input_one=0.5, leak=0.0):
     """Left: the probability of each pair of input and output. Middle and right: what each of these pairs adds to I and to L, in nats;
     black is infinite."""
-    joint = channel_joint(kind, crossover, input_one, leak)
-    outputs = ["output 0", "erased", "output 1"] if kind == "erasure" else ["output 0", "output 1"]
-    return draw_cells(joint, f"{kind} channel", ["input 0", "input 1"], outputs)
+    joint = channel_joint(channel, crossover, input_one, leak)
+    _, of_i, of_l = terms(joint)
+    erased = ["erased"] if channel == "erasure" else []
+    outputs = ["output 0", *erased, "output 1"]
+    return draw_terms(f"{channel} channel", joint, of_i, of_l, ["input 0", "input 1"], outputs)
 
 
 explorer_channel = Explorer(
     draw_channel,
-    kind=list(ROWS),
+    channel=list(ROWS),
     crossover=(0.0, 1.0, 0.05),
     input_one=(0.0, 1.0, 0.05),
     leak=[0.0, 1e-9, 1e-6, 1e-3, 1e-2, 0.1, 0.5, 1.0],
@@ -481,15 +397,15 @@ draw_channel("Z", crossover, leak=0.0)
 #
 # **Predict:** for which channels, and which crossovers, is $L$ infinite? How much does $L$ gain from a leak ten times smaller, and how much does $I$ change?
 
-# %% jupyter={"source_hidden": true}
+# %%
 crossovers = torch.linspace(0, 1, 201, dtype=torch.float64, device="cpu")
-curves = {kind: torch.stack([channel_joint(kind, c) for c in crossovers.tolist()]) for kind in ROWS}
-symmetric = lautum_information(curves["binary symmetric"])
-inside = slice(1, -1)
-report(
-    "L of the binary symmetric channel",
-    symmetric[inside] + (4 * crossovers * (1 - crossovers))[inside].log() / 2,
-)
+channels = {}  # name -> I and L at each crossover
+for channel in ROWS:
+    joints = torch.stack([channel_joint(channel, c) for c in crossovers.tolist()])
+    channels[channel] = mutual_information(joints), lautum_information(joints)
+_, symmetric_l = channels["binary symmetric"]
+formula = -(4 * crossovers * (1 - crossovers)).log() / 2
+report("L of the binary symmetric channel", (symmetric_l - formula)[1:-1])
 
 leaks = torch.logspace(-12, 0, 49, dtype=torch.float64, device="cpu")
 leaky = torch.stack([channel_joint("Z", crossover, leak=leak) for leak in leaks.tolist()])
@@ -497,56 +413,12 @@ z_i, z_l = mutual_information(leaky), lautum_information(leaky)
 clean = channel_joint("Z", crossover)
 q = terms(clean)[0]
 hole = (clean == 0) & (q > 0)
+h = q[hole].sum().item()
 others = (q * (q / torch.where(hole, 1, leaky)).log())[:, ~hole & (q > 0)].sum(1)
-report("L of the leaky Z-channel", z_l + q[hole].sum() * leaks.log() - others)
+report("L of the leaky Z-channel", z_l + h * leaks.log() - others)
 
-figure, (left, right) = new_figure(10, 3.8, 2)
-for (kind, joints), style, height in zip(curves.items(), STYLES, (2.3, 2.5, 2.7)):
-    values = lautum_information(joints)
-    left.plot(
-        crossovers,
-        mutual_information(joints),
-        markevery=20,
-        markerfacecolor="white",
-        label=f"I, {kind}",
-        **style,
-    )
-    shown = torch.where(values.isfinite(), values, height)
-    places = range(0, 201, 200) if kind == "binary symmetric" else range(0, 201, 20)
-    if kind == "binary symmetric":
-        left.plot(
-            crossovers[inside],
-            values[inside],
-            markevery=(19, 20),
-            linewidth=2.5,
-            label=f"L, {kind}",
-            **style,
-        )
-    left.plot(crossovers[list(places)], shown[list(places)], **(style | {"linestyle": "none"}))
-left.axhspan(2.15, 2.85, color="0.9")
-left.text(0.5, 2.92, "grey band: L is infinite", ha="center", fontsize=9)
-left.set_ylim(-0.05, 3.15)
-left.set_yticks(
-    [0, 0.5, 1, 1.5, 2, 2.3, 2.5, 2.7],
-    ["0", "0.5", "1", "1.5", "2", "symmetric: ∞", "erasure: ∞", "Z: ∞"],
-)
-left.set_xlabel("crossover")
-left.set_ylabel("nats")
-left.legend(frameon=False, fontsize=8, loc="center", bbox_to_anchor=(0.5, 0.5))
-right.plot(leaks, z_l, markevery=4, label="L", **STYLES[1])
-right.plot(
-    leaks, -q[hole].sum() * leaks.log(), color="0.5", linewidth=4, alpha=0.5, label="-h log(leak)"
-)
-right.plot(leaks, z_i, markevery=4, label="I", **STYLES[0])
-right.set_xscale("log")
-right.set_xlabel(f"leak of the Z-channel (crossover {crossover:g})")
-right.set_ylabel("nats")
-right.legend(frameon=False)
-gain = q[hole].sum().item() * math.log(10)
-figure.suptitle(
-    f"Holes make L infinite; once the leak is small, a tenth of it adds {gain:.2f} nats to L of the Z-channel"
-)
-figure
+# %%
+draw_holes(crossovers, channels, leaks, (z_i, z_l), h, crossover)
 
 # %% [markdown]
 # With holes (erasure, Z) $L$ is infinite at every crossover below 1; at 1 the output knows nothing, and both are 0. The symmetric channel has holes only when it never
@@ -567,11 +439,12 @@ figure
 # %%
 letters = torch.arange(1, alphabet_size + 1, dtype=torch.float64, device="cpu")
 letters /= letters.sum()
-apart, same = letters[:, None] * letters, torch.diag(letters)
+independent, equal = letters[:, None] * letters, torch.diag(letters)
 
 
 def on_path(t):
-    return (1 - t) * apart + t * same
+    """The joint at t: from independent (0) to equal (1)."""
+    return (1 - t) * independent + t * equal
 
 
 def chi_square(joint, power=2):
@@ -592,30 +465,23 @@ for t in (0.1, 0.01, 0.001):
         f"t = {t:<5g}  I / (χ²/2) = {value_i / half:.4f}  L / (χ²/2) = {value_l / half:.4f}  (L - I) / (-χ₃/6) = {third:.4f}"
     )
 
-figure, axes = new_figure(10, 3.6, 2)
-to_the_end = torch.linspace(0.005, 0.995, 199, dtype=torch.float64, device="cpu")
-near_zero = torch.logspace(-3, math.log10(0.95), 121, dtype=torch.float64, device="cpu")
-for ax, path, every in zip(axes, (to_the_end, near_zero), (20, 10)):
-    along = torch.stack([on_path(t) for t in path.tolist()])
-    half = chi_square(along) / 2
-    scale = 1 if path is to_the_end else half
-    for (name, values), style in zip(
-        {"I": mutual_information(along), "L": lautum_information(along), "χ²/2": half}.items(),
-        STYLES,
-    ):
-        ax.plot(path, values / scale, markevery=every, label=name, **style)
-    ax.legend(frameon=False)
-axes[0].axhline(entropy(letters).item(), color="0.5", linestyle=":")
-axes[0].text(
-    0.02, entropy(letters).item(), "H(A), where I ends", color="0.3", fontsize=9, va="bottom"
-)
-axes[0].set(xlabel="t: from independent (0) to equal (1)", ylabel="nats")
-axes[0].legend(frameon=False, loc="upper left")
-axes[1].set(xscale="log", xlabel="t (logarithmic)", ylabel="ratio to χ²/2")
-figure.suptitle(
-    "Weak dependence: I and L tend to χ²/2; then L falls below I, and near full dependence it outgrows both"
-)
-figure
+
+# %%
+def along(path):
+    """I, L and chi^2 / 2 at each t of a path."""
+    joints = torch.stack([on_path(t) for t in path.tolist()])
+    return {
+        "I": mutual_information(joints),
+        "L": lautum_information(joints),
+        "χ²/2": chi_square(joints) / 2,
+    }
+
+
+whole = torch.linspace(0.005, 0.995, 199, dtype=torch.float64, device="cpu")
+start = torch.logspace(-3, math.log10(0.95), 121, dtype=torch.float64, device="cpu")
+near = along(start)
+ratios = {name: values / near["χ²/2"] for name, values in near.items()}
+draw_path(whole, along(whole), start, ratios, entropy(letters).item())
 
 # %% [markdown]
 # ## Is L always the larger one?
@@ -649,7 +515,9 @@ def draw_table(weight_00=4.0, weight_01=1.0, weight_10=1.0, weight_11=4.0):
     weights = vector([weight_00, weight_01], [weight_10, weight_11])
     name = "this table" if weights.sum() > 0 else "all weights 0, so uniform"
     weights = weights if weights.sum() > 0 else torch.ones_like(weights)
-    return draw_cells(weights / weights.sum(), name, ["a = 0", "a = 1"], ["b = 0", "b = 1"])
+    joint = weights / weights.sum()
+    _, of_i, of_l = terms(joint)
+    return draw_terms(name, joint, of_i, of_l, ["a = 0", "a = 1"], ["b = 0", "b = 1"])
 
 
 explorer_table = Explorer(
@@ -685,22 +553,7 @@ gauss_i, gauss_l = (
     gaussian_lautum_information(covariances, 1),
 )
 
-figure, (ax,) = new_figure(7, 5)
-for chosen, style, name in ((~less, STYLES[0], "L ≥ I"), (less, STYLES[1], "L < I")):
-    points = style | {"linestyle": "none", "markersize": 3, "alpha": 0.4, "markeredgewidth": 0}
-    ax.plot(
-        values_i[chosen],
-        values_l[chosen],
-        label=f"{name}: {100 * chosen.double().mean():.0f} % of the joints",
-        **points,
-    )
-ax.plot([1e-5, 1], [1e-5, 1], color="0.3", linewidth=1, label="L = I")
-ax.plot(gauss_i, gauss_l, color="black", linestyle="-.", label="two Gaussian variables")
-ax.set(xscale="log", yscale="log", xlim=(1e-5, 1), ylim=(1e-5, 10))
-ax.set(xlabel="I (nats; joints below 1e-5 are not shown)", ylabel="L (nats)")
-ax.legend(frameon=False, markerscale=2)
-ax.set_title(f"{n_joints} random 2 x 2 joints: L ≥ I is no law, though it is one for Gaussians")
-figure
+draw_plane((values_i, values_l), (gauss_i, gauss_l))
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -711,8 +564,8 @@ rare_together = (joints[:, 0, 0] - rows * columns).sign() * (0.5 - rows).sign() 
 print(
     f"L < I: {100 * less.double().mean():.0f} % of {n_joints} joints, and {int((gauss_l < gauss_i).sum())} of {len(rho)} Gaussians"
 )
-for chosen, name in ((less, "L < I"), (~less, "L >= I")):
-    share = (rare_together & chosen).sum().item() / max(chosen.sum().item(), 1)
+for group, name in ((less, "L < I"), (~less, "L >= I")):
+    share = (rare_together & group).sum().item() / max(group.sum().item(), 1)
     print(
         f"of the joints with {name:6} the two rarer values attract each other in {100 * share:.0f} %"
     )
