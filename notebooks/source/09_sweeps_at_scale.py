@@ -15,7 +15,7 @@
 # %% tags=["parameters"]
 seeds = 4  # networks for each strength
 strengths = [0.0, 1e-3]  # weights of the sweep
-steps = 40  # of pre-training
+steps = 40  # of stage one
 shifts = ["rotation", "blur"]  # what papermill gives to notebook 00, one after the other
 workers = 2  # processes of a pool, and of a local cluster
 ranks = 2  # processes that share one batch
@@ -36,7 +36,7 @@ import tempfile
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 # One thread each: small matrices gain nothing from more, and all processes share the cores.
@@ -55,43 +55,57 @@ import distributed
 import pandas as pd
 import papermill
 import torch
-from matplotlib.ticker import LogLocator
 
 import lautum_pages
-from lautum_utils import Experiment, Explorer, LautumRegularizer, run, save_results, sweep
+from lautum_pages.page_09 import (
+    draw_costs,
+    draw_own_values,
+    draw_places,
+    draw_resumed,
+    draw_silent_ranks,
+)
+from lautum_utils import (
+    Experiment,
+    Explorer,
+    LautumRegularizer,
+    grid,
+    run,
+    save_results,
+    sweep,
+)
 from lautum_utils.results.store import versions
 from lautum_utils.training.devices import resolve_device
-from lautum_utils.widgets.plots import STYLES, new_figure
 
 torch.set_num_threads(1)
 temporary = tempfile.TemporaryDirectory()  # all that this page writes: it goes with the kernel
 folder = Path(temporary.name)
 pd.set_option("display.width", 120)
-differences = {}  # what has to be equal on this page, and how far it is apart
+differences = {}  # what has to be equal on this page, and by how much it is not
 
 
 def normal(generator, *shape):
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-def apart(name, ours, theirs):
-    """Keep the largest difference of two tables of results, in any accuracy."""
+def largest_difference(name, ours, theirs):
+    """Keep the largest difference of two sweeps, in any accuracy."""
     columns = ["test_accuracy", "validation_accuracy", "source_accuracy"]
-    differences[name] = float((ours[columns] - theirs[columns]).abs().max(skipna=False).max())
+    gap = (ours.table[columns] - theirs.table[columns]).abs()
+    differences[name] = float(gap.max(skipna=False).max())
     return differences[name]
 
 
 # %% [markdown]
 # ## A sweep and its store
 #
-# `sweep(experiments, store)` runs what the store does not hold yet and returns a row for each experiment. The store is a folder; each result goes there the moment it is there, as a file of its own.
+# `sweep(experiments, store)` runs what the store does not hold yet and returns the results of them all. The store is a folder; each result goes there the moment it is there, as a file of its own.
 #
 # **Predict:** what does a file have to hold, so that a figure can be drawn from it in a year?
 
 # %%
-grid = [Experiment(strength=s, seed=i, steps=steps) for s in strengths for i in range(seeds)]
+experiments = grid(Experiment(steps=steps), strength=strengths, seed=range(seeds))
 started = time.perf_counter()
-rows = sweep(grid, folder / "whole", device="cpu", progress=False)
+whole = sweep(experiments, folder / "whole", device="cpu", progress=False)
 took = time.perf_counter() - started
 
 
@@ -101,7 +115,7 @@ def files(store):
     return {path.name: path.stat().st_mtime_ns for path in found}
 
 
-print(f"{len(grid)} experiments, {len(files('whole'))} files, {took:.2f} s")
+print(f"{len(experiments)} experiments, {len(files('whole'))} files, {took:.2f} s")
 path = next((folder / "whole").glob("[0-9a-f]*.json"))
 content = json.loads(path.read_bytes())
 print(f"\n{path.name}, {path.stat().st_size} bytes:")
@@ -123,8 +137,8 @@ print(table.groupby("strength")[["test_accuracy", "source_accuracy"]].agg(["mean
 
 # %%
 for name, wanted in {
-    "the same again": grid,
-    "one more seed": [*grid, replace(grid[0], seed=seeds)],
+    "the same again": experiments,
+    "one more seed": [*experiments, replace(experiments[0], seed=seeds)],
 }.items():
     before, started = files("whole"), time.perf_counter()
     sweep(wanted, store, device="cpu", progress=False)
@@ -139,10 +153,10 @@ for name, wanted in {
 # **Predict:** how many results are lost, how many are run twice, and is the table the same as without the accident?
 
 # %%
-settings = {"device": "cpu", "task_size": 1, "progress": False}
-process = context.Process(target=sweep, args=(grid, folder / "killed"), kwargs=settings)
+settings = {"device": "cpu", "stack_size": 1, "progress": False}
+process = context.Process(target=sweep, args=(experiments, folder / "killed"), kwargs=settings)
 process.start()
-while process.is_alive() and len(files("killed")) < len(grid) // 2:
+while process.is_alive() and len(files("killed")) < len(experiments) // 2:
     time.sleep(0.002)
 killed = time.time_ns()
 process.kill()
@@ -150,60 +164,44 @@ process.join()
 print("exit code of the process:", process.exitcode)
 
 kept = files("killed")
-whole = [json.loads((folder / "killed" / name).read_bytes())["test_accuracy"] for name in kept]
-print(f"killed with {len(kept)} of {len(grid)} results; whole files: {len(whole)}")
+read = [json.loads((folder / "killed" / name).read_bytes())["test_accuracy"] for name in kept]
+print(f"killed with {len(kept)} of {len(experiments)} results; whole files: {len(read)}")
 
-resumed = sweep(grid, folder / "killed", device="cpu", progress=False)
+resumed = sweep(experiments, folder / "killed", device="cpu", progress=False)
 after = files("killed")
 lost = sum(name not in after for name in kept)
 again = sum(after[name] != written for name, written in kept.items() if name in after)
 print(f"resumed: {len(after) - len(kept)} run, {again} run twice, {lost} lost")
-print("largest difference to the sweep that nobody killed:", apart("resumed", resumed, rows))
+gap = largest_difference("resumed", resumed, whole)
+print("largest difference to the sweep that nobody killed:", gap)
 
 # %%
-first = min(after.values())
-moments = sorted((written - first) / 1e9 for written in after.values())
-figure, (ax,) = new_figure(8, 2.8)
-ax.step(
-    [0, *moments],
-    range(len(moments) + 1),
-    where="post",
-    color=STYLES[0]["color"],
-    marker=STYLES[0]["marker"],
+began = min(after.values())
+moments = sorted((written - began) / 1e9 for written in after.values())
+draw_resumed(
+    moments,
+    (killed - began) / 1e9,
+    f"Killed with {len(kept)} results, resumed with {len(moments) - len(kept)} more: {lost} lost",
 )
-ax.axvline((killed - first) / 1e9, color=STYLES[1]["color"], linestyle="--")
-ax.annotate(
-    "SIGKILL",
-    ((killed - first) / 1e9, 0.2),
-    (5, 0),
-    textcoords="offset points",
-    color=STYLES[1]["color"],
-)
-ax.set_xlabel("seconds after the first result")
-ax.set_ylabel("results in the store")
-ax.set_title(
-    f"Killed with {len(kept)} results, resumed with {len(grid) - len(kept)} more: {lost} lost"
-)
-figure
 
 # %% [markdown]
-# The process ran its networks one by one (`task_size=1`); the resumed sweep trains the missing ones side by side, so their results come together. That is why a kill loses time: what a stack has trained so far is not stored. Small tasks lose less; what large ones gain is in the last figure of this page.
+# The process ran its networks one by one (`stack_size=1`); the resumed sweep trains the missing ones side by side, so their results come together. That is why a kill loses time: what a stack has trained so far is not stored. Small stacks lose less; what large ones gain is in the last figure of this page.
 #
 # ### One that fails
 #
 # **Predict:** one experiment of a sweep asks for more principal components than an image has pixels. What happens to the others?
 
 # %%
-bad = replace(grid[-1], n_components=10_000)
+bad = replace(experiments[-1], n_components=10_000)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # sweep warns of each; we look at the table
-    mixed = sweep([bad, *grid], store, device="cpu", progress=False)
-shown = mixed[["strength", "seed", "n_components", "test_accuracy", "error"]]
-print(shown.head(3).to_string(max_colwidth=70))
-print(f"failed: {(mixed.error != '').sum()}, in the store: {mixed.test_accuracy.notna().sum()}")
+    mixed = sweep([bad, *experiments], store, device="cpu", progress=False)
+shown = mixed.table[["strength", "seed", "n_components", "test_accuracy", "error"]]
+print(shown.tail(3).to_string(max_colwidth=70))
+print(f"failed: {len(mixed.errors)}, in the store: {len(mixed)}")
 
 # %% [markdown]
-# The failure is a value in the column `error`. It is not stored: after a repair the same call runs it again.
+# The failure is a value in the column `error`, and in `mixed.errors`. It is not stored: after a repair the same call runs it again.
 #
 # ## A notebook as a function: papermill
 #
@@ -255,21 +253,20 @@ print(table.pivot_table("test_accuracy", "shift", "strength", aggfunc=["mean", "
 #
 # ## The same sweep in other places
 #
-# `sweep(experiments, store, executor)` takes any `concurrent.futures` executor. The workers get experiments and send results back; only *this* process writes to the store, so the workers need `lautum_utils` and no common disk. First here; then in a pool of processes; then on a Dask cluster, whose dashboard shows each task while it runs.
+# `sweep(experiments, store, executor)` takes any `concurrent.futures` executor. The workers get experiments and send results back; only *this* process writes to the store, so the workers need `lautum_utils` and no common disk. First here; then in a pool of processes; then on a Dask cluster, whose dashboard shows each job while it runs.
 #
 # **Predict:** how near to `workers` times as fast does it get? And will the accuracies be the same to the last digit?
 
 # %%
-work = [
-    Experiment(strength=1e-3, seed=100 + i, steps=steps) for i in range(4 * workers)
-]  # seeds whose data nobody has loaded yet
-tables, seconds_of = {}, {}
+# Seeds whose data nobody has loaded yet.
+work = grid(Experiment(strength=1e-3, steps=steps), seed=range(100, 100 + 4 * workers))
+swept, seconds_of = {}, {}
 
 
 def measure(place, executor=None, started=None):
-    """The sweep in a place: its table, and the seconds that starting and running take."""
-    ready = time.perf_counter()
-    tables[place] = sweep(work, folder / place, executor, device="cpu", task_size=2, progress=False)
+    """The sweep in a place: its results, and the seconds that starting and running take."""
+    ready, settings = time.perf_counter(), {"device": "cpu", "stack_size": 2, "progress": False}
+    swept[place] = sweep(work, folder / place, executor, **settings)
     seconds_of[place] = ready - (started or ready), time.perf_counter() - ready
 
 
@@ -278,9 +275,10 @@ measure("this process")
 started = time.perf_counter()
 with ProcessPoolExecutor(workers, context) as pool:
     for future in [pool.submit(versions) for _ in range(workers)]:
-        future.result()  # a first task: each worker has imported what it needs
+        future.result()  # a job before it counts: each worker has imported what it needs
     measure(f"{workers} processes", pool, started)
 
+# %%
 started = time.perf_counter()
 dask.config.set({"distributed.worker.multiprocessing-method": START})
 with (
@@ -298,29 +296,17 @@ with (
     client.run(versions)
     measure(f"Dask, {workers} workers", client.get_executor(), started)
 
-alone = tables["this process"]
+alone = swept["this process"]
 for place, (start, took) in seconds_of.items():
-    gap = apart(place, tables[place], alone)
-    equal = f"equal to the first table: {tables[place].equals(alone)}, largest difference {gap}"
+    gap, same = (
+        largest_difference(place, swept[place], alone),
+        swept[place].table.equals(alone.table),
+    )
+    equal = f"equal to the first table: {same}, largest difference {gap}"
     print(f"{place:16} start {start:5.1f} s, sweep {took:5.1f} s; {equal}")
 
 # %%
-figure, (ax,) = new_figure(8, 2.8)
-one = seconds_of["this process"][1]
-for row, (start, took) in enumerate(seconds_of.values()):
-    ax.barh(-row, start, color="0.75", hatch="//", edgecolor="white")
-    ax.barh(-row, took, left=start, color=STYLES[row]["color"])
-    text = f" {took:.1f} s, {one / took:.2f} times as fast" if row else f" {took:.1f} s"
-    ax.text(start + took, -row, text, va="center")
-ax.set_yticks([-row for row in range(len(seconds_of))], list(seconds_of))
-ax.set_xlim(0, 1.45 * max(map(sum, seconds_of.values())))
-ax.set_xlabel("seconds (hatched: until the workers can train)")
-best = max(one / took for start, took in list(seconds_of.values())[1:])
-start = list(seconds_of.values())[1][0]
-ax.set_title(
-    f"{workers} workers sweep up to {best:.2f} times as fast as one, after {start:.1f} s of starting"
-)
-figure
+draw_places(seconds_of, workers)
 
 # %% [markdown]
 # On this machine the tables agree to the last digit, in whichever process and beside whichever network an experiment is trained. (Another kind of processor rounds in another way, and training amplifies that: results from two kinds agree as samples do, paired over seeds.) How far the speed-up stays below the number of workers depends on the machine and on what else it is doing. A sweep of seconds, as this one, can even be slower with workers: each of them draws the data anew and has one thread. The workers here start from a server that had imported PyTorch long before (the first cell started it: `forkserver`). A worker on another machine, or one that is started by `spawn`, has to import it first; so start a pool or a cluster once for many sweeps.
@@ -341,7 +327,7 @@ figure
 # cluster.scale(20)
 # ```
 #
-# Then `client = distributed.Client(cluster)` and `sweep(grid, store, client.get_executor())`, as above. A job that runs out of its time costs the tasks that it was working on: Dask gives them to another worker.
+# Then `client = distributed.Client(cluster)` and `sweep(experiments, store, client.get_executor())`, as above. A worker that runs out of its time costs the jobs that it was working on: Dask gives them to another.
 #
 # ## One batch on several devices
 #
@@ -410,29 +396,12 @@ for count in counts:
     cosines.append(round(cosine.mean().item(), 3) + 0.0)  # no -0.00
 z = z.detach()
 
-figure, (left, right) = new_figure(10, 3.4, 2)
-left.errorbar(counts, means, reach, capsize=3, label="mean of the ranks' own L", **STYLES[1])
 joined_mean = exact.mean().item()
-left.plot(counts, [joined_mean] * len(counts), label="L of the joined batch", **STYLES[0])
-left.axhline(nats(RHO), color="0.3", linestyle=":", label="truth")
-left.set_yscale("log")
-left.set_ylabel("L (nats), mean of 100 batches")
-left.legend(frameon=False, fontsize=9)
-right.plot(counts, cosines, **STYLES[1])
-right.set_ylim(0, 1.05)
-right.set_ylabel("cosine to the joined gradient")
-for ax in (left, right):
-    ax.set_xscale("log", base=2)
-    ax.set_xticks(counts, [f"{count}\nn = {batch // count}" for count in counts])
-    ax.set_xlabel("ranks (n: rows of each)")
-figure.suptitle(
-    f"{counts[-1]} ranks that do not talk: {means[-1] / joined_mean:.0f} times the L of their batch, "
-    f"a gradient with cosine {cosines[-1]:.2f}"
-)
 for count, value, cosine in zip(counts, means, cosines):
     print(f"{count:2} ranks: mean of L {value:7.2f} nats, cosine of the gradients {cosine:.2f}")
 print(f"joined batch: {joined_mean:.2f} nats, truth {nats(RHO):.2f}")
-figure
+rows = {count: batch // count for count in counts}
+draw_silent_ranks(rows, (means, reach), cosines, joined_mean, nats(RHO))
 
 # %% [markdown]
 # So the ranks have to talk. `LautumRegularizer(..., group=torch.distributed.group.WORLD)` adds up $n$ and $s$ over the ranks, centres, then adds up the second moments (centred first, because $Q - ss^\top/n$ cancels in float32). That is $k^2 + kr + r^2$ numbers, whatever the batch. Every rank then holds the value of the joined batch.
@@ -478,21 +447,21 @@ def train(dtype, batch, source_rows, target_rows, group=None, talk=True, weighte
     network = Network().to(dtype)
     model = DistributedDataParallel(network, process_group=group) if group else network
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    first = None
+    at_start = None  # value and gradient
     for _ in range(STEPS):
         source, target = torch.randint(len(images), (2, batch))
         source, target = source[source_rows], target[target_rows]
         logits, z = model(images[source], images[target])
         value = regularizer(z, regularizer.project(images[target]))
-        if first is None:  # autograd gives the gradient of the sum of what all ranks ask for
+        if at_start is None:  # autograd gives the gradient of the sum of what all ranks ask for
             (gradient,) = torch.autograd.grad(value, z, retain_graph=True)
-            first = value.item(), (gradient / ranks).tolist()
+            at_start = value.item(), (gradient / ranks).tolist()
         weight = ranks * len(source) / batch if weighted else 1
         loss = weight * F.cross_entropy(logits, labels[source]) - STRENGTH * value
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return *first, torch.cat([p.detach().flatten() for p in network.parameters()]).tolist()
+    return *at_start, torch.cat([p.detach().flatten() for p in network.parameters()]).tolist()
 
 
 def main(batch, output):
@@ -542,17 +511,14 @@ if done.returncode:
     raise RuntimeError(done.stderr[-3000:])
 print(f"torchrun with {ranks} ranks: {time.perf_counter() - started:.1f} s")
 
+# %%
 train = runpy.run_path(str(script))["train"]  # the same function, in this process
 answers = json.loads((folder / "ranks.json").read_bytes())
 rows = torch.arange(together)
 table = []
-expected = {
-    (c, w) for c in ("equal", "unequal", "unequal, weighted") for w in ("value", "gradient")
-}
-expected |= {
-    ("equal", "parameters"),
-    ("unequal, weighted", "parameters"),
-}  # what has to be the same
+# What has to be the same.
+expected = set(product(("equal", "unequal", "unequal, weighted"), ("value", "gradient")))
+expected |= {("equal", "parameters"), ("unequal, weighted", "parameters")}
 for dtype, limit in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
     name = str(dtype)[6:]
     alone = train(dtype, together, rows, rows)
@@ -590,7 +556,7 @@ print(pd.DataFrame(table).to_string(index=False))
 #
 # The rows are drawn once; the sliders split them and mix them. **Try this:** find a batch for which four ranks on their own are good enough. Then set the correlation to 0: what do sixteen ranks see?
 
-# %% jupyter={"source_hidden": true}
+# %%
 generator = torch.Generator().manual_seed(1)
 pool_u, pool_e = normal(generator, 1024, R), normal(generator, 1024, K)
 whitened = LautumRegularizer(pool_u, R, RIDGE)
@@ -607,33 +573,14 @@ def draw_ranks(ranks=4, rows=256, correlation=0.6):
     """Left: L of each rank's own rows, in nats; right: their mean against the number of ranks. The line is L of the joined batch,
     the dots are the truth."""
     mixed = correlation * pool_u[:, :K] + math.sqrt(1 - correlation**2) * pool_e
-    z, v = mixed[:rows], pool_v[:rows]
+    z, v, truth = mixed[:rows], pool_v[:rows], nats(correlation)
     values = {count: own_values(z, v, count) for count in SPLITS}
     joined, mean = values[1].item(), values[ranks].mean().item()
-    margins = {"left": 0.07, "right": 0.99, "bottom": 0.16, "top": 0.8, "wspace": 0.2}
-    figure, (left, right) = new_figure(9, 3.3, 2, layout="none", gridspec_kw=margins)
-    left.vlines(range(1, ranks + 1), 0, values[ranks], color=STYLES[1]["color"], linewidth=9)
-    logs = [math.log10(max(values[count].mean().item(), 0.1)) for count in SPLITS]
-    right.plot(
-        range(5), logs, **STYLES[1]
-    )  # plain axes with labels of ours are quicker than log axes
-    right.axvline(SPLITS.index(ranks), color="0.85", linewidth=8, zorder=0)
-    for ax, height in ((left, float), (right, lambda value: math.log10(max(value, 0.1)))):
-        ax.axhline(height(joined), color=STYLES[0]["color"])
-        ax.axhline(height(nats(correlation)), color="0.3", linestyle=":")
-    left.set(xlim=(0.3, 16.7), xticks=SPLITS, xlabel="rank", ylabel="nats")
-    left.set_ylim(bottom=0)
-    right.set(xlabel="number of ranks", ylim=(-1.1, 3))
-    right.set_xticks(range(5), [str(count) for count in SPLITS])
-    right.set_yticks(range(-1, 4), ["≤ 0.1", "1", "10", "100", "1000"])
-    left.set_title("L of each rank's own rows", fontsize=10, y=1.0)  # a fixed height is quicker
-    right.set_title("mean over ranks; line: joined batch; dots: truth", fontsize=10, y=1.0)
-    figure.suptitle(
+    title = (
         f"{ranks} x {rows // ranks} rows: the ranks see {mean:.3g} nats on average, "
-        f"their batch has {joined:.3g}, the truth is {nats(correlation):.3g}",
-        fontsize=11,
+        f"their batch has {joined:.3g}, the truth is {truth:.3g}"
     )
-    return figure
+    return draw_own_values(values, ranks, joined, truth, title)
 
 
 explorer_ranks = Explorer(
@@ -684,36 +631,30 @@ def costs(d=256, k=64, r=32, n=256):
 def step_of_a_stack(models):
     """Milliseconds of the quickest training step of so many networks, for each network."""
     moments = []
-    stack = [
-        Experiment(
-            strength=1e-4 * (i + 1), steps=15, labels=10, protocol="finetune", finetune_steps=1
-        )
-        for i in range(models)
-    ]  # one data set, and next to no second stage
+    # One data set, and next to no stage two.
+    quick = Experiment(steps=15, labels=10, protocol="finetune", finetune_steps=1)
+    stack = grid(quick, strength=[1e-4 * (i + 1) for i in range(models)])
 
-    def watch(progress):
-        if progress.stage == "pre-train":
+    def watch(now):
+        if now.stage == "stage one":
             moments.append(time.perf_counter())
 
     run(stack, where, progress=False, callback=watch)
     return 1000 * min(b - a for a, b in pairwise(moments)) / models
 
 
-pixels, sizes, heights, stacks = (
-    [64, 256, 1024, 4096],
-    [16, 32, 64, 128, 256],
-    [64, 256, 1024, 4096],
-    [1, 2, 4, 8, 16],
-)
-by_d = [costs(d=d) for d in pixels]
+# %%
+pixels, rows = [64, 256, 1024, 4096], [64, 256, 1024, 4096]
+sizes, stacks = [16, 32, 64, 128, 256], [1, 2, 4, 8, 16]
+whitening, projecting, by_d = zip(*(costs(d=d) for d in pixels))
 by_k = [costs(k=k)[2] for k in sizes]
 by_r = [costs(r=r)[2] for r in sizes]
-by_n = [costs(n=n)[2] for n in heights]
+by_n = [costs(n=n)[2] for n in rows]
 by_stack = [step_of_a_stack(models) for models in stacks]
 print(f"on {where}, {torch.get_num_threads()} threads, {os.cpu_count()} CPUs;", end=" ")
 print(f"Python {platform.python_version()}, torch {torch.__version__}, dask {dask.__version__}")
 for name, values in (
-    ("d, once projected", [row[2] for row in by_d]),
+    ("d, once projected", by_d),
     ("features k", by_k),
     ("components r", by_r),
     ("rows n", by_n),
@@ -721,44 +662,26 @@ for name, values in (
 ):
     print(f"{name:18} from smallest to largest: {values[0]:.2f} to {values[-1]:.2f} ms")
 
-# %% jupyter={"source_hidden": true}
-figure, axes = new_figure(12, 3.4, 4, layout="constrained")
-lines = (
-    (0, pixels, [row[0] for row in by_d], "whitening, once", STYLES[2]),
-    (0, pixels, [row[1] for row in by_d], "projecting a batch", STYLES[1]),
-    (0, pixels, [row[2] for row in by_d], "value + gradient", STYLES[0]),
-    (1, sizes, by_k, "features k (r = 32)", STYLES[0]),
-    (1, sizes, by_r, "components r (k = 64)", STYLES[1]),
-    (2, heights, by_n, "value + gradient", STYLES[0]),
-    (3, stacks, by_stack, "a training step", STYLES[3]),
+# %%
+of_pixels = {
+    "value + gradient": by_d,
+    "projecting a batch": projecting,
+    "whitening, once": whitening,
+}
+draw_costs(
+    {
+        "pixels d of an image": (pixels, of_pixels),
+        "features k, components r": (
+            sizes,
+            {"features k (r = 32)": by_k, "components r (k = 64)": by_r},
+        ),
+        "rows n of a batch": (rows, {"value + gradient": by_n}),
+        "networks in a stack": (stacks, {"a training step": by_stack}),
+    },
+    f"Value and gradient: {by_d[-1] / by_d[0]:.1f} times the time for 64 times the pixels, "
+    f"{by_n[-1] / by_n[0]:.1f} times for 64 times the rows;\n"
+    f"in a stack of {stacks[-1]} a network takes {by_stack[-1] / by_stack[0]:.0%} of its time alone",
 )
-for place, at, values, name, style in lines:
-    axes[place].loglog(at, values, label=name, **style)
-labels = (
-    "pixels d of an image",
-    "features k, components r",
-    "rows n of a batch",
-    "networks in a stack",
-)
-for ax, at, label in zip(axes, (pixels, sizes, heights, stacks), labels):
-    ax.set_xticks(at, [str(value) for value in at])
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
-    ax.set_xlabel(label)
-    ax.legend(frameon=False, fontsize=8, loc="upper left")
-    low, high = ax.get_ylim()
-    low = min(low, high / 8)  # a decade, about, so that noise looks like noise
-    ax.set_ylim(low, high * (high / low) ** 0.4)  # room for the legend
-axes[0].yaxis.set_major_locator(LogLocator())
-axes[0].set_ylabel("milliseconds")
-axes[3].set_ylabel("milliseconds for each network")
-growth = by_d[-1][2] / by_d[0][2]
-figure.suptitle(
-    f"Value and gradient: {growth:.1f} times the time for 64 times the pixels, {by_n[-1] / by_n[0]:.1f} times for 64 times the rows;\n"
-    f"in a stack of {stacks[-1]} a network takes {by_stack[-1] / by_stack[0]:.0%} of its time alone"
-)
-figure
 
 # %%
 if results_path:
