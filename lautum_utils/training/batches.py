@@ -95,12 +95,8 @@ class Batches:
         uses_unlabelled: bool = True,
         stage_two: bool = False,
     ) -> None:
-        self.network, self.which, self.seeds, self.regularizers = (
-            network,
-            which,
-            seeds,
-            regularizers,
-        )
+        self.network, self.which, self.seeds = network, which, seeds
+        self.regularizers = regularizers
         self.layer, self.augment, self.stage_two = layer, augment, stage_two
         self.uses_unlabelled = uses_unlabelled and unlabelled is not None
         self.n_labelled = labelled.images.shape[1]

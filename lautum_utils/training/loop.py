@@ -42,11 +42,11 @@ def train(
     """
     precision = mixed_precision(network)
     for step in steps:
+        optimizer.zero_grad()
         with precision:
             batch = batches.at(step)
             loss = cross_entropy(network.head(batch.labelled), batch.labels)  # one value a model
             loss = loss + strength * method.term(batch)
-        optimizer.zero_grad()
         loss.sum().backward()
         optimizer.step()
         yield step, batch

@@ -25,7 +25,9 @@ from lautum_utils.training.randomness import Views
 class Method:
     """The control, standard transfer: the unlabelled inputs are not used."""
 
-    def __init__(self, regularizer: LautumRegularizer | MutualInformationRegularizer) -> None:
+    def __init__(
+        self, regularizer: LautumRegularizer | MutualInformationRegularizer | None = None
+    ) -> None:
         self.regularizer = regularizer
 
     def start(
@@ -49,7 +51,9 @@ class Method:
 
     def dependence(self, batch: Batch) -> Float[Tensor, " models"]:
         """Of representations and inputs, in nats, by the regularizer: what is watched during
-        training."""
+        training. ValueError: there is none."""
+        if self.regularizer is None:
+            raise ValueError("a method needs a regularizer to measure dependence, got none.")
         return self.regularizer(
             batch.representations, batch.prepared(), prepared=True, validate_args=False
         )
@@ -387,8 +391,11 @@ def make_regularizer(
     return LautumRegularizer(inputs, n_components, ridge)
 
 
-def make_method(name: str, regularizer: LautumRegularizer | MutualInformationRegularizer) -> Method:
-    """A new method called `name`, with no memory of earlier steps. ValueError: an unknown name."""
+def make_method(
+    name: str, regularizer: LautumRegularizer | MutualInformationRegularizer | None = None
+) -> Method:
+    """A new method called `name`, with no memory of earlier steps; the regularizer is for those
+    that measure dependence. ValueError: an unknown name."""
     if name not in _CLASSES:
         raise ValueError(f"method needs to be one of {', '.join(_CLASSES)}, got {name!r}.")
     return _CLASSES[name](regularizer)

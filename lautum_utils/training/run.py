@@ -22,7 +22,7 @@ from lautum_utils.training.methods import Method, make_method
 from lautum_utils.training.networks import NETWORKS, StackedNetwork, TrainedNetwork
 from lautum_utils.training.probes import fit_probe
 from lautum_utils.training.randomness import head_seed
-from lautum_utils.training.stack_data import Labelled, StackData
+from lautum_utils.training.stack_data import Labelled, Pool, StackData
 from lautum_utils.training.stacks import (
     StageTwo,
     count_steps,
@@ -51,8 +51,9 @@ class Teller:
     ) -> None:
         self.step += 1
         self.bar.update()
-        now = Progress(stage, self.step, self.total, experiments, histories)
-        if self.callback is not None and self.callback(now):
+        if self.callback is not None and self.callback(
+            Progress(stage, self.step, self.total, experiments, histories)
+        ):
             raise Stopped
 
 
@@ -137,7 +138,7 @@ def train_stage_one(
     strength = torch.tensor([e.strength for e in models], device=data.device)
     watched = method = make_method(settings.method, pools[0].regularizer)
     if settings.is_control:
-        method = Method(pools[0].regularizer)
+        method = Method()
     else:
         method.start(network, strength, batches.n_unlabelled, data.source_classes)
     recorder = Recorder(
@@ -168,16 +169,15 @@ def train_stage_two(
 ) -> list[Outcome]:
     """Learn the target from its labelled samples: a probe on frozen features, or fine-tuning."""
     known = [histories[row] for row in rows]
-    chosen = data.part("labelled")
-    labelled = Labelled(chosen.inputs[rows, : stage.labels], chosen.labels[rows, : stage.labels])
     validation, test = (
         Labelled(part.inputs[rows], part.labels[rows])
-        for part in (data.part("validation"), data.part("test"))
+        for part in map(data.part, ("validation", "test"))
     )
     if stage.protocol == "probe":
-        return _probe(
-            network, (labelled, validation, test), lambda: tell("probe", experiments, known)
-        )
+        part, n = data.part("labelled"), stage.labels
+        labelled = Labelled(part.inputs[rows, :n], part.labels[rows, :n])
+        parts = labelled, validation, test
+        return _probe(network, parts, lambda: tell("probe", experiments, known))
     for _ in _finetune(network, experiments, stage, rows, data):
         tell("finetune", experiments, known)
     with torch.no_grad():
@@ -195,7 +195,7 @@ def _finetune(
     """All weights go on learning, with a new head, step by step. A method's unlabelled samples are
     the unlabelled and the labelled ones."""
     settings, which = experiments[0], data.which[rows]
-    method, pools = Method(data.pools(settings, "target", "standard")[0].regularizer), []
+    method, pools = Method(), list[Pool]()
     strength = torch.tensor([e.stage_two_strength for e in experiments], device=data.device)
     if stage.method != "standard":
         pools = data.pools(settings, "target", stage.method)

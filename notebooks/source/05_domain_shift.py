@@ -169,7 +169,7 @@ def learn(source, kept=()):
     labelled = Samples(x.expand(seeds, *x.shape), y.expand(seeds, -1), rows.to(where))
     batches = Batches(network, labelled, None, torch.arange(seeds, device=where), range(seeds))
     optimizer, nothing = make_optimizer(network, 3e-3), torch.zeros(seeds, device=where)
-    method = make_method("standard", LautumRegularizer(x, 1))  # cross-entropy alone
+    method = make_method("standard")  # cross-entropy alone
     copies = {0: copy.deepcopy(network)}
     for step, _ in train(network, optimizer, batches, method, nothing, range(steps)):
         if step + 1 in kept:

@@ -230,7 +230,7 @@ def stage_one(strength):
     network = MLP((3, 1, POINTS), len(CLASSES), range(seeds)).to(where)
     x, y = data["source"]
     labelled = Samples(x, y, rows_of(x.shape[1], 64, steps, stream=1))
-    unlabelled, method = None, make_method("standard", REGULARIZERS[0])
+    unlabelled, method = None, make_method("standard")
     if strength:
         unlabelled = Samples(INPUTS, PROJECTED, rows_of(INPUTS.shape[1], 192, steps, stream=2))
         method = make_method("lautum", REGULARIZERS[0])
@@ -241,7 +241,7 @@ def stage_two(start, n, learning_rate, consistency=0.0, count=60):
     """From the networks `start`, with n labelled samples, all of them in every batch."""
     x, y = (part[:, :n] for part in data["labelled"])
     labelled = Samples(x, y, torch.arange(n, device=where).expand(seeds, count, n))
-    unlabelled, method = None, make_method("standard", REGULARIZERS[0])
+    unlabelled, method = None, make_method("standard")
     if consistency:
         unlabelled = Samples(INPUTS, PROJECTED, rows_of(INPUTS.shape[1], 64, count, stream=3))
         method = Reinforcement()

@@ -453,3 +453,9 @@ def test_multiple_layer_normalization_has_a_branch_for_the_source_and_one_for_th
     assert not torch.allclose(network.features(x, 6)[1], network.features(x)[1])
     taken = network.take(torch.tensor([1, 1]))
     torch.testing.assert_close(taken.features(x[[1, 1]], 4), features[[1, 1]])
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_method_without_a_regularizer_says_so_when_dependence_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="needs a regularizer to measure dependence, got none"):
+        make_method("lautum").dependence(None)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from lautum_utils.data.tasks import TransferTask, load_transfer_task
 from lautum_utils.results.sweeps import run
 from lautum_utils.training import stack_data
 from lautum_utils.training.experiments import Experiment, Progress
-from lautum_utils.training.methods import METHODS
+from lautum_utils.training.methods import METHODS, make_regularizer
 from lautum_utils.training.networks import NETWORKS, TrainedNetwork
 from lautum_utils.training.probes import PENALTIES, fit_probe
 from lautum_utils.training.run import run_each
@@ -266,3 +266,16 @@ def test_networks_that_are_kept_share_no_weights() -> None:
             parameter += 1
     assert torch.equal(other(images), before[0])
     assert torch.equal(again(images), before[1])
+
+
+def test_plain_fine_tuning_needs_no_regularizer_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    whitened = []
+
+    def watched(*arguments: Any) -> Any:
+        whitened.append(arguments)
+        return make_regularizer(*arguments)
+
+    monkeypatch.setattr(stack_data, "make_regularizer", watched)
+    stack_data._pool.cache_clear()
+    run(replace(QUICK, inputs="source", protocol="finetune"), "cpu", progress=False)
+    assert len(whitened) == 1, "of stage one, for the source's inputs"
