@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 LAB_ARGS ?=
 APP_ARGS ?=
+RACE_ARGS ?=
 # make lab CPU=1: PyTorch's own builds without CUDA, 1.5 GB in place of 6.3, from the index that its installation page names.
 CPU ?=
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -19,7 +20,7 @@ PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest -q -n 2 --dist
 CONTAINER = $(or $(container),$(wildcard /.dockerenv /run/.containerenv),$(KUBERNETES_SERVICE_HOST))
 AS_ROOT = $(if $(CONTAINER),$(if $(filter 0,$(shell id -u)),--allow-root))
 
-.PHONY: help lab app test check lint processors notebooks site course record methods bench hooks constraints clean
+.PHONY: help lab app test check lint processors notebooks site course record methods bench race hooks constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -69,6 +70,9 @@ bench: $(VENV)/.test  ## measure speed ratios side by side
 	@$(BIN)/pytest -q -o addopts= --continue-on-collection-errors --bench-size full tests/bench \
 		--benchmark-disable-gc --benchmark-columns=min,median,rounds
 
+race: $(VENV)/.race  ## the same curves trained here, in a plain loop, in skada, in pytorch-adapt (RACE_ARGS="--help")
+	@$(BIN)/python tests/race/race.py --peers $(VENV)/race $(RACE_ARGS)
+
 constraints: $(VENV)/.test  ## write the versions installed now to constraints.txt
 	@(head -1 constraints.txt; $(BIN)/pip freeze --all --exclude-editable | grep -viE '^(nvidia|cuda|triton|pip=)|@' | sed 's/+.*//') \
 		> constraints.tmp
@@ -95,3 +99,9 @@ $(VENV)/.test: $(VENV)/.lab
 		$(BIN)/playwright install chromium > $(VENV)/browser.log 2>&1 \
 		|| echo "It could not be downloaded ($(VENV)/browser.log says why): the tests run without a browser."
 	@touch $@
+
+# Whom we race against: beside the environment, which stays as the tests want it. Who cannot be installed is left out of the race.
+$(VENV)/.race: tests/race/peers.txt $(VENV)/.test
+	@rm -rf $(VENV)/race
+	$(BIN)/pip install --no-deps --target $(VENV)/race -r tests/race/peers.txt && touch $@ \
+		|| echo "pytorch-adapt could not be installed: the race goes on without."

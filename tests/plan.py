@@ -30,6 +30,7 @@ SLOW_FILES += (
     "test_bench",
     "test_exercises.py",
     "test_distributed.py",
+    "test_race.py",
 )
 SLOW_FILES += ("test_versions.py", "test_verdicts.py", "test_sweeps_ended.py")
 SLOW_TESTS = (

@@ -184,6 +184,7 @@ def test_make_help_lists_the_commands() -> None:
         "record",
         "methods",
         "bench",
+        "race",
         "versions",
         "hooks",
         "help",
