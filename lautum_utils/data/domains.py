@@ -10,6 +10,7 @@ int64 from 0. Train and test share no handwritten image and no font.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -18,8 +19,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lautum_utils.data.checks import require_one_of, require_split
-from lautum_utils.data.datasets import DATASETS, load_folder, load_images
+from lautum_utils.data.datasets import DATASETS, load_images
 from lautum_utils.data.digits import DIGITS, SIZE, handwritten_digits
+from lautum_utils.data.folders import folder_times, load_folder
 from lautum_utils.data.letters import LETTERS, draw_letters
 
 EMBEDDED = ("digits", "letters")
@@ -48,6 +50,13 @@ class Stored(NamedTuple):
     pixels: Tensor
     labels: Tensor
     class_names: tuple[str, ...]
+
+
+class Extent(NamedTuple):
+    """How many images a split has, and the shape of each."""
+
+    n: int
+    shape: Shape
 
 
 def load(
@@ -105,8 +114,18 @@ def image_shape(name: str) -> Shape:
     """(channels, height, width) of a domain's images, as they are."""
     if name in EMBEDDED:
         return 1, SIZE, SIZE
-    channels, height, width = stored(name, "train").pixels.shape[1:]
-    return channels, height, width
+    return training_extent(name).shape
+
+
+def training_extent(name: str) -> Extent:
+    """What a domain with a fixed number of images (any but letters) has to train with.
+
+    For estimates, as often as they are wanted: the files of a folder are only looked at again when
+    one has come or gone since. DatasetError: a set that is not there.
+    """
+    if name.startswith(FOLDER):
+        return _folder_extent(name, folder_times(name.removeprefix(FOLDER)))
+    return _extent(stored(name, "train"))
 
 
 def fit(x: Float[Tensor, "n c h w"], shape: Shape) -> Float[Tensor, "n k height width"]:
@@ -119,6 +138,16 @@ def fit(x: Float[Tensor, "n c h w"], shape: Shape) -> Float[Tensor, "n k height 
     if list(x.shape[2:]) == size:
         return x
     return F.interpolate(x, size, mode="bilinear", antialias=True)
+
+
+@lru_cache
+def _folder_extent(name: str, times: tuple[tuple[str, int], ...]) -> Extent:
+    return _extent(stored(name, "train"))
+
+
+def _extent(images: Stored) -> Extent:
+    channels, height, width = images.pixels.shape[1:]
+    return Extent(len(images.labels), (channels, height, width))
 
 
 def _choose(

@@ -21,7 +21,9 @@ from lautum_utils.data.domains import (
     load,
     require_domain,
     stored,
+    training_extent,
 )
+from lautum_utils.data.folders import one_look
 from lautum_utils.data.pairs import label_part_swap
 
 MAX_LABELS = 400  # labelled target samples of a transfer task
@@ -78,6 +80,7 @@ class _Domains(NamedTuple):
     test: Domain
 
 
+@one_look()
 def load_transfer_task(
     source: str = "digits",
     target: str = "letters",
@@ -122,7 +125,7 @@ def common_shape(source: str, target: str) -> Shape:
 
 def memory_of(source: str, target: str, swap: bool = False) -> Memory:
     """About how many bytes a task of these domains takes, and each network beside it."""
-    more = 0 if source in EMBEDDED else 2 * len(stored(source, "train").labels)
+    more = 0 if source in EMBEDDED else 2 * training_extent(source).n
     pixels = 2 * SIZE**2 if swap else math.prod(common_shape(source, target))
     return Memory(task=4 * pixels * (32_000 + more), network=4 * pixels * 10_000)
 

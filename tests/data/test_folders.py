@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from tiny_sets import said
 
-from lautum_utils.data import datasets
+from lautum_utils.data import folders
 from lautum_utils.data.cache import cache_folder
 from lautum_utils.data.checks import SPLITS
-from lautum_utils.data.datasets import load_folder
+from lautum_utils.data.folders import load_folder
 
 pytestmark = pytest.mark.usefixtures("nothing_installed")
 
@@ -82,8 +82,8 @@ def test_folder_with_train_and_test_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_folder_is_converted_once_and_again_when_a_file_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    top, decode, decoded = folder_of(tmp_path / "mine"), datasets.decode, []
-    monkeypatch.setattr(datasets, "decode", lambda *a: (decoded.append(a[0]), decode(*a))[1])
+    top, decode, decoded = folder_of(tmp_path / "mine"), folders.decode, []
+    monkeypatch.setattr(folders, "decode", lambda *a: (decoded.append(a[0]), decode(*a))[1])
     before = {split: load_folder(top, split, progress=False) for split in SPLITS}
     assert len(decoded) == 60
     shutil.copy(top / "cat" / "3.png", top / "cat" / "zzz.png")
