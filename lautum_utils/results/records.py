@@ -9,7 +9,14 @@ from typing import Any
 
 from lautum_utils.files import write_whole
 from lautum_utils.results.store import FORMAT, versions
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, History, Result
+from lautum_utils.training.experiments import (
+    OUTCOMES,
+    SETTINGS,
+    Experiment,
+    History,
+    Result,
+    stored_experiment,
+)
 
 RECORD = Path(__file__).with_name("recorded.json.gz")
 
@@ -51,7 +58,7 @@ def read_record(path: str | Path = RECORD) -> tuple[dict[Experiment, Result], di
         for row in content["rows"]:
             *values, test, validation, source, penalty, history = row
             differing = dict(zip(content["fields"], values, strict=True))
-            experiment = Experiment(**content["common"], **differing)
+            experiment = stored_experiment(content["common"] | differing)
             curves = content["histories"][history]
             results[experiment] = Result(experiment, test, validation, source, penalty, curves)
         return results, content["versions"]

@@ -17,7 +17,8 @@ from lautum_utils.results.statistics import (
 from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, Result
 
 NOT_COMPARED = ("strength", "seed")  # what a gain compares, and what it is paired over
-OF_THE_TERM = ("method", "layer", "inputs", "n_components", "ridge")  # at weight 0 they do nothing
+# At weight 0 they do nothing.
+OF_THE_TERM = ("method", "every", "layer", "inputs", "n_components", "ridge")
 
 
 class Results(Sequence[Result]):

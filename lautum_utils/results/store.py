@@ -22,7 +22,7 @@ from typing import Any
 
 from lautum_utils.files import write_whole
 from lautum_utils.results.results import Results
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, Result
+from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Result, stored_experiment
 
 FORMAT = 1
 
@@ -79,8 +79,7 @@ def _read_result(path: Path) -> Result:
     known = (*SETTINGS, *OUTCOMES, "history", "versions")
     for strange in [name for name in row if name not in known]:
         raise ValueError(f"unknown: {strange}")
-    experiment = Experiment(**{name: row[name] for name in SETTINGS if name in row})
-    return Result(experiment, **{name: row[name] for name in (*OUTCOMES, "history")})
+    return Result(stored_experiment(row), **{name: row[name] for name in (*OUTCOMES, "history")})
 
 
 def store_result(result: Result, store: str | Path) -> Path:

@@ -31,6 +31,7 @@ class Batch:
     step: int = 0
     steps: int = 1
     seeds: Sequence[int] = ()  # of the models
+    with_term: bool = True  # whether the method's term is added at this step
 
     def __post_init__(self) -> None:
         m, n = self.labels.shape[1], self.inputs.shape[1] - self.labels.shape[1]
@@ -77,8 +78,9 @@ class Batches:
 
     labelled, unlabelled: what is drawn from, unlabelled None if there is none. which: (models,),
     the task of each model. seeds: of the models. regularizers: one a task; they whiten. layer: see
-    `Batch`. augment: see `Experiment`. uses_unlabelled: do the steps take unlabelled samples?
-    stage_two: all samples are the target's, and only labelled ones are augmented.
+    `Batch`. augment: see `Experiment`. every: at every so many steps, from the first one on, there
+    are unlabelled samples and the method's term is added; 0: never. stage_two: all samples are the
+    target's, and only labelled ones are augmented.
     """
 
     def __init__(
@@ -92,13 +94,13 @@ class Batches:
         *,
         layer: str = "features",
         augment: str = "none",
-        uses_unlabelled: bool = True,
+        every: int = 1,
         stage_two: bool = False,
     ) -> None:
         self.network, self.which, self.seeds = network, which, seeds
         self.regularizers = regularizers
         self.layer, self.augment, self.stage_two = layer, augment, stage_two
-        self.uses_unlabelled = uses_unlabelled and unlabelled is not None
+        self.every, self.has_unlabelled = every, unlabelled is not None
         self.n_labelled = labelled.images.shape[1]
         self.n_unlabelled = 0 if unlabelled is None else unlabelled.images.shape[1]
         task = torch.arange(len(labelled.images), device=which.device)[:, None, None]
@@ -117,9 +119,10 @@ class Batches:
         self._prepared_part, self._prepared = -1, torch.empty(0, device=which.device)
 
     def at(self, step: int, unlabelled: bool | None = None) -> Batch:
-        """The batch of a step; unlabelled: with unlabelled samples? By default if the steps use
-        them."""
-        with_unlabelled = self.uses_unlabelled if unlabelled is None else unlabelled
+        """The batch of a step; unlabelled: with unlabelled samples? By default if the
+        method's term is added."""
+        with_term = self._is_with_term(step)
+        with_unlabelled = self.has_unlabelled and with_term if unlabelled is None else unlabelled
         m, rows = self.label_rows.shape[-1], self.image_rows[self.which, step]
         images = self._augmented(_take(self.images, rows if with_unlabelled else rows[:, :m]), step)
         return Batch(
@@ -135,7 +138,11 @@ class Batches:
             step,
             self.label_rows.shape[1],
             self.seeds,
+            with_term,
         )
+
+    def _is_with_term(self, step: int) -> bool:
+        return self.every > 0 and step % self.every == 0
 
     def _augmented(self, images: Tensor, step: int) -> Tensor:
         """As `augment` says; labelled images do not depend on whether there are others."""
@@ -156,12 +163,13 @@ class Batches:
             unlabelled = images[:, self.label_rows.shape[-1] :]
             each = zip(self.which.tolist(), unlabelled, strict=True)
             return prepare(torch.stack([self.regularizers[task].project(x) for task, x in each]))
-        at_once = STEPS_AT_ONCE if self.uses_unlabelled else 1
-        part = step // at_once
+        if not self._is_with_term(step):
+            return prepare(_take(self.whitened, self.whitened_rows[:, step]))[self.which]
+        part, place = divmod(step // self.every, STEPS_AT_ONCE)
         if part != self._prepared_part:
-            rows = self.whitened_rows[:, part * at_once : (part + 1) * at_once]
+            rows = self.whitened_rows[:, :: self.every].split(STEPS_AT_ONCE, 1)[part]
             self._prepared_part, self._prepared = part, prepare(_take(self.whitened, rows))
-        return self._prepared[self.which, step % at_once]
+        return self._prepared[self.which, place]
 
 
 def _take(values: Tensor, rows: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ regression is fitted on them) or "finetune" (all weights go on learning, and a s
 the unlabelled samples too).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -49,6 +49,15 @@ class Experiment:
     )
     strength: float = setting(
         3e-4, "the weight of its term, nats of loss a nat of information", _ONE, mixes=True
+    )
+    every: int = setting(
+        1,
+        "its term is added at every so many steps only, and so many times as heavy; the steps in "
+        "between take no unlabelled samples, and are as fast as at weight 0",
+        _ONE,
+        whole=True,
+        least=1,
+        before=1,
     )
     layer: str = setting(
         "features", "which outputs stand in for the weights", _ONE, choices=("features", "logits")
@@ -127,6 +136,13 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
         for e in bases
         for chosen in product(*values)
     ]
+
+
+def stored_experiment(row: Mapping[str, Any]) -> Experiment:
+    """The experiment of stored settings. Those that there were not yet have the value that all had
+    then."""
+    then = {name: k.before for name, k in SETTINGS.items() if k.before is not None}
+    return Experiment(**then | {name: row[name] for name in SETTINGS if name in row})
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,8 @@ def train(
         with precision:
             batch = batches.at(step)
             loss = cross_entropy(network.head(batch.labelled), batch.labels)  # one value a model
-            loss = loss + strength * method.term(batch)
+            if batch.with_term:  # in stage one at every `Experiment.every`-th step
+                loss = loss + strength * method.term(batch)
         loss.sum().backward()
         optimizer.step()
         yield step, batch

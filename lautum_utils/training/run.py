@@ -150,7 +150,8 @@ def train_stage_one(
     for _ in range(begin):
         tell("stage one", models, recorder.histories)
     steps = range(begin, settings.steps)
-    for step, _ in train(network, optimizer, batches, method, strength, steps):
+    weight = settings.every * strength  # of a term that is added so much more rarely
+    for step, _ in train(network, optimizer, batches, method, weight, steps):
         recorder.after(step)
         tell("stage one", models, recorder.histories)
         checkpoint.save(step + 1, network, optimizer)

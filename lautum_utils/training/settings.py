@@ -15,7 +15,8 @@ class Setting:
 
     acts: one of `ACTS`. choices: the texts that it can be. check: raises ValueError for a bad
     value, given it and its name. whole: only whole numbers. least, most: the range of a number.
-    mixes: whether networks that differ in it can train side by side.
+    mixes: whether networks that differ in it can train side by side. before: what results had that
+    were stored before there was this setting.
     """
 
     about: str
@@ -26,6 +27,7 @@ class Setting:
     least: float = 0
     most: float = math.inf
     mixes: bool = False
+    before: Any = None
 
     def checked(self, name: str, value: Any) -> Any:
         """The value as it is kept: a number that need not be whole as a float. ValueError: a bad

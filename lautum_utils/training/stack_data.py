@@ -140,7 +140,7 @@ class StackData:
             [pool.regularizer for pool in pools],
             layer=settings.layer,
             augment=settings.augment,
-            uses_unlabelled=not settings.is_control,
+            every=0 if settings.is_control else settings.every,
         )
 
     def stage_two_batches(
@@ -179,6 +179,7 @@ class StackData:
             [pool.regularizer for pool in pools],
             layer=settings.layer,
             augment=settings.augment,
+            every=1 if pools else 0,
             stage_two=True,
         )
 

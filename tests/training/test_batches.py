@@ -107,7 +107,7 @@ def test_batches_are_the_same_in_any_order() -> None:
 
 def test_where_the_steps_use_no_unlabelled_samples_they_are_there_for_those_who_ask() -> None:
     labelled, unlabelled, regularizers = samples()
-    batches = batches_of(labelled, unlabelled, *regularizers, uses_unlabelled=False)
+    batches = batches_of(labelled, unlabelled, *regularizers, every=0)
     without, asked = batches.at(4), batches.at(4, unlabelled=True)
     assert without.inputs.shape[1] == 5
     assert torch.equal(without.inputs, asked.inputs[:, :5])
@@ -115,6 +115,27 @@ def test_where_the_steps_use_no_unlabelled_samples_they_are_there_for_those_who_
     usual = batches_of(labelled, unlabelled, *regularizers).at(4)
     assert torch.equal(asked.inputs, usual.inputs)
     torch.testing.assert_close(asked.prepared(), usual.prepared())
+
+
+@pytest.mark.parametrize("every", [2, 3, 16, 100])
+@pytest.mark.parametrize("augment", ["none", "moved"])
+def test_unlabelled_samples_are_there_at_every_mth_step_and_are_those_of_that_step(
+    every: int, augment: str
+) -> None:
+    labelled, unlabelled, regularizers = samples()
+    usual = batches_of(labelled, unlabelled, *regularizers, augment=augment)
+    rarely = batches_of(labelled, unlabelled, *regularizers, augment=augment, every=every)
+    for step in [*range(STEPS), 30, 1, 0]:  # also back again
+        expected, batch = usual.at(step), rarely.at(step)
+        asked = rarely.at(step, unlabelled=True)
+        assert batch.with_term == asked.with_term == (step % every == 0)
+        m = 12 if batch.with_term else 5
+        assert torch.equal(batch.inputs, expected.inputs[:, :m])
+        assert torch.equal(batch.labels, expected.labels)
+        assert batch.index.shape[1] == m - 5
+        for there in (batch, asked) if batch.with_term else (asked,):
+            assert torch.equal(there.index, expected.index)
+            torch.testing.assert_close(there.prepared(), expected.prepared())
 
 
 def test_there_need_be_no_unlabelled_samples_at_all() -> None:
@@ -139,9 +160,7 @@ def test_labelled_and_unlabelled_images_are_augmented_each_with_its_own_random_n
     for model, task in enumerate(WHICH.tolist()):
         whitened = regularizers[task].prepare(regularizers[task].project(expected[model, 5:]))
         torch.testing.assert_close(prepared[model], whitened)
-    control = batches_of(
-        labelled, unlabelled, *regularizers, augment=augment, uses_unlabelled=False
-    )
+    control = batches_of(labelled, unlabelled, *regularizers, augment=augment, every=0)
     assert torch.equal(control.at(4).inputs, expected[:, :5])
 
 

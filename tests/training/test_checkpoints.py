@@ -19,13 +19,17 @@ from lautum_utils.training.networks import MLP
 class Interrupt(Exception): ...
 
 
-@pytest.mark.parametrize("method", ["lautum", "standard", "multiple_layer_normalization"])
+@pytest.mark.parametrize(
+    ("method", "every"),
+    [("lautum", 1), ("lautum", 5), ("standard", 1), ("multiple_layer_normalization", 3)],
+)
 def test_an_interrupted_stage_one_goes_on_from_its_checkpoint_to_the_same_result(
-    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     strength = 0.0 if method == "standard" else 1e-2
-    base = replace(QUICK, steps=20, method=method, strength=strength, protocol="finetune")
+    base = replace(QUICK, steps=20, method=method, strength=strength, every=every)
+    base = replace(base, protocol="finetune")
     wanted = grid(base, seed=(0, 1))
     whole = trained(*wanted)
     steps: list[int] = []

@@ -8,7 +8,7 @@ import jaxtyping
 import pytest
 from runs import QUICK
 
-from lautum_utils.training.experiments import SETTINGS, Experiment, Result, grid
+from lautum_utils.training.experiments import SETTINGS, Experiment, Result, grid, stored_experiment
 from lautum_utils.training.settings import ACTS, Setting, documented, setting, settings_of
 
 
@@ -161,6 +161,16 @@ def test_a_grid_names_a_setting_that_is_not_there() -> None:
         grid(QUICK, seed=range(2), strenght=[0.0])
     with pytest.raises(ValueError, match="labels needs to be a whole number from 10 to 400, got 3"):
         grid(QUICK, labels=[50, 3])
+
+
+def test_settings_that_were_stored_before_there_was_every_are_those_of_a_term_at_each_step() -> (
+    None
+):
+    now = Experiment(every=5, seed=3)
+    assert stored_experiment(asdict(now)) == now
+    then = {name: value for name, value in asdict(now).items() if name != "every"}
+    assert stored_experiment(then) == Experiment(every=1, seed=3)
+    assert stored_experiment(asdict(now) | {"test_accuracy": 0.5}) == now, "and what came out"
 
 
 def test_a_result_is_a_row_of_its_settings_and_what_came_out() -> None:

@@ -1,23 +1,27 @@
 """A run: every setting does what it says, progress is told, and a callback can stop it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from PIL import Image
 from runs import QUICK, Watch, accuracies, assert_same, trained
+from torch import Tensor
 
 from lautum_utils.data.domains import Domain
 from lautum_utils.data.tasks import TransferTask, load_transfer_task
 from lautum_utils.results.sweeps import run
+from lautum_utils.training import run as running
 from lautum_utils.training import stack_data
-from lautum_utils.training.experiments import Experiment, Progress
-from lautum_utils.training.methods import METHODS, make_regularizer
-from lautum_utils.training.networks import NETWORKS, TrainedNetwork
+from lautum_utils.training.batches import Batch
+from lautum_utils.training.experiments import Experiment, Progress, Result, grid
+from lautum_utils.training.methods import METHODS, Lautum, make_regularizer
+from lautum_utils.training.networks import NETWORKS, StackedNetwork, TrainedNetwork
 from lautum_utils.training.probes import PENALTIES, fit_probe
 from lautum_utils.training.run import run_each
 
@@ -279,3 +283,61 @@ def test_plain_fine_tuning_needs_no_regularizer_of_its_own(monkeypatch: pytest.M
     stack_data._pool.cache_clear()
     run(replace(QUICK, inputs="source", protocol="finetune"), "cpu", progress=False)
     assert len(whitened) == 1, "of stage one, for the source's inputs"
+
+
+class Counted(Lautum):
+    """Keeps the steps at which it is asked for its term."""
+
+    steps: ClassVar[list[int]] = []
+
+    def term(self, batch: Batch) -> Tensor:
+        self.steps.append(batch.step)
+        return super().term(batch)
+
+
+def test_at_every_mth_step_the_term_is_m_times_as_heavy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a term that is the same at each step, plain gradient descent ends where it ends with the
+    term at every step."""
+    monkeypatch.setattr(running, "make_optimizer", _descent)
+    monkeypatch.setattr(Lautum, "term", _pull_on_the_last_bias)
+    base = replace(QUICK, steps=12, strength=0.5, learning_rate=0.01, source_batch=64)
+    results = run(grid(base, every=(1, 4)), "cpu", progress=False, keep_networks=True)
+    control = run(replace(base, strength=0.0), "cpu", progress=False, keep_networks=True)[0]
+    biases = [_head_bias(result) for result in [*results, control]]
+    pulled = biases[0] - biases[2]
+    torch.testing.assert_close(biases[1] - biases[2], pulled, rtol=0.02, atol=1e-4)
+    assert pulled.abs().min() > 0.01
+
+
+def test_the_term_is_asked_for_at_every_mth_step_only_and_the_history_is_as_long_as_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Counted, "steps", [])
+    monkeypatch.setattr(running, "make_method", lambda name, regularizer: Counted(regularizer))
+    base = replace(QUICK, steps=40)
+    histories = [trained(replace(base, every=every))[0].history for every in (1, 7)]
+    assert Counted.steps == [*range(40), *range(0, 40, 7)]
+    assert histories[0]["step"] == histories[1]["step"]
+    assert all(len(values) == len(histories[0]["step"]) for values in histories[1].values())
+    assert min(histories[1]["dependence"]) > 0
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "standard"])
+def test_each_method_can_act_at_every_mth_step(method: str) -> None:
+    base = replace(QUICK, method=method, steps=9)
+    rarely, control = trained(replace(base, every=4), replace(base, strength=0.0))
+    assert rarely.history["loss"][-1] != control.history["loss"][-1]
+    assert all(map(math.isfinite, rarely.history["loss"]))
+
+
+def _descent(network: StackedNetwork, learning_rate: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD(network.parameters(), lr=learning_rate)
+
+
+def _pull_on_the_last_bias(self: Lautum, batch: Batch) -> Tensor:
+    return batch.network.classifier.bias[:, 0, :10].sum(-1)
+
+
+def _head_bias(result: Result) -> Tensor:
+    assert result.network is not None
+    return result.network.stack.classifier.bias[0, 0, :10]

@@ -54,6 +54,8 @@ STACKS: dict[str, Experiment] = {
     ),
     "badly conditioned": replace(LONGER, shift="blur", severity=1.0, n_components=64),
     "cnn": replace(LONGER, network="cnn"),
+    "at every third step": replace(LONGER, every=3, method="mk_mmd"),
+    "at every third step, augmented": replace(LONGER, every=3, augment="moved"),
 }
 
 
