@@ -19,6 +19,7 @@ from torch import Tensor
 
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
 from lautum_utils.training.batches import Batch
+from lautum_utils.training.mmd import mk_mmd
 from lautum_utils.training.randomness import Views
 
 
@@ -116,39 +117,11 @@ class LabelLautum(Method):
 
 
 class MkMMD(Method):
-    """Match source and target features: term = unbiased MMD^2, mean of five Gaussian kernels.
-
-        kernels exp(-d^2 / (2 a m)),  a = 2, 1, 1/2, 1/4, 1/8
-
-    m: the mean squared distance of all pairs, without gradient. Each kernel but the widest is the
-    square of the one before. Sources: Long et al. (DAN), ICML 2015; Gretton et al., 2012.
-    """
+    """Match source and target features: term = unbiased MMD^2 of five Gaussian kernels, see
+    `mk_mmd`. Long et al. (DAN), ICML 2015."""
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
         return mk_mmd(batch.labelled, batch.unlabelled)
-
-
-def mk_mmd(
-    x: Float[Tensor, "*models m k"], y: Float[Tensor, "*models n k"]
-) -> Float[Tensor, "*models"]:
-    """The unbiased MMD^2 of `MkMMD`: means over all pairs of different samples; it can be below 0.
-    At least 2 of each."""
-    m, n = x.shape[-2], y.shape[-2]
-    if m < 2 or n < 2:
-        raise ValueError(f"mk_mmd needs 2 or more samples of each, got {m} and {n}.")
-    d = _squared_distances(joint := torch.cat((x, y), -2), joint)
-    scale = d.detach().sum((-2, -1), keepdim=True) / ((m + n) * (m + n - 1))
-    total = kernel = (-d / (4 * scale.clamp_min(torch.finfo(d.dtype).tiny))).exp()
-    for _ in range(4):
-        kernel = kernel.square()
-        total = total + kernel
-    total = total / 5
-    of_x, of_y = (part.sum((-2, -1)) for part in (total[..., :m, :m], total[..., m:, m:]))
-    return (
-        (of_x - m) / (m * (m - 1))
-        + (of_y - n) / (n * (n - 1))
-        - 2 * total[..., :m, m:].mean((-2, -1))
-    )
 
 
 class DeepCORAL(Method):

@@ -67,7 +67,7 @@ from lautum_utils import shift as shifted
 from lautum_utils.data.pairs import label_part_swap
 from lautum_utils.training.batches import Samples
 from lautum_utils.training.devices import resolve_device
-from lautum_utils.training.methods import mk_mmd
+from lautum_utils.training.mmd import mk_mmd
 from lautum_utils.training.networks import MLP
 from lautum_utils.training.probes import fit_probe
 
@@ -101,7 +101,7 @@ draw_shifts(examples, {s: [shifted(two, s, v) for v in severities] for s in SHIF
 # Given source features $z_s$ and target features $z_t$:
 #
 # - **MMD**², maximum mean discrepancy: the squared distance of the two means after a kernel map, here the mean of five Gaussian
-#   kernels (`methods.mk_mmd`). The estimate is unbiased, so where nothing moved it can be below 0.
+#   kernels (`mk_mmd`). The estimate is unbiased, so where nothing moved it can be below 0.
 # - **Proxy A-distance** $\hat d_A = 2(1 - 2\varepsilon)$: $\varepsilon$ is the held-out error of a linear classifier that is to
 #   tell source from target. It is 2 if it always can, and about 0 if it guesses.
 # - **Fréchet distance** $|m_s - m_t|^2 + \operatorname{tr}\left(S_s + S_t - 2 (S_s S_t)^{1/2}\right)$ of Gaussians fitted to

@@ -162,7 +162,7 @@ def explorer(draw, protocols=("probe", "finetune"), **more):
 # %% [markdown]
 # ## Match distributions: Mk-MMD, Deep CORAL
 #
-# Make source and target features $z_s$, $z_t$ look alike; then what is learnt on one holds on the other. With five Gaussian kernels $k$ (`methods.mk_mmd`),
+# Make source and target features $z_s$, $z_t$ look alike; then what is learnt on one holds on the other. With five Gaussian kernels $k$ (`mk_mmd`),
 # or by covariances $C$ of $d$ features (`methods.DeepCORAL`):
 #
 # $$\text{MMD}^2 = \mathbb E\,k(z_s,z_s') + \mathbb E\,k(z_t,z_t') - 2\,\mathbb E\,k(z_s,z_t), \qquad \text{CORAL} = \lVert C_s - C_t\rVert_F^2\,/\,4d^2 .$$

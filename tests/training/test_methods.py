@@ -23,8 +23,8 @@ from lautum_utils.training.methods import (
     TemporalEnsembling,
     make_method,
     make_regularizer,
-    mk_mmd,
 )
+from lautum_utils.training.mmd import mk_mmd
 from lautum_utils.training.networks import CNN, MLP
 
 NAMES = tuple(dict.fromkeys(METHODS + STAGE_TWO_METHODS))
@@ -253,6 +253,32 @@ def test_mk_mmd_equals_a_double_loop(m: int, n: int) -> None:
     stacked = mk_mmd(torch.stack((y, y)), torch.stack((x, x + 1)).expand(2, m, 3)[:, :m])
     assert stacked[0].item() == pytest.approx(expected, abs=1e-12)
     assert stacked[0] != stacked[1]
+
+
+@pytest.mark.parametrize(("m", "n"), [(5, 9), (2, 2)])
+def test_mk_mmd_has_the_gradient_of_autograd_for_each_model(m: int, n: int) -> None:
+    x = torch.randn(3, m, 4, dtype=torch.float64, requires_grad=True)
+    y = (torch.randn(3, n, 4, dtype=torch.float64) + 100.0).requires_grad_()
+    scale = 2 * _far(torch.cat((x, y), 1).detach()).sum((-2, -1), keepdim=True)
+    scale = scale / ((m + n) * (m + n - 1))
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return sum((-_far(a, b) / (scale * 2.0**power)).exp() for power in range(-3, 2)) / 5
+
+    off = [1 - torch.eye(size, dtype=torch.float64) for size in (m, n)]
+    expected = (kernel(x, x) * off[0]).sum((-2, -1)) / (m * (m - 1))
+    expected = expected + (kernel(y, y) * off[1]).sum((-2, -1)) / (n * (n - 1))
+    expected = expected - 2 * kernel(x, y).mean((-2, -1))
+    value, heavier = mk_mmd(x, y), torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    torch.testing.assert_close(value, expected, rtol=0, atol=1e-12)
+    pairs = [torch.autograd.grad((of * heavier).sum(), (x, y)) for of in (value, expected)]
+    for got, wanted in zip(*pairs, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-12)
+
+
+def _far(a: Tensor, b: Tensor | None = None) -> Tensor:
+    """Squared distances of all pairs."""
+    return (a[:, :, None] - (a if b is None else b)[:, None]).square().sum(-1)
 
 
 def test_mk_mmd_is_0_on_average_for_equal_distributions() -> None:
