@@ -51,7 +51,7 @@ class Experiment:
         3e-4, "the weight of its term, nats of loss a nat of information", _ONE, mixes=True
     )
     every: int = setting(
-        1,
+        8,
         "its term is added at every so many steps only, and so many times as heavy; the steps in "
         "between take no unlabelled samples, and are as fast as at weight 0",
         _ONE,
