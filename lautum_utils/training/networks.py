@@ -57,10 +57,12 @@ class StackedNetwork(nn.Module):
 
     def take(self, models: Int[Tensor, " chosen"]) -> "StackedNetwork":
         """A copy that holds these of the models, in this order; one can be there twice."""
-        taken = copy.deepcopy(self)
-        for value in (*taken.parameters(), *taken.buffers()):
-            value.data = value.data.index_select(0, models)
-        return taken
+        chosen: dict[int, Tensor] = {
+            id(p): nn.Parameter(p.data.index_select(0, models), p.requires_grad)
+            for p in self.parameters()
+        }
+        chosen |= {id(b): b.index_select(0, models) for b in self.buffers()}
+        return copy.deepcopy(self, chosen)  # copies all but what has been chosen
 
     def replace_head(self, classes: int, seeds: Sequence[int]) -> None:
         """A new random head with `classes` outputs, on the device of the old one."""

@@ -13,6 +13,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from lautum_utils.data.domains import Domain
 from lautum_utils.training.checkpoints import Checkpoint
 from lautum_utils.training.devices import keep_freed_memory, resolve_device
 from lautum_utils.training.experiments import Experiment, History, Progress, Result
@@ -22,7 +23,7 @@ from lautum_utils.training.methods import Method, make_method
 from lautum_utils.training.networks import NETWORKS, StackedNetwork, TrainedNetwork
 from lautum_utils.training.probes import fit_probe
 from lautum_utils.training.randomness import head_seed
-from lautum_utils.training.stack_data import Labelled, Pool, StackData
+from lautum_utils.training.stack_data import Pool, StackData
 from lautum_utils.training.stacks import (
     StageTwo,
     count_steps,
@@ -105,20 +106,16 @@ def run_stack(
     for labels in dict.fromkeys(e.labels for e in stack):
         data.require_labels(labels, models[0].target)
     learnt, histories = train_stage_one(models, data, tell, checkpoints)
-    with torch.no_grad():
-        tested = data.part("source_test")
-        logits = learnt(tested.inputs, tested.inputs.shape[1])
-        source_accuracy = accuracy(logits, tested.labels).tolist()
+    of_source = [_source_accuracy(_alone(learnt, row), data, row) for row in range(len(models))]
     for stage in dict.fromkeys(map(stage_two_of, stack)):
         alike = [e for e in stack if stage_two_of(e) == stage]
         rows = [models.index(stage_one_of(e)) for e in alike]
         network = learnt.take(torch.tensor(rows, device=device))
-        outcomes = train_stage_two(network, alike, stage, rows, data, histories, tell)
-        for number, (e, row, outcome) in enumerate(zip(alike, rows, outcomes, strict=True)):
+        ends = train_stage_two(network, alike, stage, rows, data, histories, tell)
+        for e, row, (one, outcome) in zip(alike, rows, ends, strict=True):
             validation, test, penalty = outcome
-            kept = _alone(network, number) if keep_networks else None
-            accuracies = test, validation, source_accuracy[row]
-            yield Result(e, *accuracies, penalty, histories[row], kept)
+            kept = one if keep_networks else None
+            yield Result(e, test, validation, of_source[row], penalty, histories[row], kept)
 
 
 def train_stage_one(
@@ -142,7 +139,7 @@ def train_stage_one(
     else:
         method.start(network, strength, batches.n_unlabelled, data.source_classes)
     recorder = Recorder(
-        network, batches, watched, settings.steps, data.part("labelled"), data.part("validation")
+        network, batches, watched, settings.steps, data.parts("labelled"), data.parts("validation")
     )
     optimizer = make_optimizer(network, settings.learning_rate)
     checkpoint = Checkpoint(checkpoints, models, recorder.histories)
@@ -167,23 +164,22 @@ def train_stage_two(
     data: StackData,
     histories: Sequence[History],
     tell: Teller,
-) -> list[Outcome]:
-    """Learn the target from its labelled samples: a probe on frozen features, or fine-tuning."""
+) -> Iterator[tuple[TrainedNetwork, Outcome]]:
+    """Learn the target from its labelled samples: a probe on frozen features, or fine-tuning. Each
+    network is scored by itself, so that only one has its images in memory."""
     known = [histories[row] for row in rows]
-    validation, test = (
-        Labelled(part.inputs[rows], part.labels[rows])
-        for part in map(data.part, ("validation", "test"))
-    )
-    if stage.protocol == "probe":
-        part, n = data.part("labelled"), stage.labels
-        labelled = Labelled(part.inputs[rows, :n], part.labels[rows, :n])
-        parts = labelled, validation, test
-        return _probe(network, parts, lambda: tell("probe", experiments, known))
-    for _ in _finetune(network, experiments, stage, rows, data):
-        tell("finetune", experiments, known)
-    with torch.no_grad():
-        scores = [accuracy(network(x), y).tolist() for x, y in (validation, test)]
-    return [(*both, None) for both in zip(*scores, strict=True)]
+    if stage.protocol == "finetune":
+        for _ in _finetune(network, experiments, stage, rows, data):
+            tell("finetune", experiments, known)
+    for number, row in enumerate(rows):
+        one = _alone(network, number)
+        if stage.protocol == "finetune":
+            validation, test = (_accuracy(one, data.part(of, row)) for of in ("validation", "test"))
+            yield one, (validation, test, None)
+        else:
+            outcome = _probe(one, data, row, stage.labels)
+            tell("probe", experiments, known)
+            yield one, outcome
 
 
 def _finetune(
@@ -209,21 +205,30 @@ def _finetune(
     yield from train(network, optimizer, batches, method, strength, range(stage.steps))
 
 
-@torch.no_grad()
-def _probe(
-    network: StackedNetwork, parts: Sequence[Labelled], fitted: Callable[[], object]
-) -> list[Outcome]:
-    features = [(network.features(x).float().cpu().numpy(), y.cpu().numpy()) for x, y in parts]
-    outcomes: list[Outcome] = []
-    with threadpool_limits(1):  # the problems are too small to share
-        for model in range(len(parts[0].labels)):
-            probe = fit_probe(*((z[model], y[model]) for z, y in features))
-            outcomes.append((probe.validation_accuracy, probe.test_accuracy, probe.penalty))
-            fitted()
-    return outcomes
-
-
 def _alone(network: StackedNetwork, number: int) -> TrainedNetwork:
     """One network of a stack, a copy."""
     device = next(network.parameters()).device
     return TrainedNetwork(network.take(torch.tensor([number], device=device))).requires_grad_(False)
+
+
+def _source_accuracy(network: TrainedNetwork, data: StackData, row: int) -> float:
+    """On the source's test samples, which go through the source's normalizations, if there are
+    any."""
+    part = data.part("source_test", row)
+    logits = network.stack(part.inputs[None], len(part))
+    return float(accuracy(logits, part.labels[None]))
+
+
+def _accuracy(network: TrainedNetwork, part: Domain) -> float:
+    return float(accuracy(network(part.inputs)[None], part.labels[None]))
+
+
+def _probe(network: TrainedNetwork, data: StackData, row: int, labels: int) -> Outcome:
+    parts = [
+        (network.features(part.inputs[:n]).float().cpu().numpy(), part.labels[:n].cpu().numpy())
+        for of, n in (("labelled", labels), ("validation", None), ("test", None))
+        for part in [data.part(of, row)]
+    ]
+    with threadpool_limits(1):  # the problem is too small to share
+        probe = fit_probe(*parts)
+    return probe.validation_accuracy, probe.test_accuracy, probe.penalty

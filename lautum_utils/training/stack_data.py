@@ -88,8 +88,13 @@ class StackData:
         channels, height, width = self.tasks[0].source.inputs.shape[1:]
         self.image_shape = channels, height, width
 
-    def part(self, name: str) -> Labelled:
-        """A labelled part of the tasks: "source_test", "labelled", "validation" or "test"."""
+    def part(self, name: str, row: int) -> Domain:
+        """A labelled part of a model's task: "source_test", "labelled", "validation" or "test"."""
+        part: Domain = getattr(self.tasks[int(self.which[row])], name)
+        return part
+
+    def parts(self, name: str) -> Labelled:
+        """That part for all models, a copy each."""
         parts: list[Domain] = [getattr(task, name) for task in self.tasks]
         inputs, labels = ([getattr(p, of) for p in parts] for of in ("inputs", "labels"))
         return Labelled(torch.stack(inputs)[self.which], torch.stack(labels)[self.which])
@@ -100,7 +105,7 @@ class StackData:
             raise ValueError(
                 f"labels needs to be at most {most} for the target {target}, got {labels}."
             )
-        chosen = self.part("labelled").labels[:, :labels]
+        chosen = self.parts("labelled").labels[:, :labels]
         counts = F.one_hot(chosen, self.target_classes).sum(-2).amin(0)
         if not bool((counts > 0).all()):
             empty = ", ".join(str(c) for c in (counts == 0).nonzero().flatten().tolist())
