@@ -1,5 +1,4 @@
-"""A step of training with the regularizer and without, stacks of networks, and whole runs of a
-stack."""
+"""A step of training with the regularizer and without, and stacks of networks."""
 
 import statistics
 import time
@@ -31,7 +30,7 @@ def _step_seconds(network: str, models: int, steps: int) -> float:
     Nor does the step after one of those count: it finds the processor's caches full of what was
     recorded.
     """
-    base = Experiment(network=network, steps=steps)
+    base = Experiment(network=network, steps=steps, every=1)
     weights = [1e-4 * (1 + number) for number in range(-(-models // 4))]
     wanted = grid(base, strength=weights, seed=range(4))[:models]
     ends: list[float] = []
