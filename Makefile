@@ -54,10 +54,10 @@ lint: $(VENV)/.test  ## ruff and mypy
 notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/source (ONLY=06 for one; TEXT=1: words only, nothing runs)
 	@$(BIN)/python -m notebooks.tools.build $(if $(TEXT),--text) $(ONLY)
 
-record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (10 to 20 minutes; goes on where it was)
+record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (about 6 minutes; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.record
 
-methods: $(VENV)/.test  ## compare all methods on the same runs (under an hour; goes on where it was)
+methods: $(VENV)/.test  ## compare all methods on the same runs (about half an hour; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.compare
 
 site: $(VENV)/.test  ## the notebooks as a website that needs no server and no network: build/site/index.html

@@ -68,16 +68,16 @@ def test_07_finds_the_same_winners_and_losers(compared: pd.DataFrame, draw: int)
         for protocol in ("probe", "finetune")
     )
     ranked = sorted(probe, key=lambda name: -probe[name].mean)
-    assert ranked[:3] == ["mutual_information_maximised", "mk_mmd", "lautum"]
-    assert set(ranked[:5]) == {*ranked[:3], "multiple_layer_normalization", "deep_coral"}
-    assert all(probe[name].low > 0 for name in ranked[:5])
-    assert all(
-        probe[name].high < 0 for name in ("task_nuisance_filtration", "information_maximisation")
-    )
-    assert sorted(finetune, key=lambda name: -finetune[name].mean)[:2] == [
-        "multiple_layer_normalization", "mutual_information_maximised",
-    ]  # fmt: skip
-    assert abs(finetune["lautum"].mean) < 0.01, "hardly anything"
+    assert ranked[0] == "mutual_information_maximised"
+    assert set(ranked[1:3]) == {"mk_mmd", "lautum"}, "tied"
+    assert ranked[3] == "multiple_layer_normalization"
+    assert all(probe[name].low > 0 for name in (*ranked[:4], "deep_coral"))
+    assert all(probe[name].high < 0.01 for name in ("task_nuisance_filtration", "label_lautum"))
+    first, *next_two = sorted(finetune, key=lambda name: -finetune[name].mean)[:3]
+    assert first == "multiple_layer_normalization"
+    assert set(next_two) == {"mutual_information_maximised", "mk_mmd"}
+    assert finetune["mutual_information (2)"].mean < 0
+    assert abs(finetune["lautum"].mean) < 0.015, "hardly anything"
     assert all(
         abs(finetune[f"{name} (2)"].mean) < 0.01
         for name in ("lautum", "adaptive_knowledge_consistency")

@@ -209,6 +209,7 @@ show_progress()
 # | $z=f(x)$, $k$ | the representation (features) of an input, and its dimension | `StackedNetwork.features` | 03 |
 # | $u$, $r$ | whitened inputs, and how many principal components they keep | `Experiment.n_components` | 03 |
 # | $\lambda$ | regularization weight | `Experiment.strength` | 06 |
+# | $m$ | the term is added at every $m$-th step, $m$ times as heavy | `Experiment.every` | 06 |
 #
 # ## Glossary
 #

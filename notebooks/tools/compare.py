@@ -1,6 +1,6 @@
 """Every method on the same runs: the recorded comparison that notebook 07 shows.
 
-make methods       (under an hour on two cores; interrupted, it goes on where it was)
+make methods       (about half an hour on two cores; interrupted, it goes on where it was)
 
 Two transfers, each with three severities of one shift: digits to shifted digits, and to
 shifted letters. Every method has as many weights to choose from as any other; validation data

@@ -1,7 +1,7 @@
 """The recorded grid behind the playground's sliders: every shift, severity, weight, number of
 labels and protocol, four seeds.
 
-make record        (10 to 20 minutes on two cores; interrupted, it goes on where it was)
+make record        (about 6 minutes on two cores; interrupted, it goes on where it was)
 """
 
 from dataclasses import replace
