@@ -68,7 +68,7 @@ class Batch:
 class Samples(NamedTuple):
     """What one part of the batches is drawn from, for each distinct task."""
 
-    images: Float[Tensor, "tasks n c h w"]
+    images: Sequence[Float[Tensor, "n c h w"]]
     values: Tensor  # (tasks, n) labels, or (tasks, n, r) whitened inputs
     rows: Int[Tensor, "tasks steps batch"]  # which samples each step takes
 
@@ -101,15 +101,16 @@ class Batches:
         self.regularizers = regularizers
         self.layer, self.augment, self.stage_two = layer, augment, stage_two
         self.every, self.has_unlabelled = every, unlabelled is not None
-        self.n_labelled = labelled.images.shape[1]
-        self.n_unlabelled = 0 if unlabelled is None else unlabelled.images.shape[1]
+        self.n_labelled = len(labelled.images[0])
+        self.n_unlabelled = 0 if unlabelled is None else len(unlabelled.images[0])
         task = torch.arange(len(labelled.images), device=which.device)[:, None, None]
         self.labels = labelled.values.flatten()
         self.label_rows = labelled.rows + task * self.n_labelled
         parts = [labelled] if unlabelled is None else [labelled, unlabelled]
         # One table of images, so that a step takes what it needs at once: each task's labelled
         # ones, then its unlabelled ones.
-        self.images = torch.cat([part.images for part in parts], 1).flatten(0, 1)
+        by_task = zip(*(part.images for part in parts), strict=True)
+        self.images = torch.cat([images for task in by_task for images in task])
         rows = [labelled.rows] + [part.rows + self.n_labelled for part in parts[1:]]
         self.image_rows = torch.cat(rows, -1) + task * (self.n_labelled + self.n_unlabelled)
         if unlabelled is not None:

@@ -127,12 +127,12 @@ class StackData:
         source = [task.source for task in self.tasks]
         sizes = settings.source_batch, settings.target_batch
         labelled = Samples(
-            torch.stack([domain.inputs for domain in source]),
+            [domain.inputs for domain in source],
             torch.stack([domain.labels for domain in source]),
             self._rows(settings.steps, len(source[0]), sizes[0], Rows.SOURCE),
         )
         unlabelled = Samples(
-            torch.stack([pool.images for pool in pools]),
+            [pool.images for pool in pools],
             torch.stack([pool.whitened for pool in pools]),
             self._rows(settings.steps, len(pools[0].images), sizes[1], Rows.UNLABELLED),
         )
@@ -160,7 +160,7 @@ class StackData:
         unlabelled ones together, in epochs and without their labels."""
         settings, unlabelled = experiments[0], None
         targets = [task.labelled for task in self.tasks]
-        images = torch.stack([domain.inputs[: stage.labels] for domain in targets])
+        images = [domain.inputs[: stage.labels] for domain in targets]
         size = min(settings.source_batch, stage.labels)
         labelled = Samples(
             images,
@@ -168,12 +168,12 @@ class StackData:
             self._rows(stage.steps, stage.labels, size, Rows.LABELLED),
         )
         if pools:
-            both = torch.cat((torch.stack([pool.images for pool in pools]), images), 1)
+            both = [torch.cat((p.images, extra)) for p, extra in zip(pools, images, strict=True)]
             whitened = [
                 torch.cat((pool.whitened, pool.regularizer.project(extra)))
                 for pool, extra in zip(pools, images, strict=True)
             ]
-            rows = epoch_rows(self.seeds, stage.steps, both.shape[1], settings.target_batch)
+            rows = epoch_rows(self.seeds, stage.steps, len(both[0]), settings.target_batch)
             unlabelled = Samples(both, torch.stack(whitened), rows.to(self.device))
         return Batches(
             network,
