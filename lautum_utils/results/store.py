@@ -79,7 +79,8 @@ def _read_result(path: Path) -> Result:
     known = (*SETTINGS, *OUTCOMES, "history", "versions")
     for strange in [name for name in row if name not in known]:
         raise ValueError(f"unknown: {strange}")
-    return Result(stored_experiment(row), **{name: row[name] for name in (*OUTCOMES, "history")})
+    experiment = stored_experiment({name: row[name] for name in SETTINGS if name in row})
+    return Result(experiment, **{name: row[name] for name in (*OUTCOMES, "history")})
 
 
 def store_result(result: Result, store: str | Path) -> Path:

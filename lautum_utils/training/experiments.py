@@ -138,11 +138,11 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
     ]
 
 
-def stored_experiment(row: Mapping[str, Any]) -> Experiment:
+def stored_experiment(settings: Mapping[str, Any]) -> Experiment:
     """The experiment of stored settings. Those that there were not yet have the value that all had
     then."""
     then = {name: k.before for name, k in SETTINGS.items() if k.before is not None}
-    return Experiment(**then | {name: row[name] for name in SETTINGS if name in row})
+    return Experiment(**then | dict(settings))
 
 
 @dataclass(frozen=True, eq=False)

@@ -170,7 +170,8 @@ def test_settings_that_were_stored_before_there_was_every_are_those_of_a_term_at
     assert stored_experiment(asdict(now)) == now
     then = {name: value for name, value in asdict(now).items() if name != "every"}
     assert stored_experiment(then) == Experiment(every=1, seed=3)
-    assert stored_experiment(asdict(now) | {"test_accuracy": 0.5}) == now, "and what came out"
+    with pytest.raises(TypeError, match="colour"):
+        stored_experiment(asdict(now) | {"colour": "red"})
 
 
 def test_a_result_is_a_row_of_its_settings_and_what_came_out() -> None:
