@@ -304,8 +304,8 @@ if results_path:
 # - **Fine-tuning** gains less, with an interval that reaches to about 0, and without any regularizer it is better than the best probe: if you can
 #   fine-tune, do.
 # - **Why:** without the regularizer the target fades from the features *while the source is learnt*; with it, less does.
-# - **How often:** a term at every 8th step does no worse for the target than one at every step, in about half the time. The source may pay two or three points more at the
-#   same weight; with so few networks that cannot be told from chance.
+# - **How often:** a term at every 8th step does no worse for the target than one at every step, and trains faster (the seconds above count records and probes too). The source may
+#   pay two or three points more at the same weight; with so few networks that cannot be told from chance.
 # - **Severity:** where the source label already says everything about the target label, the regularizer costs accuracy. The gain grows with severity.
 # - **Ablations:** on digits to letters, being informative is what helps, and *minimising* mutual information hurts. Features do about as well as logits or better. *Target*
 #   inputs do better than source inputs, whose gain cannot be told from 0 here (notebook [07](07_methods_compared.ipynb) has more seeds, and there it can: part of the gain
