@@ -36,7 +36,7 @@ class _MkMMD(torch.autograd.Function):
         value = sum_ij w_ij k(d_ij^2)      dvalue/dz_i = 4 sum_j w_ij k'(d_ij^2) (z_i - z_j)
 
     w: 1 / (m (m - 1)), 1 / (n (n - 1)) and -1 / (m n), 0 where i = j. Autograd gives the same in
-    four times the time. On a CPU one model at a time, so that its matrices stay in the cache.
+    twice the time and more. On a CPU one model at a time, so that its matrices stay in the cache.
     """
 
     @staticmethod

@@ -249,7 +249,7 @@ draw_consistent(weight=3)
 # $$\tfrac12\operatorname{mean} z_t^2 - \operatorname{mean}_k J(s_k) + \frac{\lVert f(x_t+\text{noise})-z_t\rVert^2}{\lVert z_t\rVert^2}, \qquad
 # h \leftarrow h + w\,\Big(\gamma_d\,\frac{h-\operatorname{mean}h}{\operatorname{sd}h} + \beta_d - h\Big) .$$
 #
-# **Predict:** one of the two hurts frozen features. Which?
+# **Predict:** does either of the two hurt frozen features?
 
 # %%
 FILTERING = ["task_nuisance_filtration", "multiple_layer_normalization"]

@@ -629,10 +629,10 @@ def costs(d=256, k=64, r=32, n=256):
 
 
 def step_of_a_stack(models):
-    """Milliseconds of the quickest training step of so many networks, for each network."""
+    """Milliseconds of the quickest training step with the term, of so many networks, for each."""
     moments = []
     # One data set, and next to no stage two.
-    quick = Experiment(steps=15, labels=10, protocol="finetune", finetune_steps=1)
+    quick = Experiment(steps=15, every=1, labels=10, protocol="finetune", finetune_steps=1)
     stack = grid(quick, strength=[1e-4 * (i + 1) for i in range(models)])
 
     def watch(now):

@@ -79,16 +79,11 @@ class Score(NamedTuple):
     test: float
 
 
-def differs_by_step() -> bool:
-    """Does `run` add the term at some steps only, unless it is told otherwise?"""
-    return getattr(BASE, "every", 1) != 1
-
-
 def heats(contestants: Sequence[str], methods: Sequence[str], how: Size) -> list[Heat]:
     """What is run, in this order: with each number of threads each method, and side by side those
     who run it."""
     return [
         Heat(name, method, CURVES[method][: how.weights], how.seeds, how.steps, threads)
         for threads, method, name in product(how.threads, methods, contestants)
-        if name != EVERY_STEP or (differs_by_step() and method != "standard")
+        if name != EVERY_STEP or method != "standard"
     ]

@@ -119,14 +119,11 @@ def test_the_table_compares_with_us_and_shows_the_weight_that_validation_chose()
     assert " 1.00 " in own
 
 
-def test_the_whole_race_is_36_networks_a_curve_with_one_thread_and_two(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_whole_race_is_36_networks_a_curve_with_one_thread_and_two() -> None:
     names = list(contest.CONTESTANTS)
     plan = heats(names, list(CURVES), Size())
     assert {heat.threads for heat in plan} == {1, 2}
     assert {heat.networks for heat in plan if heat.method != "standard"} == {36}
-    monkeypatch.setattr(contest, "differs_by_step", lambda: True)
     assert {heat.contestant for heat in heats(names, ["mk_mmd"], SMALLEST)} == set(names)
     assert parsed(["--smallest"]).smallest
     assert contest.NOTES.keys() == contest.CONTESTANTS.keys()
