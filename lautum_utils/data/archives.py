@@ -138,5 +138,5 @@ def _block(split: str, data: Any, chosen: list[int]) -> Block:
 def _notmnist_blocks(archive: Path, names: tuple[str, ...]) -> Iterator[Block]:
     for member, data in members(archive, r"(.*/)?[A-J]/[^/.][^/]*\.png"):
         letter, file = member.split("/")[-2:]
-        pixels = decode(BytesIO(data), 28, "L")
+        pixels = decode(BytesIO(data), 28, 28, "L")
         yield Block(split_of(letter, file), pixels, np.array([names.index(letter)]))

@@ -3,7 +3,7 @@
 digits   the 1,797 real handwritten digits of scikit-learn, enlarged to 16 x 16: `digits`
 letters  A to J in the text fonts that matplotlib ships, each drawn anew: `letters`
 others   the public sets of `datasets.DATASETS`, downloaded when wanted,
-         and folder:PATH, a folder of images for each class
+         and images of your own, folder:PATH or idx:PATH: `own`
 
 Images are (n, channels, height, width) in [0, 1], bright on dark but for photographs; labels are
 int64 from 0. Train and test share no handwritten image and no font.
@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from lautum_utils.data.checks import require_one_of, require_split
+from lautum_utils.data.checks import SPLITS, require_one_of, require_split
 from lautum_utils.data.datasets import DATASETS, load_images
 from lautum_utils.data.digits import DIGITS, SIZE, handwritten_digits
-from lautum_utils.data.folders import folder_times, load_folder
+from lautum_utils.data.folders import one_look
 from lautum_utils.data.letters import LETTERS, draw_letters
+from lautum_utils.data.own import OWN, is_own, load_own, own_times, require_own
 
 EMBEDDED = ("digits", "letters")
-FOLDER = "folder:"
 DEFAULT_LETTERS = 10_000
 _PART = 2048  # images that are made floating-point at a time: a whole set takes much memory
 
@@ -53,9 +53,10 @@ class Stored(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """How many images a split has, and the shape of each."""
+    """How many images each split has, and the shape of each."""
 
-    n: int
+    train: int
+    test: int
     shape: Shape
 
 
@@ -69,7 +70,7 @@ def load(
 ) -> Domain:
     """A domain by name, in a random order that `seed` fixes (the same on every device).
 
-    name: "digits", "letters", one of `datasets.DATASETS`, or "folder:PATH" (see `load_folder`).
+    name: "digits", "letters", one of `datasets.DATASETS`, "folder:PATH" or "idx:PATH" (see `own`).
     n: how many; None takes all of the split (1,437 + 360 digits), or 10,000 letters.
     split: "train" or "test".
     shape: (channels, height, width) to bring the images to; None leaves them as they are.
@@ -92,8 +93,10 @@ def load(
 
 def require_domain(name: str, what: str) -> None:
     """ValueError, about the argument `what`, unless `load` knows the name."""
-    if not (isinstance(name, str) and name.startswith(FOLDER)):
-        require_one_of(name, (*EMBEDDED, *DATASETS, f"{FOLDER}PATH"), what)
+    if is_own(name):
+        require_own(name, what)
+    else:
+        require_one_of(name, (*EMBEDDED, *DATASETS, *OWN), what)
 
 
 def stored(name: str, split: str) -> Stored:
@@ -103,10 +106,7 @@ def stored(name: str, split: str) -> Stored:
     """
     if name == "digits":
         return Stored(*handwritten_digits(split), DIGITS)
-    if name.startswith(FOLDER):
-        images = load_folder(name.removeprefix(FOLDER), split, colour=True)
-    else:
-        images = load_images(name, split)
+    images = load_own(name, split) if is_own(name) else load_images(name, split)
     return Stored(images.pixels, images.labels, images.class_names)
 
 
@@ -114,18 +114,16 @@ def image_shape(name: str) -> Shape:
     """(channels, height, width) of a domain's images, as they are."""
     if name in EMBEDDED:
         return 1, SIZE, SIZE
-    return training_extent(name).shape
+    return extent_of(name).shape
 
 
-def training_extent(name: str) -> Extent:
-    """What a domain with a fixed number of images (any but letters) has to train with.
+def extent_of(name: str) -> Extent:
+    """How large a domain with a fixed number of images (any but letters) is.
 
     For estimates, as often as they are wanted: the files of a folder are only looked at again when
     one has come or gone since. DatasetError: a set that is not there.
     """
-    if name.startswith(FOLDER):
-        return _folder_extent(name, folder_times(name.removeprefix(FOLDER)))
-    return _extent(stored(name, "train"))
+    return _own_extent(name, own_times(name)) if is_own(name) else _extent(name)
 
 
 def fit(x: Float[Tensor, "n c h w"], shape: Shape) -> Float[Tensor, "n k height width"]:
@@ -141,13 +139,15 @@ def fit(x: Float[Tensor, "n c h w"], shape: Shape) -> Float[Tensor, "n k height 
 
 
 @lru_cache
-def _folder_extent(name: str, times: tuple[tuple[str, int], ...]) -> Extent:
-    return _extent(stored(name, "train"))
+def _own_extent(name: str, times: tuple[tuple[str, int], ...]) -> Extent:
+    return _extent(name)
 
 
-def _extent(images: Stored) -> Extent:
-    channels, height, width = images.pixels.shape[1:]
-    return Extent(len(images.labels), (channels, height, width))
+@one_look()
+def _extent(name: str) -> Extent:
+    train, test = (stored(name, split) for split in SPLITS)
+    channels, height, width = train.pixels.shape[1:]
+    return Extent(len(train.labels), len(test.labels), (channels, height, width))
 
 
 def _choose(

@@ -18,6 +18,7 @@ import numpy as np
 
 from lautum_utils.data.cache import cache_folder, cached
 from lautum_utils.data.checks import SPLITS, require_split
+from lautum_utils.data.folder_shapes import Target, common_target
 from lautum_utils.data.images import Block, Content, Images, decode, sha256, split_of
 
 IMAGE_NAME = re.compile(r"[^.].*\.(png|jpe?g|bmp|gif|webp|tiff?)", re.IGNORECASE)
@@ -42,23 +43,24 @@ def load_folder(
     path: str | Path,
     split: str = "train",
     *,
-    size: int = 32,
-    colour: bool = False,
+    size: int | None = None,
+    colour: bool | None = None,
     cache: str | Path | None = None,
     progress: bool = True,
 ) -> Images:
     """Your own images: path/CLASS/FILE, or path/train/CLASS/FILE and path/test/CLASS/FILE.
 
     Classes are in alphabetical order. All images are stretched to size x size pixels, in grey or
-    colour; unreadable ones are skipped and counted. Without train and test folders, the name of a
-    file decides, see `split_of`. Converted again when a file is added, changed or removed.
+    colour; None takes what they have, see `common_target`. Unreadable ones are skipped and counted.
+    Without train and test folders, the name of a file decides, see `split_of`. Converted again when
+    a file is added, changed or removed.
     ValueError: no such folder, fewer than two classes, a size below 1. DatasetError: a split
     without images, no space.
     """
     require_split(split)
-    if size < 1:
+    if size is not None and size < 1:
         raise ValueError(f"size needs to be 1 or more, got {size}.")
-    top, mode = _absolute(path), "RGB" if colour else "L"
+    top = _absolute(path)
     try:
         look = _look_once(top)
     except OSError as error:
@@ -66,9 +68,10 @@ def load_folder(
         raise ValueError(
             f"path needs to be a folder of images for each class, got {got}."
         ) from error
-    content = Content(look.class_names, _decoded(look, size, mode))
-    folder = cache_folder(cache) / f"folder-{sha256(str(top))[:12]}-{size}-{mode}.{look.state[:12]}"
-    return cached(folder, split, lambda _: content, str(path), progress)
+    mode = "own" if colour is None else "RGB" if colour else "L"
+    key = f"folder-{sha256(str(top))[:12]}-{size or 'own'}-{mode}"
+    folder = cache_folder(cache) / f"{key}.{look.state[:12]}"
+    return cached(folder, split, lambda _: _read(look, size, colour, path), str(path), progress)
 
 
 @contextmanager
@@ -163,9 +166,15 @@ def _file_status(path: str) -> os.stat_result | None:
     return status if stat.S_ISREG(status.st_mode) else None
 
 
-def _decoded(look: Look, size: int, mode: str) -> Iterator[Block]:
+def _read(look: Look, size: int | None, colour: bool | None, path: str | Path) -> Content:
+    files = (folder / name for folder, names in look.images.items() for name in names)
+    target = common_target(files, size, colour, str(path))
+    return Content(look.class_names, _decoded(look, target))
+
+
+def _decoded(look: Look, target: Target) -> Iterator[Block]:
     for folder, names in look.images.items():
         label = np.array([look.class_names.index(folder.name)])
         for name in names:
             split = folder.parent.name if look.has_splits else split_of(folder.name, name)
-            yield Block(split, decode(folder / name, size, mode), label)
+            yield Block(split, decode(folder / name, *target), label)

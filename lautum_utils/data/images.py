@@ -54,17 +54,19 @@ class Content(NamedTuple):
     blocks: Iterable[Block]
 
 
-def decode(file: Path | BytesIO, size: int, mode: str) -> np.ndarray | None:
-    """(1, c, h, w) uint8 with h = w = size, or None for what cannot be read. mode: Pillow's."""
+def decode(file: Path | BytesIO, height: int, width: int, mode: str) -> np.ndarray | None:
+    """(1, c, height, width) uint8, or None for what cannot be read. mode: Pillow's."""
     try:
         with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image)
         if upright.mode.startswith("I"):  # 16 bits, which Pillow cuts off at 255
             upright = Image.fromarray((np.asarray(upright) // 256).clip(0, 255).astype(np.uint8))
-        pixels = np.asarray(upright.convert(mode).resize((size, size), Image.Resampling.BILINEAR))
+        pixels = np.asarray(
+            upright.convert(mode).resize((width, height), Image.Resampling.BILINEAR)
+        )
     except Exception:  # Pillow raises nearly anything on a broken file
         return None
-    return pixels.reshape(1, size, size, -1).transpose(0, 3, 1, 2)
+    return pixels.reshape(1, height, width, -1).transpose(0, 3, 1, 2)
 
 
 def split_of(folder: str, file: str) -> str:

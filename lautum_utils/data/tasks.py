@@ -1,6 +1,5 @@
 """The data of one experiment: a labelled source, and a target in four disjoint parts."""
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,23 +10,21 @@ from torch import Tensor
 
 from lautum_utils.data import shifts
 from lautum_utils.data.checks import require_one_of, require_severity
-from lautum_utils.data.digits import SIZE
 from lautum_utils.data.domains import (
+    DEFAULT_LETTERS,
     EMBEDDED,
-    FOLDER,
     Domain,
     Shape,
-    image_shape,
     load,
     require_domain,
     stored,
-    training_extent,
 )
 from lautum_utils.data.folders import one_look
+from lautum_utils.data.own import is_own
 from lautum_utils.data.pairs import label_part_swap
+from lautum_utils.data.sizes import Sizes, common_shape
 
-MAX_LABELS = 400  # labelled target samples of a transfer task
-_ALL = 10**9  # more than any domain has: take all of it
+_USUAL = Sizes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +42,6 @@ class TransferTask:
     test: Domain
 
 
-class Sizes(NamedTuple):
-    """How many target samples each part is to have."""
-
-    unlabelled: int
-    labelled: int
-    validation: int
-    test: int
-
-
 class Seeds(NamedTuple):
     """What each part of a task is drawn with; the test is shifted with `shift` + 1."""
 
@@ -62,13 +50,6 @@ class Seeds(NamedTuple):
     pool: int
     test: int
     shift: int
-
-
-class Memory(NamedTuple):
-    """Bytes: of a task's images, and of what each network that is trained and tested on it adds."""
-
-    task: int
-    network: int
 
 
 class _Domains(NamedTuple):
@@ -89,18 +70,19 @@ def load_transfer_task(
     seed: int = 0,
     device: torch.device | str = "cpu",
     *,
-    unlabelled: int = 4000,
-    labelled: int = MAX_LABELS,
-    validation: int = 500,
-    test: int = 2000,
+    unlabelled: int = _USUAL.unlabelled,
+    labelled: int = _USUAL.labelled,
+    validation: int = _USUAL.validation,
+    test: int = _USUAL.test,
 ) -> TransferTask:
     """The data of one experiment: the target is shifted, or both are pairs ("label_part_swap").
 
     The labelled part is ordered so that each stretch of as many samples as there are classes holds
-    every class once: its first 50, 100, ... are balanced and nested. Where handwritten digits run
-    out, the unlabelled and then the validation part are smaller; of a folder of your own, the
-    labelled part is half of the images at most. ValueError: unknown names, a swap between anything
-    but digits and letters, more labels than the target has.
+    every class once: its first 50, 100, ... are balanced and nested. Where a target runs out, the
+    unlabelled and then the validation part are smaller; of images of your own, the labelled part is
+    half at most. test: of either domain; 0 takes all that there are (letters and pairs: 10,000).
+    ValueError: unknown names, a swap between anything but digits and letters, more labels than the
+    target has.
     """
     sizes = Sizes(unlabelled, labelled, validation, test)
     _require_task(source, target, shift, severity, sizes)
@@ -114,31 +96,15 @@ def load_transfer_task(
     return _part_pool(domains, target, sizes)
 
 
-def common_shape(source: str, target: str) -> Shape:
-    """(channels, height, width) that the images of both domains are brought to.
-
-    Colour if one is in colour, the size of the smaller.
-    """
-    channels, heights, widths = zip(image_shape(source), image_shape(target), strict=True)
-    return max(channels), min(heights), min(widths)
-
-
-def memory_of(source: str, target: str, swap: bool = False) -> Memory:
-    """About how many bytes a task of these domains takes, and each network beside it."""
-    more = 0 if source in EMBEDDED else 2 * training_extent(source).n
-    pixels = 2 * SIZE**2 if swap else math.prod(common_shape(source, target))
-    return Memory(task=4 * pixels * (32_000 + more), network=4 * pixels * 10_000)
-
-
 def _require_task(source: str, target: str, shift: str, severity: float, sizes: Sizes) -> None:
     require_one_of(shift, ("none", *shifts.SHIFTS, "label_part_swap"), "shift")
     require_severity(severity)
     require_domain(source, "source")
     require_domain(target, "target")
-    if min(sizes) < 2:
+    if min(sizes[:3]) < 2 or sizes.test < 0:
         *others, last = sizes
         got = f"{', '.join(map(str, others))} and {last}"
-        raise ValueError(f"sizes need to be 2 or more, got {got}.")
+        raise ValueError(f"sizes need to be 2 or more (test: or 0 for all), got {got}.")
     if shift == "label_part_swap" and (source, target) != ("digits", "letters"):
         got = f"{source!r} and {target!r}"
         raise ValueError(f"label_part_swap needs source digits and target letters, got {got}.")
@@ -154,12 +120,13 @@ def _load_pairs(
     severity: float, sizes: Sizes, seeds: Seeds, device: torch.device | str
 ) -> _Domains:
     """Pairs labelled with the digit, as many as there are digits, and pairs with the letter."""
+    tested = sizes.test or DEFAULT_LETTERS
     train, test = (len(stored("digits", split).labels) for split in ("train", "test"))
     return _Domains(
         label_part_swap(train, severity, "digit", seeds.source, "train", device),
         label_part_swap(test, severity, "digit", seeds.source_test, "test", device),
-        label_part_swap(_pool_size(sizes), severity, "letter", seeds.pool, "train", device),
-        label_part_swap(sizes.test, severity, "letter", seeds.test, "test", device),
+        label_part_swap(sizes.pool, severity, "letter", seeds.pool, "train", device),
+        label_part_swap(tested, severity, "letter", seeds.test, "test", device),
     )
 
 
@@ -174,18 +141,20 @@ def _load_domains(
         half = len(train) // 2
         train, pool = _take(train, slice(half)), _take(train, slice(half, None))
     else:
-        wanted = _ALL if target == "digits" else _pool_size(sizes)
+        wanted = None if target == "digits" else sizes.pool
         pool = _load_at_most(wanted, target, seeds.pool, "train", device, shape)
-    source_test = _load_at_most(sizes.test, source, seeds.source_test, "test", device, shape)
-    test = _load_at_most(sizes.test, target, seeds.test, "test", device, shape)
+    tested = sizes.test or None
+    source_test = _load_at_most(tested, source, seeds.source_test, "test", device, shape)
+    test = _load_at_most(tested, target, seeds.test, "test", device, shape)
     return _Domains(train, source_test, pool, test)
 
 
 def _load_at_most(
-    n: int, name: str, seed: int, split: str, device: torch.device | str, shape: Shape | None
+    n: int | None, name: str, seed: int, split: str, device: torch.device | str, shape: Shape | None
 ) -> Domain:
-    """n images of a domain, or all that there are; letters never run out."""
-    n = n if name == "letters" else min(n, len(stored(name, split).labels))
+    """n images of a domain, or (None) all that there are; letters never run out."""
+    if n is not None and name != "letters":
+        n = min(n, len(stored(name, split).labels))
     return load(name, n, seed, split, device, shape)
 
 
@@ -199,8 +168,7 @@ def _shift_target(domains: _Domains, name: str, severity: float, seed: int) -> _
 def _part_pool(domains: _Domains, target: str, sizes: Sizes) -> TransferTask:
     """The pool as labelled, validation (its end) and unlabelled (what is left), disjoint."""
     pool = domains.pool
-    is_folder = target.startswith(FOLDER)
-    labelled = min(sizes.labelled, len(pool) // 2) if is_folder else sizes.labelled
+    labelled = min(sizes.labelled, len(pool) // 2) if is_own(target) else sizes.labelled
     validation = min(sizes.validation, (len(pool) - labelled) // 2)
     if validation < 2:
         most = f"at most {len(pool) - 4} for target {target}"
@@ -212,15 +180,11 @@ def _part_pool(domains: _Domains, target: str, sizes: Sizes) -> TransferTask:
     return TransferTask(
         source=domains.source,
         source_test=domains.source_test,
-        unlabelled=pool.inputs[left],
+        unlabelled=pool.inputs[left][: sizes.unlabelled],
         labelled=_take(pool, chosen),
         validation=_take(pool, slice(-validation, None)),
         test=domains.test,
     )
-
-
-def _pool_size(sizes: Sizes) -> int:
-    return sizes.unlabelled + sizes.labelled + sizes.validation
 
 
 def _take(domain: Domain, chosen: Tensor | slice) -> Domain:

@@ -13,7 +13,7 @@ from typing import Any
 
 from lautum_utils.data.domains import require_domain
 from lautum_utils.data.shifts import SHIFTS
-from lautum_utils.data.tasks import MAX_LABELS
+from lautum_utils.data.sizes import Sizes
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
 from lautum_utils.training.networks import NETWORKS, TrainedNetwork
 from lautum_utils.training.settings import documented, setting, settings_of
@@ -75,7 +75,11 @@ class Experiment:
         1e-2, "variance of the noise on the features, as a fraction of theirs", _ONE
     )
     labels: int = setting(
-        200, "labelled target samples, balanced", _TWO, whole=True, least=10, most=MAX_LABELS
+        200,
+        "labelled target samples, balanced; `labelled` at most",
+        _TWO,
+        whole=True,
+        least=10,
     )
     protocol: str = setting("probe", "what is done with them", _TWO, choices=("probe", "finetune"))
     seed: int = setting(0, "of all that is random", _DATA, whole=True, most=2**31 - 1, mixes=True)
@@ -94,6 +98,18 @@ class Experiment:
         _ONE,
         choices=("none", "moved", "mirrored"),
     )
+    unlabelled: int = setting(
+        4000, "target samples without labels", _DATA, whole=True, least=2, before=4000
+    )
+    labelled: int = setting(
+        400, "target samples that `labels` are taken of", _DATA, whole=True, least=10, before=400
+    )
+    validation: int = setting(
+        500, "labelled target samples to choose by", _DATA, whole=True, least=2, before=500
+    )
+    test: int = setting(
+        2000, "samples of each domain to test on; 0: all there are", _DATA, whole=True, before=2000
+    )
 
     def __post_init__(self) -> None:
         for name, known in SETTINGS.items():
@@ -101,11 +117,20 @@ class Experiment:
             kept = known.checked(name, given)
             if kept is not given:
                 object.__setattr__(self, name, kept)
+        if self.labels > self.labelled:
+            raise ValueError(
+                f"labels needs to be at most labelled ({self.labelled}), got {self.labels}."
+            )
         if self.stage_two != "standard" and self.protocol == "probe":
             raise ValueError(
                 "protocol needs to be finetune for a method in stage two "
                 f"({self.stage_two}), got 'probe'."
             )
+
+    @property
+    def sizes(self) -> Sizes:
+        """How many samples each part of the task is to have."""
+        return Sizes(self.unlabelled, self.labelled, self.validation, self.test)
 
     @property
     def is_control(self) -> bool:

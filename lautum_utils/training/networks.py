@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from lautum_utils.training.layers import DomainNorm, StackedConv, StackedLinear
 
 WIDTH = 64
+AT_ONCE = 2048  # images that a trained network looks at: more take gigabytes
 
 
 class StackedNetwork(nn.Module):
@@ -174,7 +175,8 @@ class TrainedNetwork(nn.Module):
         self.stack = stack
 
     def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
-        return self.stack.features(images[None])[0]
+        parts = [self.stack.features(part[None])[0] for part in images.split(AT_ONCE)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def head(self, features: Float[Tensor, "n k"]) -> Float[Tensor, "n classes"]:
         return self.stack.head(features[None])[0]

@@ -20,7 +20,7 @@ from lautum_utils.training.experiments import Experiment, History, Progress, Res
 from lautum_utils.training.histories import Recorder
 from lautum_utils.training.loop import accuracy, make_optimizer, train
 from lautum_utils.training.methods import Method, make_method
-from lautum_utils.training.networks import NETWORKS, StackedNetwork, TrainedNetwork
+from lautum_utils.training.networks import AT_ONCE, NETWORKS, StackedNetwork, TrainedNetwork
 from lautum_utils.training.probes import fit_probe
 from lautum_utils.training.randomness import head_seed
 from lautum_utils.training.stack_data import Pool, StackData
@@ -215,8 +215,8 @@ def _source_accuracy(network: TrainedNetwork, data: StackData, row: int) -> floa
     """On the source's test samples, which go through the source's normalizations, if there are
     any."""
     part = data.part("source_test", row)
-    logits = network.stack(part.inputs[None], len(part))
-    return float(accuracy(logits, part.labels[None]))
+    logits = [network.stack(x[None], len(x)) for x in part.inputs.split(AT_ONCE)]
+    return float(accuracy(torch.cat(logits, 1), part.labels[None]))
 
 
 def _accuracy(network: TrainedNetwork, part: Domain) -> float:

@@ -1,26 +1,20 @@
 """The data of a stack: each distinct task once, its regularizer, and the batches of both stages."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from lautum_utils.data.domains import Domain
-from lautum_utils.data.tasks import TransferTask, load_transfer_task
-from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
 from lautum_utils.training.batches import Batches, Samples
 from lautum_utils.training.experiments import Experiment
-from lautum_utils.training.methods import make_regularizer
+from lautum_utils.training.kept_tasks import TASKS, KeptTask, Pool, task_key
 from lautum_utils.training.networks import StackedNetwork
 from lautum_utils.training.randomness import Rows, drawn_rows, epoch_rows
 from lautum_utils.training.stacks import StageTwo
-
-KEPT = 8  # tasks, so that the next run on the same data begins at once
 
 
 class Labelled(NamedTuple):
@@ -28,40 +22,6 @@ class Labelled(NamedTuple):
 
     inputs: Float[Tensor, "models n c h w"]
     labels: Int[Tensor, "models n"]
-
-
-class DataKey(NamedTuple):
-    """What fixes a task."""
-
-    source: str
-    target: str
-    shift: str
-    severity: float
-    seed: int
-    device: torch.device
-
-
-class Pool(NamedTuple):
-    """What a method looks at."""
-
-    regularizer: LautumRegularizer | MutualInformationRegularizer
-    images: Float[Tensor, "n c h w"]
-    whitened: Float[Tensor, "n r"]
-
-
-@lru_cache(maxsize=KEPT)
-def _task(key: DataKey) -> TransferTask:
-    return load_transfer_task(*key)
-
-
-@lru_cache(maxsize=KEPT)
-def _pool(key: DataKey, inputs: str, method: str, n_components: int, ridge: float) -> Pool:
-    task = _task(key)
-    images = task.unlabelled if inputs == "target" else task.source.inputs
-    # With more threads, a principal component analysis is rounded in another way.
-    with threadpool_limits(1):
-        regularizer = make_regularizer(method, images, n_components, ridge)
-    return Pool(regularizer, images, regularizer.project(images))
 
 
 class StackData:
@@ -76,13 +36,14 @@ class StackData:
         device: torch.device,
         loaded: Callable[[], object] = lambda: None,
     ) -> None:
-        keys = [DataKey(e.source, e.target, e.shift, e.severity, e.seed, device) for e in models]
-        self.keys, self.device, self.tasks = list(dict.fromkeys(keys)), device, list[TransferTask]()
-        for key in self.keys:
-            self.tasks.append(_task(key))
+        of_models = [task_key(e, device) for e in models]
+        keys, self.device, self.kept = list(dict.fromkeys(of_models)), device, list[KeptTask]()
+        for key in keys:
+            self.kept.append(TASKS.get(key))
             loaded()
-        self.which = torch.tensor([self.keys.index(key) for key in keys], device=device)
-        self.seeds = [key.seed for key in self.keys]
+        self.tasks = [kept.task for kept in self.kept]
+        self.which = torch.tensor([keys.index(key) for key in of_models], device=device)
+        self.seeds = [key.seed for key in keys]
         self.source_classes = len(self.tasks[0].source.class_names)
         self.target_classes = len(self.tasks[0].test.class_names)
         channels, height, width = self.tasks[0].source.inputs.shape[1:]
@@ -105,6 +66,9 @@ class StackData:
             raise ValueError(
                 f"labels needs to be at most {most} for the target {target}, got {labels}."
             )
+        if labels < self.target_classes:
+            classes = f"the {self.target_classes} classes of the target {target}"
+            raise ValueError(f"labels needs to be one or more for each of {classes}, got {labels}.")
         chosen = self.parts("labelled").labels[:, :labels]
         counts = F.one_hot(chosen, self.target_classes).sum(-2).amin(0)
         if not bool((counts > 0).all()):
@@ -117,7 +81,7 @@ class StackData:
     def pools(self, settings: Experiment, inputs: str, method: str) -> list[Pool]:
         """For each task, what a method looks at."""
         measured = method, settings.n_components, settings.ridge
-        return [_pool(key, inputs, *measured) for key in self.keys]
+        return [kept.pool(inputs, *measured) for kept in self.kept]
 
     def stage_one_batches(
         self, network: StackedNetwork, models: Sequence[Experiment], pools: Sequence[Pool]

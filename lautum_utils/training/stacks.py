@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from lautum_utils.data.tasks import memory_of
+from lautum_utils.data.sizes import memory_of
 from lautum_utils.training.devices import resolve_device
 from lautum_utils.training.experiments import SETTINGS, Experiment
 
@@ -89,7 +89,10 @@ def count_steps(stack: Sequence[Experiment]) -> int:
 
 
 def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
-    return replace(experiment, **{name: getattr(_DEFAULTS, name) for name in names})
+    usual = {name: getattr(_DEFAULTS, name) for name in names}
+    if "labels" in usual:
+        usual["labels"] = min(usual["labels"], experiment.labelled)
+    return replace(experiment, **usual)
 
 
 def _alike(e: Experiment) -> object:
@@ -101,5 +104,6 @@ def _bytes(models: Sequence[Experiment]) -> int:
     """About what a stack takes: the images of its distinct tasks, and for each network the images
     that it is tested on."""
     of_all = models[0]
-    task, model = memory_of(of_all.source, of_all.target, of_all.shift == "label_part_swap")
+    is_swap = of_all.shift == "label_part_swap"
+    task, model = memory_of(of_all.source, of_all.target, is_swap, of_all.sizes)
     return task * len({data_of(e) for e in models}) + model * len(models)
