@@ -1,7 +1,6 @@
 """Folders of IDX files, the format of MNIST, packed with gzip or not: read as they are."""
 
 import gzip
-import re
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,6 @@ from lautum_utils.data.cache import cache_folder, cached
 from lautum_utils.data.checks import SPLITS, require_split
 from lautum_utils.data.images import Block, Content, DatasetError, Images, sha256
 
-_NAME = re.compile(r"[^.].*", re.DOTALL)
 _SPLIT_NAMES = {"train": ("train",), "test": ("t10k", "test")}
 _EVERY = 6  # of images without a split, the one at 0 and every sixth after it are test
 
@@ -60,7 +58,7 @@ def idx_times(path: str | Path) -> tuple[tuple[str, int], ...]:
 def _pairs(top: Path) -> dict[str, Pair]:
     """By split, or "all" for a set without one. ValueError: not two or four files to choose."""
     try:
-        there = sorted(f for f in top.iterdir() if _NAME.fullmatch(f.name) and f.is_file())
+        there = sorted(f for f in top.iterdir() if not f.name.startswith(".") and f.is_file())
     except OSError as error:
         raise ValueError(
             f"path needs to be a folder of IDX files, got {top} ({error.strerror})."

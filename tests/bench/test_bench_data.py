@@ -13,7 +13,7 @@ import pytest
 from benching import Bench, Works, own_seconds
 from PIL import Image
 
-from lautum_utils.data import domains
+from lautum_utils.data import own
 from lautum_utils.data.checks import SPLITS
 from lautum_utils.data.folders import load_folder
 from lautum_utils.data.images import Images
@@ -69,7 +69,7 @@ def _in_a_task(folder: Path, seed: int) -> float:
         return images
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(domains, "load_folder", opened)
+        patch.setattr(own, "load_folder", opened)
         load_transfer_task(f"folder:{folder}", f"folder:{folder}", seed=seed)
     assert taken
     return sum(taken)

@@ -92,7 +92,7 @@ def test_a_folder_of_images_is_a_domain(tmp_path: Path, monkeypatch: pytest.Monk
                     tmp_path / "own" / split / name / f"{k}.png"
                 )
     own = load(f"folder:{tmp_path / 'own'}", split="test")
-    assert (own.inputs.shape, own.class_names) == ((6, 3, 32, 32), ("cat", "dog"))
+    assert (own.inputs.shape, own.class_names) == ((6, 3, 30, 20), ("cat", "dog"))
     assert torch.equal((own.inputs[:, 0].mean((1, 2)) * 255).round().long(), 100 * own.labels)
 
 
@@ -101,7 +101,7 @@ def test_a_folder_of_images_is_a_domain(tmp_path: Path, monkeypatch: pytest.Monk
     [
         (
             lambda: load("mnits"),
-            "name needs to be one of digits, letters, mnist, .*, folder:PATH, got 'mnits'",
+            "name needs to be one of digits, letters, .*, folder:PATH, idx:PATH, got 'mnits'",
         ),
         (
             lambda: load("digits", split="validation"),

@@ -18,16 +18,21 @@ from lautum_utils.data.folders import load_folder
 pytestmark = pytest.mark.usefixtures("nothing_installed")
 
 
-def folder_of(top: Path, n: int = 30, classes: tuple[str, ...] = ("cat", "émeu")) -> Path:
+def folder_of(
+    top: Path, n: int = 30, classes: tuple[str, ...] = ("cat", "émeu"), across: int = 1
+) -> Path:
+    """n images of each class, each of a red of its own, and each `across` wider than the last."""
     for k, name in enumerate(classes):
         (top / name).mkdir(parents=True)
         for i in range(n):
-            pixels = np.full((20, 10 + i, 3), (10 * i % 256, 100 * k, 7), np.uint8)
+            pixels = np.full((20, 10 + across * i, 3), (10 * i % 256, 100 * k, 7), np.uint8)
             Image.fromarray(pixels).save(top / name / f"{i}.png")
     return top
 
 
-def test_folder_gives_each_class_its_label_and_every_image_one_size(tmp_path: Path) -> None:
+def test_folder_gives_each_class_its_label_and_every_image_the_size_asked_for(
+    tmp_path: Path,
+) -> None:
     top = folder_of(tmp_path / "mine")
     (top / "cat" / "bad.JPG").write_bytes(b"no image")
     (top / "cat" / "empty.png").write_bytes(b"")
@@ -62,7 +67,7 @@ def test_folder_gives_each_class_its_label_and_every_image_one_size(tmp_path: Pa
 
 def test_folder_in_grey_has_pillows_luminance_and_a_square_size(tmp_path: Path) -> None:
     top = folder_of(tmp_path / "mine")
-    images = load_folder(top, progress=False)
+    images = load_folder(top, size=32, colour=False, progress=False)
     assert images.pixels.shape[1:] == (1, 32, 32)
     with Image.open(top / "cat" / "0.png") as first:
         assert int(images.pixels[0, 0, 0, 0]) in {
@@ -71,8 +76,8 @@ def test_folder_in_grey_has_pillows_luminance_and_a_square_size(tmp_path: Path) 
 
 
 def test_folder_with_train_and_test_is_taken_as_it_is(tmp_path: Path) -> None:
-    folder_of(tmp_path / "mine" / "train", 5)
-    folder_of(tmp_path / "mine" / "test", 3)
+    folder_of(tmp_path / "mine" / "train", 5, across=0)
+    folder_of(tmp_path / "mine" / "test", 3, across=0)
     sizes = [
         load_folder(tmp_path / "mine", split, progress=False).labels.tolist() for split in SPLITS
     ]
@@ -82,7 +87,7 @@ def test_folder_with_train_and_test_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_folder_is_converted_once_and_again_when_a_file_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    top, decode, decoded = folder_of(tmp_path / "mine"), folders.decode, []
+    top, decode, decoded = folder_of(tmp_path / "mine", across=0), folders.decode, []
     monkeypatch.setattr(folders, "decode", lambda *a: (decoded.append(a[0]), decode(*a))[1])
     before = {split: load_folder(top, split, progress=False) for split in SPLITS}
     assert len(decoded) == 60

@@ -56,7 +56,7 @@ def test_a_method_of_stage_two_needs_finetuning_and_a_known_name() -> None:
 
 def test_what_is_allowed_is_said_in_words() -> None:
     said = {
-        "labels": "labels needs to be a whole number from 10 to 400, got 401.",
+        "labels": "labels needs to be at most labelled (400), got 401.",
         "steps": "steps needs to be a whole number of 1 or more, got 0.",
         "severity": "severity needs to be from 0 to 1, got 1.5.",
         "strength": "strength needs to be a finite number of 0 or more, got -1.",
@@ -110,7 +110,7 @@ def test_every_choice_is_a_value_and_every_range_ends_where_it_says() -> None:
         if not known.choices and known.check is None:
             for end in (known.least, known.most):
                 if end != float("inf"):
-                    assert getattr(Experiment(**{name: end}), name) == end
+                    assert getattr(Experiment(**{"labels": 10} | {name: end}), name) == end
 
 
 def test_what_may_differ_in_a_stack_is_no_shape_and_no_way_to_train() -> None:
@@ -159,8 +159,23 @@ def test_a_grid_of_several_experiments_takes_each_with_all_settings() -> None:
 def test_a_grid_names_a_setting_that_is_not_there() -> None:
     with pytest.raises(ValueError, match=r"^settings need to be among source, .*, got 'strenght'"):
         grid(QUICK, seed=range(2), strenght=[0.0])
-    with pytest.raises(ValueError, match="labels needs to be a whole number from 10 to 400, got 3"):
+    with pytest.raises(ValueError, match="labels needs to be a whole number of 10 or more, got 3"):
         grid(QUICK, labels=[50, 3])
+
+
+def test_settings_that_were_stored_before_there_were_sizes_are_those_that_all_had() -> None:
+    now, sizes = Experiment(seed=3), ("unlabelled", "labelled", "validation", "test")
+    then = {name: value for name, value in asdict(now).items() if name not in sizes}
+    assert stored_experiment(then) == now
+    assert [SETTINGS[name].before for name in sizes] == [4000, 400, 500, 2000] == list(now.sizes)
+
+
+def test_as_many_labels_as_are_set_aside_can_be_asked_for_and_not_one_more() -> None:
+    assert Experiment(labelled=1000, labels=1000).labels == 1000
+    with pytest.raises(
+        ValueError, match=r"^labels needs to be at most labelled \(50\), got 200\.$"
+    ):
+        Experiment(labelled=50)
 
 
 def test_settings_that_were_stored_before_there_was_every_are_those_of_a_term_at_each_step() -> (

@@ -16,8 +16,8 @@ from torch import Tensor
 from lautum_utils.data.domains import Domain
 from lautum_utils.data.tasks import TransferTask, load_transfer_task
 from lautum_utils.results.sweeps import run
+from lautum_utils.training import kept_tasks
 from lautum_utils.training import run as running
-from lautum_utils.training import stack_data
 from lautum_utils.training.batches import Batch
 from lautum_utils.training.experiments import Experiment, Progress, Result, grid
 from lautum_utils.training.methods import METHODS, Lautum, make_regularizer
@@ -186,7 +186,7 @@ def test_progress_shows_a_bar_from_the_second_second_on(
 
 @pytest.fixture(name="_no_class_3")
 def _without_a_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    load = stack_data.load_transfer_task
+    load = kept_tasks.load_transfer_task
 
     def load_without(*args: Any, **kwargs: Any) -> TransferTask:
         task = load(*args, **kwargs)
@@ -194,10 +194,10 @@ def _without_a_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         domain = Domain(task.labelled.inputs, labels, task.labelled.class_names)
         return replace(task, labelled=domain)
 
-    monkeypatch.setattr(stack_data, "load_transfer_task", load_without)
-    stack_data._task.cache_clear()
+    monkeypatch.setattr(kept_tasks, "load_transfer_task", load_without)
+    kept_tasks.TASKS.clear()
     yield
-    stack_data._task.cache_clear()
+    kept_tasks.TASKS.clear()
 
 
 @pytest.mark.usefixtures("_no_class_3")
@@ -279,8 +279,8 @@ def test_plain_fine_tuning_needs_no_regularizer_of_its_own(monkeypatch: pytest.M
         whitened.append(arguments)
         return make_regularizer(*arguments)
 
-    monkeypatch.setattr(stack_data, "make_regularizer", watched)
-    stack_data._pool.cache_clear()
+    monkeypatch.setattr(kept_tasks, "make_regularizer", watched)
+    kept_tasks.TASKS.clear()
     run(replace(QUICK, inputs="source", protocol="finetune"), "cpu", progress=False)
     assert len(whitened) == 1, "of stage one, for the source's inputs"
 

@@ -176,7 +176,10 @@ def test_what_mixes_shares_a_stack_and_what_does_not_has_one_of_its_own() -> Non
         {"ridge": 0.1}, {"steps": 6}, {"source_batch": 32}, {"target_batch": 32},
         {"augment": "moved"}, {"learning_rate": 1e-2}, {"strength": 0.0},
     )  # fmt: skip
-    of_data = {"target": "digits"}, {"source": "letters"}, {"shift": "label_part_swap"}
+    of_data = (
+        {"target": "digits"}, {"source": "letters"}, {"shift": "label_part_swap"},
+        {"unlabelled": 99}, {"labelled": 50}, {"validation": 99}, {"test": 0},
+    )  # fmt: skip
     for change in (*of_stage_one, *of_data):
         both = [QUICK, replace(QUICK, **change)]
         assert stacks(both, "cpu") == [[e] for e in both], change
