@@ -24,7 +24,7 @@ OPEN = """
 import sys, time
 from lautum_utils.data.folders import load_folder
 started = time.perf_counter()
-images = load_folder(sys.argv[1], colour=True, progress=False)
+images = load_folder(sys.argv[1], progress=False)
 print(time.perf_counter() - started, len(images))
 """
 
@@ -45,7 +45,7 @@ def converted(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             folder.mkdir(parents=True)
             for k in range(each):
                 (folder / f"{k:05}.png").write_bytes(encoded.getvalue() if k < READABLE else b"")
-    load_folder(tmp_path / "own", colour=True, progress=False)
+    load_folder(tmp_path / "own", progress=False)
     yield tmp_path / "own"
     shutil.rmtree(tmp_path)  # pytest would keep the last three
 
