@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from lautum_utils.training import networks
 from lautum_utils.training.layers import DomainNorm, StackedConv, StackedLinear
 from lautum_utils.training.networks import NETWORKS, TrainedNetwork
 
@@ -162,3 +163,11 @@ def test_a_trained_network_is_asked_without_the_axis_of_the_stack(name: str) -> 
     assert torch.equal(network.head(features), stack.head(features[None])[0])
     assert torch.equal(network(images), network.head(features))
     assert network(images).shape == (5, 10)
+
+
+def test_a_trained_network_looks_at_many_images_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, x = TrainedNetwork(NETWORKS["cnn"]((1, 16, 16), 3, [0])), torch.rand(10, 1, 16, 16)
+    whole = network(x)
+    monkeypatch.setattr(networks, "AT_ONCE", 4)
+    torch.testing.assert_close(network(x), whole)
+    assert network.features(x).shape == (10, 64)

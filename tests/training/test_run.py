@@ -131,6 +131,24 @@ def test_a_folder_of_your_own_is_a_target(tmp_path: Path, monkeypatch: pytest.Mo
         run(replace(e, labels=200), "cpu", progress=False)
 
 
+@pytest.mark.parametrize("classes", [2, 30])
+def test_a_target_may_have_two_classes_or_thirty_with_a_label_for_each(
+    classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAUTUM_DATA", str(tmp_path / "cache"))
+    for number in range(classes):
+        (tmp_path / "own" / f"{number:02}").mkdir(parents=True)
+        for k in range(20):
+            image = Image.new("L", (9, 9), 8 * number + k % 8)
+            image.save(tmp_path / "own" / f"{number:02}" / f"{k}.png")
+    e = replace(QUICK, target=f"folder:{tmp_path / 'own'}", labels=max(10, classes))
+    for result in trained(e, replace(e, protocol="finetune"), replace(e, source=e.target)):
+        assert 0 <= result.test_accuracy <= 1
+    if classes > 10:
+        with pytest.raises(ValueError, match=r"for each of the 30 classes of .*own, got 29\.$"):
+            trained(replace(e, labels=29))
+
+
 @pytest.mark.parametrize("network", NETWORKS)
 def test_stage_one_is_shared_and_the_callback_counts_to_the_total(network: str) -> None:
     base = replace(QUICK, network=network)
