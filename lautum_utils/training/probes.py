@@ -42,6 +42,7 @@ def fit_probe(labelled: Arrays, validation: Arrays, test: Arrays) -> Probe:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "The line search", RuntimeWarning)
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         for penalty in PENALTIES:  # each from where the last one ended
             probe.set_params(C=1 / penalty).fit(x, labelled[1])
             score = float((probe.predict(x_validation) == validation[1]).mean())

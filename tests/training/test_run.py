@@ -138,7 +138,7 @@ def test_a_target_may_have_two_classes_or_thirty_with_a_label_for_each(
     monkeypatch.setenv("LAUTUM_DATA", str(tmp_path / "cache"))
     for number in range(classes):
         (tmp_path / "own" / f"{number:02}").mkdir(parents=True)
-        for k in range(20):
+        for k in range(60):
             image = Image.new("L", (9, 9), 8 * number + k % 8)
             image.save(tmp_path / "own" / f"{number:02}" / f"{k}.png")
     e = replace(QUICK, target=f"folder:{tmp_path / 'own'}", labels=max(10, classes))
