@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from lautum_utils.training.layers import DomainNorm, StackedConv, StackedLinear
 
 WIDTH = 64
+EARLIER_CELLS = 4  # across and down, of the maps of an earlier layer
 
 
 class StackedNetwork(nn.Module):
@@ -35,6 +36,11 @@ class StackedNetwork(nn.Module):
     def features(
         self, x: Float[Tensor, "models n c h w"], source: int = 0
     ) -> Float[Tensor, "models n k"]:
+        raise NotImplementedError
+
+    def earlier(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+        """What an earlier layer says of target images, after its ReLU: the first hidden layer of an
+        MLP; the maps of the last convolution, pooled to 4 x 4 cells at most and flattened."""
         raise NotImplementedError
 
     def head(self, features: Float[Tensor, "models n k"]) -> Float[Tensor, "models n classes"]:
@@ -89,10 +95,20 @@ class MLP(StackedNetwork):
     def features(
         self, x: Float[Tensor, "models n c h w"], source: int = 0
     ) -> Float[Tensor, "models n k"]:
-        h = x.flatten(2)
+        return self.hidden_layers(x, source)[-1]
+
+    def earlier(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+        return self.hidden_layers(x, 0)[0]
+
+    def hidden_layers(
+        self, x: Float[Tensor, "models n c h w"], source: int
+    ) -> list[Float[Tensor, "models n k"]]:
+        """Both, after their ReLU."""
+        h, layers = x.flatten(2), []
         for layer, linear in enumerate(self.hidden):
             h = self.activate(layer, linear(h)[..., None], source)[..., 0]
-        return h
+            layers.append(h)
+        return layers
 
 
 class CNN(StackedNetwork):
@@ -131,6 +147,19 @@ class CNN(StackedNetwork):
     def features(
         self, x: Float[Tensor, "models n c h w"], source: int = 0
     ) -> Float[Tensor, "models n k"]:
+        h = self.last(self.flatten(self.maps(x, source), len(x)))
+        return self.activate(len(self.convolutions), h[..., None], source)[..., 0]
+
+    def earlier(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+        maps = self.maps(x, 0)
+        height, width = (min(EARLIER_CELLS, side) for side in maps.shape[-2:])
+        pooled = F.adaptive_avg_pool2d(maps, (height, width))
+        return pooled.reshape(len(pooled), len(x), -1).transpose(0, 1)
+
+    def maps(
+        self, x: Float[Tensor, "models n c h w"], source: int
+    ) -> Float[Tensor, "n channels height width"]:
+        """Of the last convolution, after its ReLU; the channels are those of all models."""
         models, n = x.shape[:2]
         maps = x.transpose(0, 1).flatten(1, 2)
         if maps.is_cuda:
@@ -139,8 +168,7 @@ class CNN(StackedNetwork):
             maps = self.normalized(convolution(maps), models)
             of_models = maps.reshape(n, models, self.widths[layer], -1).transpose(0, 1)
             maps = self.activate(layer, of_models, source).transpose(0, 1).reshape(maps.shape)
-        h = self.last(self.flatten(maps, models))
-        return self.activate(len(self.convolutions), h[..., None], source)[..., 0]
+        return maps
 
 
 class LargeCNN(CNN):
@@ -175,6 +203,9 @@ class TrainedNetwork(nn.Module):
 
     def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         return self.stack.features(images[None])[0]
+
+    def earlier(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        return self.stack.earlier(images[None])[0]
 
     def head(self, features: Float[Tensor, "n k"]) -> Float[Tensor, "n classes"]:
         return self.stack.head(features[None])[0]

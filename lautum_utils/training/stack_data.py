@@ -88,10 +88,9 @@ class StackData:
         channels, height, width = self.tasks[0].source.inputs.shape[1:]
         self.image_shape = channels, height, width
 
-    def part(self, name: str, row: int) -> Domain:
-        """A labelled part of a model's task: "source_test", "labelled", "validation" or "test"."""
-        part: Domain = getattr(self.tasks[int(self.which[row])], name)
-        return part
+    def task(self, row: int) -> TransferTask:
+        """Of a model."""
+        return self.tasks[int(self.which[row])]
 
     def parts(self, name: str) -> Labelled:
         """That part for all models, a copy each."""
