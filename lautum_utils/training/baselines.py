@@ -1,7 +1,9 @@
 """The simple baselines: what is reached without a method, without a source, without a network.
 
 Each is a value of `Experiment.method`, so that every table of results can hold it. None has a
-strength. All see the images that methods see: the same labelled, validation and test samples.
+strength. All see the images that methods see: the same labelled, validation and test samples. Their
+probes are on one common scale (see `fit_probe`), which serves each of them best: what varies little
+is mostly noise, in pixels, principal components and early layers, and stays small.
 """
 
 from typing import NamedTuple

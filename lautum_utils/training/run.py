@@ -190,7 +190,7 @@ def train_stage_two(
             represent = one.earlier if e.method == "earlier_layer" else one.features
             parts = target_parts(task, stage.labels, represent)
             with threadpool_limits(1):  # the problem is too small to share
-                probe = fit_probe(*parts)
+                probe = fit_probe(*parts, common_scale=e.is_baseline)
             tell("probe", experiments, known)
             yield one, probe
 

@@ -40,9 +40,7 @@ def run_without_network(
 
 def fit_without_network(name: str, task: TransferTask, labels: int) -> Probe:
     """What "pixels" or "components" reaches with the first `labels` labelled images of a task.
-
-    Both are scaled by one number, see `fit_probe`: components of little variance are mostly noise,
-    and stay small. ValueError: another baseline, an unknown name.
+    ValueError: another baseline, an unknown name.
     """
     if name not in WITHOUT_NETWORK:
         raise ValueError(f"name needs to be {' or '.join(WITHOUT_NETWORK)}, got {name!r}.")
