@@ -14,7 +14,12 @@ from lautum_utils.data.tasks import TransferTask
 from lautum_utils.training.loop import accuracy
 
 PENALTIES = (10.0, 1.0, 0.1, 0.01)  # from the strongest on
-MORE_PENALTIES = (1000.0, 100.0, *PENALTIES)  # on one common scale, where there are more inputs
+MORE_PENALTIES = (
+    1e4,
+    1000.0,
+    100.0,
+    *PENALTIES,
+)  # on one common scale, where there are more inputs
 
 Arrays = tuple[np.ndarray, np.ndarray]  # features (n, k), labels (n,)
 
