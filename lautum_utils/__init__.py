@@ -18,7 +18,8 @@ _HOMES = {
     "data.shifts": "SHIFTS shift",
     "data.tasks": "TransferTask load_transfer_task",
     # training
-    "training.experiments": "Experiment Progress Result grid",
+    "training.baselines": "BASELINES",
+    "training.experiments": "Experiment Progress Result baselines grid",
     "training.methods": "METHODS STAGE_TWO_METHODS Method make_method",
     "training.networks": "NETWORKS",
     "training.batches": "Batch Batches",

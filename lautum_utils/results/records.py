@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lautum_utils.files import write_whole
-from lautum_utils.results.store import FORMAT, versions
+from lautum_utils.results.store import FORMAT, outcomes_read, row_to_write, versions
 from lautum_utils.training.experiments import (
     OUTCOMES,
     SETTINGS,
@@ -28,7 +28,7 @@ def write_record(results: Iterable[Result], path: str | Path = RECORD) -> None:
     which they do not; rows: their values, the outcomes and a number in histories, which those with
     one stage one share.
     """
-    rows: list[tuple[dict[str, Any], History]] = [(r.as_row(), r.history) for r in results]
+    rows: list[tuple[dict[str, Any], History]] = [(row_to_write(r), r.history) for r in results]
     differ = [name for name in SETTINGS if len({row[name] for row, _ in rows}) > 1]
     common = {n: row[n] for row, _ in rows[:1] for n in SETTINGS if n not in differ}
     histories: dict[str, int] = {}
@@ -57,10 +57,11 @@ def read_record(path: str | Path = RECORD) -> tuple[dict[Experiment, Result], di
         results = {}
         for row in content["rows"]:
             *values, test, validation, source, penalty, history = row
+            outcomes = outcomes_read((test, validation, source, penalty))
             differing = dict(zip(content["fields"], values, strict=True))
             experiment = stored_experiment(content["common"] | differing)
             curves = content["histories"][history]
-            results[experiment] = Result(experiment, test, validation, source, penalty, curves)
+            results[experiment] = Result(experiment, *outcomes, curves)
         return results, content["versions"]
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
         told = f"{type(error).__name__}: {error}"

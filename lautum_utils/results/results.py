@@ -19,6 +19,8 @@ from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, Re
 NOT_COMPARED = ("strength", "seed")  # what a gain compares, and what it is paired over
 # At weight 0 they do nothing.
 OF_THE_TERM = ("method", "every", "layer", "inputs", "n_components", "ridge")
+# A baseline may be alone with its protocol.
+OF_STAGE_TWO = ("protocol", "stage_two", "stage_two_strength")
 
 
 class Results(Sequence[Result]):
@@ -111,8 +113,9 @@ class Results(Sequence[Result]):
         """Paired differences to a control with their intervals: a row for each combination of the
         settings that vary, and each strength.
 
-        control: by default those of strength 0 among these, which are to agree in all but the
-        settings of the term; others are taken where they agree in what varies among themselves.
+        control: by default those of strength 0 among these (no baselines), which are to agree in
+        all but the settings of the term; others are taken where they agree in what varies among
+        themselves. A baseline with a protocol that nothing else has is compared all the same.
         Columns, besides those settings: accuracy, gain, low, high (fractions), seeds, and chosen:
         does validation data pick this strength there? ValueError: nothing to compare with.
         """
@@ -136,13 +139,8 @@ class Results(Sequence[Result]):
         the one that validation data picks, distinguishable from the control?"""
         names, sentences = self.varied(NOT_COMPARED), []
         for alike, matching in self._compared(control):
-            shown = alike.best() if strength is None else strength
-            name = f"weight {shown:g}" + ", chosen on validation data," * (strength is None)
             place = ", ".join(f"{n} {getattr(alike[0].experiment, n)}" for n in names)
-            difference = alike.where(strength=shown).against(matching)
-            said = verdict(difference, name)
-            if shown == 0 and strength is None:
-                said = "validation data chooses weight 0: nothing is gained."
+            said = _said(alike, matching, strength)
             sentences.append(f"{place}: {said}" if place else said)
         return "\n".join(sentences)
 
@@ -150,8 +148,10 @@ class Results(Sequence[Result]):
         """Those that are alike but for strength and seed, each with its control, see `gain`."""
         names: list[str] = []
         if control is None:
-            control = self.where(strength=0.0)
-            names = self.varied((*NOT_COMPARED, *OF_THE_TERM))
+            others = Results(r for r in self if not r.experiment.is_baseline)
+            control = others.where(strength=0.0)
+            besides = [name for name in OF_STAGE_TWO if name not in others.varied()]
+            names = self.varied((*NOT_COMPARED, *OF_THE_TERM, *besides))
         names += control.varied((*NOT_COMPARED, *names))
         controls = control._groups(names)
         for alike in self._groups(self.varied(NOT_COMPARED)).values():
@@ -163,6 +163,23 @@ class Results(Sequence[Result]):
         for result in self:
             groups.setdefault(_settings_of(result, names), []).append(result)
         return {values: Results(group) for values, group in groups.items()}
+
+
+def _said(ours: Results, control: Results, strength: float | None) -> str:
+    """The verdict on one place."""
+    baseline = _name_of_baseline(ours)
+    shown = ours.best() if strength is None or baseline else strength
+    name = f"weight {shown:g}" + ", chosen on validation data," * (strength is None)
+    difference, other = ours.where(strength=shown).against(control), _name_of_baseline(control)
+    if shown == 0 and strength is None and not (baseline or other):
+        return "validation data chooses weight 0: nothing is gained."
+    return verdict(difference, baseline or name, other or "weight 0")
+
+
+def _name_of_baseline(results: Results) -> str:
+    """Empty for what is none."""
+    e = results[0].experiment if results else None
+    return e.method.replace("_", " ") if e and e.is_baseline else ""
 
 
 def _settings_of(result: Result, names: Iterable[str]) -> tuple[Any, ...]:

@@ -69,32 +69,39 @@ def _by_seed(results: Sequence[Result], name: str) -> dict[int, float]:
 
 
 def summarise(results: Sequence[Result], confidence: float = 0.95) -> dict[float, Interval]:
-    """Test accuracy by strength: mean and interval over seeds."""
+    """Test accuracy by strength: mean and interval over seeds. Baselines, which have none, do not
+    count among others."""
     accuracies: dict[float, list[float]] = defaultdict(list)
-    for result in results:
+    for result in _with_strengths(results):
         accuracies[result.experiment.strength].append(result.test_accuracy)
     return {s: interval(values, confidence) for s, values in sorted(accuracies.items())}
 
 
 def choose_strength(results: Sequence[Result]) -> float:
     """The strength with the best mean *validation* accuracy; of equals, the smallest. Test accuracy
-    is not looked at. ValueError: no results."""
+    is not looked at. Baselines, which have none, do not count among others. ValueError: no
+    results."""
     scores: dict[float, list[float]] = defaultdict(list)
-    for result in results:
+    for result in _with_strengths(results):
         scores[result.experiment.strength].append(result.validation_accuracy)
     if not scores:
         raise ValueError("results need to hold one or more, got none.")
     return max(sorted(scores), key=lambda strength: float(np.mean(scores[strength])))
 
 
-def verdict(difference: Interval, name: str = "this weight") -> str:
-    """One sentence: is a paired difference to weight 0 distinguishable from none, in points of test
-    accuracy? By its 95 % interval."""
+def _with_strengths(results: Sequence[Result]) -> Sequence[Result]:
+    """Without the baselines, unless there is nothing else."""
+    return [r for r in results if not r.experiment.is_baseline] or results
+
+
+def verdict(difference: Interval, name: str = "this weight", control: str = "weight 0") -> str:
+    """One sentence: is a paired difference to a control distinguishable from none, in points of
+    test accuracy? By its 95 % interval."""
     points = f"{100 * difference.mean:+.1f} points"
     if difference.n == 1:
-        return f"{name}: {points} against weight 0 on one seed; train more seeds for an interval."
+        return f"{name}: {points} against {control} on one seed; train more seeds for an interval."
     span = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}, {difference.n} seeds"
     said = "not distinguishable from"
     if difference.low > 0 or difference.high < 0:
         said = f"distinguishably {'better' if difference.low > 0 else 'worse'} than"
-    return f"{name} is {said} weight 0: {points} (95 % interval {span})."
+    return f"{name} is {said} {control}: {points} (95 % interval {span})."

@@ -1,7 +1,8 @@
 """A store: a folder in which each result is a file, whole or not there at all.
 
 store.json says {"format": 1}. Every result is one more file, NAME.json, NAME a hash of the
-experiment: an object with what `Result.as_row` holds, "history", and "versions" of what made it;
+experiment: an object with what `Result.as_row` holds (null for NaN), "history", and "versions" of
+what made it;
 checkpoints/ holds long trainings on their way. To read one with pandas:
 
     files = Path(store).glob("[0-9a-f]*.json")
@@ -10,6 +11,7 @@ checkpoints/ holds long trainings on their way. To read one with pandas:
 
 import hashlib
 import json
+import math
 import os
 import platform
 import warnings
@@ -80,7 +82,8 @@ def _read_result(path: Path) -> Result:
     for strange in [name for name in row if name not in known]:
         raise ValueError(f"unknown: {strange}")
     experiment = stored_experiment({name: row[name] for name in SETTINGS if name in row})
-    return Result(experiment, **{name: row[name] for name in (*OUTCOMES, "history")})
+    outcomes = outcomes_read(row[name] for name in OUTCOMES)
+    return Result(experiment, *outcomes, history=row["history"])
 
 
 def store_result(result: Result, store: str | Path) -> Path:
@@ -88,15 +91,27 @@ def store_result(result: Result, store: str | Path) -> Path:
     twice."""
     key = json.dumps(asdict(result.experiment), sort_keys=True).encode()
     path = Path(store) / f"{hashlib.sha256(key).hexdigest()[:32]}.json"
-    row = result.as_row() | {"history": result.history, "versions": versions()}
+    row = row_to_write(result) | {"history": result.history, "versions": versions()}
     write_whole(path, json.dumps(row).encode())
     return path
 
 
 def save_results(results: Iterable[Result | dict[str, Any]], path: str | Path) -> None:
     """Write one JSON object a result (`Result.as_row`, or a dict as it is) as a list, whole."""
-    rows = [r.as_row() if isinstance(r, Result) else r for r in results]
+    rows = [row_to_write(r) if isinstance(r, Result) else r for r in results]
     write_whole(path, json.dumps(rows, indent=1).encode())
+
+
+def row_to_write(result: Result) -> dict[str, object]:
+    """`Result.as_row` as JSON can hold it: without a source, its accuracy is null."""
+    accuracy = result.source_accuracy
+    return result.as_row() | {"source_accuracy": None if math.isnan(accuracy) else accuracy}
+
+
+def outcomes_read(written: Iterable[Any]) -> tuple[float, float, float, float | None]:
+    """The outcomes of a written row, in their order, as a `Result` has them."""
+    test, validation, source, penalty = written
+    return test, validation, math.nan if source is None else source, penalty
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 from lautum_utils.data.domains import require_domain
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.data.sizes import Sizes
+from lautum_utils.training.baselines import BASELINES
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
 from lautum_utils.training.networks import NETWORKS, TrainedNetwork
 from lautum_utils.training.settings import documented, setting, settings_of
@@ -28,7 +29,8 @@ _DATA, _ONE, _TWO = "data", "stage one", "stage two"
 class Experiment:
     """Everything that a result depends on. Hashable.
 
-    ValueError: a bad value; the message says what was given and what is allowed.
+    A baseline has no strength: it is 0, whatever is given. ValueError: a bad value, a baseline with
+    another protocol than its own; the message says what was given and what is allowed.
     """
 
     source: str = setting(
@@ -45,7 +47,10 @@ class Experiment:
     severity: float = setting(0.0, "how far", _DATA, most=1, mixes=True)
     network: str = setting("mlp", "what is trained", _ONE, choices=tuple(NETWORKS))
     method: str = setting(
-        "lautum", "what is added to the loss, see `training.methods`", _ONE, choices=METHODS
+        "lautum",
+        "what is added to the loss, see `training.methods`, or a baseline of `training.baselines`",
+        _ONE,
+        choices=(*METHODS, *BASELINES),
     )
     strength: float = setting(
         3e-4, "the weight of its term, nats of loss a nat of information", _ONE, mixes=True
@@ -121,6 +126,13 @@ class Experiment:
             raise ValueError(
                 f"labels needs to be at most labelled ({self.labelled}), got {self.labels}."
             )
+        if self.is_baseline:
+            object.__setattr__(self, "strength", 0.0)
+            if self.protocol != (its := BASELINES[self.method].protocol):
+                raise ValueError(
+                    f"protocol needs to be {its} for the baseline {self.method}, "
+                    f"got {self.protocol!r}."
+                )
         if self.stage_two != "standard" and self.protocol == "probe":
             raise ValueError(
                 "protocol needs to be finetune for a method in stage two "
@@ -135,7 +147,12 @@ class Experiment:
     @property
     def is_control(self) -> bool:
         """Standard transfer: stage one uses no unlabelled input."""
-        return self.method == "standard" or self.strength == 0
+        return not self.is_baseline and (self.method == "standard" or self.strength == 0)
+
+    @property
+    def is_baseline(self) -> bool:
+        """One of `BASELINES`, which are neither the control nor a method."""
+        return self.method in BASELINES
 
 
 SETTINGS = settings_of(Experiment)
@@ -143,7 +160,7 @@ SETTINGS = settings_of(Experiment)
 
 def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Experiment]:
     """Every combination of settings, the last one varying fastest: `grid(base, strength=[0, 1e-3],
-    seed=range(4))` are eight experiments.
+    seed=range(4))` are eight experiments. A baseline, which has no strength, is there once.
 
     base: one experiment, or several, each of which is combined with the settings. A setting is a
     list or another collection of values, or one value. ValueError: a setting that is not there.
@@ -156,11 +173,26 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
         name for name, v in settings.items() if isinstance(v, str) or not isinstance(v, Iterable)
     ]
     values = [[v] if name in single else list(v) for name, v in settings.items()]
-    return [
+    made = [
         replace(e, **dict(zip(settings, chosen, strict=True)))
         for e in bases
         for chosen in product(*values)
     ]
+    return list({(e if e.is_baseline else k): e for k, e in enumerate(made)}.values())
+
+
+def baselines(base: Experiment, names: Iterable[str] = tuple(BASELINES)) -> list[Experiment]:
+    """The baselines beside an experiment: the same data and seed, each with its own protocol, and
+    no method in stage two. `grid(baselines(base), seed=range(4))` makes more of them.
+
+    ValueError: a name that is not in `BASELINES`.
+    """
+    wanted = list(names)
+    for unknown in [name for name in wanted if name not in BASELINES]:
+        raise ValueError(f"names need to be among {', '.join(BASELINES)}, got {unknown!r}.")
+    plain: dict[str, Any] = {"stage_two": "standard", "stage_two_strength": 0.0}
+    own = [plain | {"method": name, "protocol": BASELINES[name].protocol} for name in wanted]
+    return [replace(base, **settings) for settings in own]
 
 
 def stored_experiment(settings: Mapping[str, Any]) -> Experiment:
@@ -178,8 +210,8 @@ class Result:
     history: step; loss (cross-entropy on source batches, nats); dependence (of `Experiment.layer`
     and the inputs, nats: Lautum or mutual information, whichever the method measures);
     target_accuracy (least-squares read-out fitted on the labelled, scored on the validation
-    samples). penalty: of the probe, chosen on validation data. network: what was trained, if it was
-    to be kept.
+    samples). source_accuracy: NaN where nothing is learnt from the source. penalty: of the probe,
+    chosen on validation data. network: what was trained, if it was to be kept.
     """
 
     experiment: Experiment

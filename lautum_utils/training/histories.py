@@ -13,6 +13,11 @@ from lautum_utils.training.stack_data import Labelled
 RECORDS = 16  # about so many in a stage
 
 
+def empty_history() -> History:
+    """Of what trains nothing on the source."""
+    return {"step": [], "loss": [], "dependence": [], "target_accuracy": []}
+
+
 class Recorder:
     """Histories of a stack: loss, dependence and read-out after a step, for each model."""
 
@@ -28,9 +33,7 @@ class Recorder:
         self.network, self.batches, self.method, self.steps = network, batches, method, steps
         self.labelled, self.validation = labelled, validation
         self.every = max(1, steps // RECORDS)
-        self.histories: list[History] = [
-            {"step": [], "loss": [], "dependence": [], "target_accuracy": []} for _ in batches.seeds
-        ]
+        self.histories = [empty_history() for _ in batches.seeds]
 
     def after(self, step: int) -> None:
         """Write down what there is after a step, if it is its turn: the first, the last, and each

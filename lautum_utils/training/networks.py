@@ -20,6 +20,7 @@ from lautum_utils.training.layers import DomainNorm, StackedConv, StackedLinear
 
 WIDTH = 64
 AT_ONCE = 2048  # images that a trained network looks at: more take gigabytes
+EARLIER_CELLS = 4  # across and down, of the maps of an earlier layer
 
 
 class StackedNetwork(nn.Module):
@@ -36,6 +37,11 @@ class StackedNetwork(nn.Module):
     def features(
         self, x: Float[Tensor, "models n c h w"], source: int = 0
     ) -> Float[Tensor, "models n k"]:
+        raise NotImplementedError
+
+    def earlier(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+        """What an earlier layer says of target images, after its ReLU: the first hidden layer of an
+        MLP; the maps of the last convolution, pooled to 4 x 4 cells at most and flattened."""
         raise NotImplementedError
 
     def head(self, features: Float[Tensor, "models n k"]) -> Float[Tensor, "models n classes"]:
@@ -90,10 +96,20 @@ class MLP(StackedNetwork):
     def features(
         self, x: Float[Tensor, "models n c h w"], source: int = 0
     ) -> Float[Tensor, "models n k"]:
-        h = x.flatten(2)
+        return self.hidden_layers(x, source)[-1]
+
+    def earlier(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+        return self.hidden_layers(x, 0)[0]
+
+    def hidden_layers(
+        self, x: Float[Tensor, "models n c h w"], source: int
+    ) -> list[Float[Tensor, "models n k"]]:
+        """Both, after their ReLU."""
+        h, layers = x.flatten(2), []
         for layer, linear in enumerate(self.hidden):
             h = self.activate(layer, linear(h)[..., None], source)[..., 0]
-        return h
+            layers.append(h)
+        return layers
 
 
 class CNN(StackedNetwork):
@@ -132,6 +148,19 @@ class CNN(StackedNetwork):
     def features(
         self, x: Float[Tensor, "models n c h w"], source: int = 0
     ) -> Float[Tensor, "models n k"]:
+        h = self.last(self.flatten(self.maps(x, source), len(x)))
+        return self.activate(len(self.convolutions), h[..., None], source)[..., 0]
+
+    def earlier(self, x: Float[Tensor, "models n c h w"]) -> Float[Tensor, "models n k"]:
+        maps = self.maps(x, 0)
+        height, width = (min(EARLIER_CELLS, side) for side in maps.shape[-2:])
+        pooled = F.adaptive_avg_pool2d(maps, (height, width))
+        return pooled.reshape(len(pooled), len(x), -1).transpose(0, 1)
+
+    def maps(
+        self, x: Float[Tensor, "models n c h w"], source: int
+    ) -> Float[Tensor, "n channels height width"]:
+        """Of the last convolution, after its ReLU; the channels are those of all models."""
         models, n = x.shape[:2]
         maps = x.transpose(0, 1).flatten(1, 2)
         if maps.is_cuda:
@@ -140,8 +169,7 @@ class CNN(StackedNetwork):
             maps = self.normalized(convolution(maps), models)
             of_models = maps.reshape(n, models, self.widths[layer], -1).transpose(0, 1)
             maps = self.activate(layer, of_models, source).transpose(0, 1).reshape(maps.shape)
-        h = self.last(self.flatten(maps, models))
-        return self.activate(len(self.convolutions), h[..., None], source)[..., 0]
+        return maps
 
 
 class LargeCNN(CNN):
@@ -176,6 +204,10 @@ class TrainedNetwork(nn.Module):
 
     def features(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         parts = [self.stack.features(part[None])[0] for part in images.split(AT_ONCE)]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+    def earlier(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        parts = [self.stack.earlier(part[None])[0] for part in images.split(AT_ONCE)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def head(self, features: Float[Tensor, "n k"]) -> Float[Tensor, "n classes"]:

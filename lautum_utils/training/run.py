@@ -6,6 +6,7 @@
 `lautum_utils.run` collects the results in the order asked for.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from lautum_utils.data.domains import Domain
+from lautum_utils.data.tasks import TransferTask
+from lautum_utils.training.baselines import WITHOUT_NETWORK
 from lautum_utils.training.checkpoints import Checkpoint
 from lautum_utils.training.devices import keep_freed_memory, resolve_device
 from lautum_utils.training.experiments import Experiment, History, Progress, Result
-from lautum_utils.training.histories import Recorder
+from lautum_utils.training.histories import Recorder, empty_history
 from lautum_utils.training.loop import accuracy, make_optimizer, train
 from lautum_utils.training.methods import Method, make_method
 from lautum_utils.training.networks import AT_ONCE, NETWORKS, StackedNetwork, TrainedNetwork
-from lautum_utils.training.probes import fit_probe
+from lautum_utils.training.probes import fit_probe, target_parts
 from lautum_utils.training.randomness import head_seed
 from lautum_utils.training.stack_data import Pool, StackData
 from lautum_utils.training.stacks import (
@@ -31,6 +34,7 @@ from lautum_utils.training.stacks import (
     stage_one_of,
     stage_two_of,
 )
+from lautum_utils.training.without_network import run_without_network
 
 Outcome = tuple[float, float, float | None]  # validation accuracy, test accuracy, penalty
 
@@ -105,8 +109,13 @@ def run_stack(
     data = StackData(models, device, lambda: tell("prepare", models, [{} for _ in models]))
     for labels in dict.fromkeys(e.labels for e in stack):
         data.require_labels(labels, models[0].target)
+    if models[0].method in WITHOUT_NETWORK:
+        yield from run_without_network(stack, models, data, tell)
+        return
     learnt, histories = train_stage_one(models, data, tell, checkpoints)
-    of_source = [_source_accuracy(_alone(learnt, row), data, row) for row in range(len(models))]
+    of_source = [
+        _source_accuracy(_alone(learnt, row), e, data.task(row)) for row, e in enumerate(models)
+    ]
     for stage in dict.fromkeys(map(stage_two_of, stack)):
         alike = [e for e in stack if stage_two_of(e) == stage]
         rows = [models.index(stage_one_of(e)) for e in alike]
@@ -130,6 +139,8 @@ def train_stage_one(
     seeds = [e.seed for e in models]
     network = NETWORKS[settings.network](data.image_shape, data.source_classes, seeds)
     network.to(data.device)
+    if settings.is_baseline:  # the network stays as it begins
+        return network, [empty_history() for _ in models]
     pools = data.pools(settings, settings.inputs, settings.method)
     batches = data.stage_one_batches(network, models, pools)
     strength = torch.tensor([e.strength for e in models], device=data.device)
@@ -171,15 +182,17 @@ def train_stage_two(
     if stage.protocol == "finetune":
         for _ in _finetune(network, experiments, stage, rows, data):
             tell("finetune", experiments, known)
-    for number, row in enumerate(rows):
-        one = _alone(network, number)
+    for number, (e, row) in enumerate(zip(experiments, rows, strict=True)):
+        one, task = _alone(network, number), data.task(row)
         if stage.protocol == "finetune":
-            validation, test = (_accuracy(one, data.part(of, row)) for of in ("validation", "test"))
-            yield one, (validation, test, None)
+            yield one, (_accuracy(one, task.validation), _accuracy(one, task.test), None)
         else:
-            outcome = _probe(one, data, row, stage.labels)
+            represent = one.earlier if e.method == "earlier_layer" else one.features
+            parts = target_parts(task, stage.labels, represent)
+            with threadpool_limits(1):  # the problem is too small to share
+                probe = fit_probe(*parts, common_scale=e.is_baseline)
             tell("probe", experiments, known)
-            yield one, outcome
+            yield one, probe
 
 
 def _finetune(
@@ -211,24 +224,15 @@ def _alone(network: StackedNetwork, number: int) -> TrainedNetwork:
     return TrainedNetwork(network.take(torch.tensor([number], device=device))).requires_grad_(False)
 
 
-def _source_accuracy(network: TrainedNetwork, data: StackData, row: int) -> float:
+def _source_accuracy(network: TrainedNetwork, model: Experiment, task: TransferTask) -> float:
     """On the source's test samples, which go through the source's normalizations, if there are
-    any."""
-    part = data.part("source_test", row)
+    any; NaN if nothing was learnt from the source."""
+    if model.is_baseline:
+        return math.nan
+    part = task.source_test
     logits = [network.stack(x[None], len(x)) for x in part.inputs.split(AT_ONCE)]
     return float(accuracy(torch.cat(logits, 1), part.labels[None]))
 
 
 def _accuracy(network: TrainedNetwork, part: Domain) -> float:
     return float(accuracy(network(part.inputs)[None], part.labels[None]))
-
-
-def _probe(network: TrainedNetwork, data: StackData, row: int, labels: int) -> Outcome:
-    parts = [
-        (network.features(part.inputs[:n]).float().cpu().numpy(), part.labels[:n].cpu().numpy())
-        for of, n in (("labelled", labels), ("validation", None), ("test", None))
-        for part in [data.part(of, row)]
-    ]
-    with threadpool_limits(1):  # the problem is too small to share
-        probe = fit_probe(*parts)
-    return probe.validation_accuracy, probe.test_accuracy, probe.penalty

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lautum_utils.data.domains import Domain
+from lautum_utils.data.tasks import TransferTask
 from lautum_utils.training.batches import Batches, Samples
 from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.kept_tasks import TASKS, KeptTask, Pool, task_key
@@ -49,10 +50,9 @@ class StackData:
         channels, height, width = self.tasks[0].source.inputs.shape[1:]
         self.image_shape = channels, height, width
 
-    def part(self, name: str, row: int) -> Domain:
-        """A labelled part of a model's task: "source_test", "labelled", "validation" or "test"."""
-        part: Domain = getattr(self.tasks[int(self.which[row])], name)
-        return part
+    def task(self, row: int) -> TransferTask:
+        """Of a model."""
+        return self.tasks[int(self.which[row])]
 
     def parts(self, name: str) -> Labelled:
         """That part for all models, a copy each."""

@@ -9,13 +9,20 @@ from typing import Any, NamedTuple
 import torch
 
 from lautum_utils.data.sizes import memory_of
+from lautum_utils.training.baselines import BASELINES, WITHOUT_NETWORK
 from lautum_utils.training.devices import resolve_device
 from lautum_utils.training.experiments import SETTINGS, Experiment
+from lautum_utils.training.methods import control_of
 
 MAX_NETWORKS = 36
 MEMORY = 1 << 30  # bytes that a stack may take on a CPU
 
 _IN_STAGE_TWO = tuple(name for name, known in SETTINGS.items() if known.acts == "stage two")
+_OF_A_NETWORK = tuple(
+    name
+    for name, known in SETTINGS.items()
+    if known.acts == "stage one" and name not in ("method", "strength")
+)
 _MIXED = tuple(name for name, known in SETTINGS.items() if known.mixes)
 _DATA = tuple(name for name, known in SETTINGS.items() if known.acts == "data")
 _DEFAULTS = Experiment()
@@ -32,8 +39,20 @@ class StageTwo(NamedTuple):
 
 def stage_one_of(experiment: Experiment) -> Experiment:
     """The experiment with the settings of stage two at their defaults: equal ones share stage
-    one."""
-    return _at_defaults(experiment, _IN_STAGE_TWO)
+    one.
+
+    At weight 0 all methods are the control, and the baseline "earlier_layer" too; both baselines
+    that begin at random share that network; those without a network have no other settings.
+    """
+    method, unused = experiment.method, _IN_STAGE_TWO
+    if experiment.is_baseline:
+        method = BASELINES[method].stage_one
+    elif experiment.is_control:
+        method = control_of(method)
+    if method in WITHOUT_NETWORK:
+        unused += _OF_A_NETWORK
+    strength = 0.0 if experiment.is_control else experiment.strength
+    return _at_defaults(experiment, unused, method=method, strength=strength)
 
 
 def stage_two_of(experiment: Experiment) -> StageTwo:
@@ -85,11 +104,12 @@ def count_steps(stack: Sequence[Experiment]) -> int:
     data = {data_of(e) for e in stack}
     finetuned = {stage_two_of(e) for e in stack if e.protocol == "finetune"}
     probes = sum(e.protocol == "probe" for e in stack)
-    return len(data) + stack[0].steps + sum(stage.steps for stage in finetuned) + probes
+    trained = 0 if stage_one_of(stack[0]).is_baseline else stack[0].steps
+    return len(data) + trained + sum(stage.steps for stage in finetuned) + probes
 
 
-def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
-    usual = {name: getattr(_DEFAULTS, name) for name in names}
+def _at_defaults(experiment: Experiment, names: Sequence[str], **settings: Any) -> Experiment:
+    usual = {name: getattr(_DEFAULTS, name) for name in names} | settings
     if "labels" in usual:
         usual["labels"] = min(usual["labels"], experiment.labelled)
     return replace(experiment, **usual)
@@ -97,7 +117,8 @@ def _at_defaults(experiment: Experiment, names: Sequence[str]) -> Experiment:
 
 def _alike(e: Experiment) -> object:
     """Equal for experiments that can share a stack. Pairs are larger than single images."""
-    return e.is_control, e.shift == "label_part_swap", _at_defaults(e, _IN_STAGE_TWO + _MIXED)
+    model = stage_one_of(e)
+    return model.is_control, e.shift == "label_part_swap", _at_defaults(model, _MIXED)
 
 
 def _bytes(models: Sequence[Experiment]) -> int:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lautum_utils.results.results import NOT_COMPARED, Results
 from lautum_utils.results.statistics import Interval
+from lautum_utils.training.baselines import BASELINES
 from lautum_utils.training.experiments import SETTINGS, Result
 
 
@@ -21,13 +22,18 @@ def by_what_varies(results: Sequence[Result]) -> dict[str, Sequence[Result]]:
 
 def differences_of(table: pd.DataFrame) -> dict[str, Interval]:
     """The rows of `Results.gain()`, but for weight 0 against itself, by what varies among them."""
-    table = table[(table["strength"] > 0) | (table["gain"] != 0)]
+    kept = (table["strength"] > 0) | (table["gain"] != 0)
+    if "method" in table:
+        kept |= table["method"].isin(BASELINES)
+    table = table[kept]
     names = [*(name for name in SETTINGS if name != "strength"), "strength"]
     varied = [name for name in names if name in table and table[name].nunique() > 1]
     intervals = {}
     for row in table.to_dict("records"):
-        words = _words({name: row[name] for name in varied or ["strength"]})
-        if row["chosen"] and "strength" in varied:
+        has_strength = row.get("method") not in BASELINES
+        shown = [name for name in varied if name != "strength" or has_strength]
+        words = _words({name: row[name] for name in shown or ["strength"]})
+        if row["chosen"] and "strength" in shown:
             words += " (chosen)"
         intervals[words] = Interval(row["gain"], row["low"], row["high"], row["seeds"])
     return intervals

@@ -290,3 +290,65 @@ def test_a_grid_has_all_its_results_in_its_order() -> None:
     results = Results(map(made_up, wanted))
     assert [r.experiment for r in results] == wanted
     assert len(results.gain()) == 4
+
+
+# ---------------------------------------------------------------------------------------- baselines
+
+
+def with_baselines() -> Results:
+    """Lautum at one place, beside pixels (better) and fine-tuning from scratch (worse)."""
+    pixels = Results(result(0.7 + 0.01 * s, s, 0.0, 0.9, method="pixels") for s in range(4))
+    scratch = {"method": "from_scratch", "protocol": "finetune"}
+    worse = Results(result(0.3 + 0.01 * s, s, 0.0, 0.9, **scratch) for s in range(4))
+    return better(0.1) + pixels + worse
+
+
+def test_baselines_are_never_the_control_and_gain_like_a_method() -> None:
+    table = with_baselines().gain().set_index(["method", "strength"])
+    assert table.gain["lautum", 0.0] == 0
+    assert table.gain["lautum", 1e-3] == pytest.approx(0.1)
+    assert table.gain["pixels", 0.0] == pytest.approx(0.2)
+    assert table.gain["from_scratch", 0.0] == pytest.approx(-0.2), "of a protocol of its own"
+    assert table.seeds.tolist() == [4] * 4
+
+
+def test_a_baseline_is_compared_with_the_control_of_its_protocol_where_there_is_one() -> None:
+    tuned = Results(
+        replace(r, experiment=replace(r.experiment, protocol="finetune"), test_accuracy=0.35)
+        for r in better(0.1)
+    )
+    table = (with_baselines() + tuned).gain().set_index(["method", "protocol", "strength"])
+    assert table.gain["from_scratch", "finetune", 0.0] == pytest.approx(0.315 - 0.35)
+    assert table.gain["pixels", "probe", 0.0] == pytest.approx(0.2)
+
+
+def test_baselines_alone_have_no_control() -> None:
+    with pytest.raises(ValueError, match="seeds in common"):
+        with_baselines().where(method=("pixels", "from_scratch")).gain()
+
+
+def test_baselines_have_no_say_in_the_choice_of_a_strength() -> None:
+    results = with_baselines()
+    assert results.best() == 1e-3
+    assert results.accuracy() == better(0.1).accuracy()
+    pixels = results.where(method="pixels")
+    assert pixels.best() == 0
+    assert pixels.accuracy()[0.0].mean == pytest.approx(0.715)
+
+
+def test_a_verdict_names_baselines() -> None:
+    results = with_baselines()
+    pixels, lautum = results.where(method="pixels"), results.where(method="lautum")
+    for strength in (None, 1e-3):
+        said = results.where(method=("lautum", "pixels")).verdict(strength).splitlines()
+        assert said[0].startswith("method lautum: weight 0.001")
+        assert said[1].startswith(
+            "method pixels: pixels is distinguishably better than weight 0: +20.0 points"
+        )
+    assert lautum.verdict(control=pixels).startswith(
+        "weight 0.001, chosen on validation data, is distinguishably worse than pixels: -10.0"
+    )
+    assert lautum.verdict(0.0, pixels).startswith("weight 0 is distinguishably worse than pixels")
+    control = lautum.where(strength=0)
+    assert control.verdict(control=pixels).startswith("weight 0, chosen on validation data, is ")
+    assert control.verdict() == "validation data chooses weight 0: nothing is gained."

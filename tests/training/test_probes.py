@@ -1,5 +1,6 @@
 """Probes: a penalty chosen on validation data, and a read-out in closed form."""
 
+import math
 import warnings
 
 import numpy as np
@@ -10,7 +11,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
-from lautum_utils.training.probes import PENALTIES, Arrays, Probe, fit_probe, read_out_accuracy
+from lautum_utils.training.probes import (
+    MORE_PENALTIES,
+    PENALTIES,
+    Arrays,
+    Probe,
+    fit_probe,
+    read_out_accuracy,
+)
 
 
 def test_probe_chooses_its_penalty_on_validation_data_only() -> None:
@@ -44,6 +52,29 @@ def best_of_separate_fits(labelled: Arrays, validation: Arrays, test: Arrays) ->
     fits = {p: LogisticRegression(C=1 / p, tol=1e-8, max_iter=5000).fit(x, y) for p in PENALTIES}
     score, penalty = max((fit.score(*on_validation), p) for p, fit in fits.items())
     return Probe(score, fits[penalty].score(*on_test), penalty)
+
+
+def test_on_one_common_scale_what_varies_little_stays_small() -> None:
+    rng = np.random.default_rng(0)
+    y = np.tile(np.arange(3), (3, 20))
+    z = np.concatenate([2 * np.eye(3)[y], np.zeros((3, 60, 37))], -1)
+    z += rng.normal(size=z.shape) * np.repeat([0.5, 0.02], [3, 37])
+    parts = list(zip(z, y, strict=True))
+    probe = fit_probe(*parts, common_scale=True)
+    assert probe.penalty in MORE_PENALTIES
+    assert probe.test_accuracy > fit_probe(*parts).test_accuracy + 0.02
+    for moved in (100 * z + 7, z[..., ::-1]):
+        assert fit_probe(*zip(moved, y, strict=True), common_scale=True) == probe
+    one = [(x / math.sqrt(z[0].var(0).mean()), labels) for x, labels in parts]
+    fits = {p: LogisticRegression(C=1 / p, tol=1e-8, max_iter=5000) for p in MORE_PENALTIES}
+    scores = {p: fit.fit(*one[0]).score(*one[1]) for p, fit in fits.items()}
+    assert probe.validation_accuracy == max(scores.values())
+    assert probe.test_accuracy == fits[probe.penalty].score(*one[2])
+
+
+def test_on_one_common_scale_constant_features_say_nothing_and_do_no_harm() -> None:
+    part = (np.ones((30, 4)), np.arange(30) % 3)
+    assert fit_probe(part, part, part, common_scale=True).test_accuracy == pytest.approx(1 / 3)
 
 
 def test_probe_says_nothing_of_fits_that_are_cut_short() -> None:

@@ -13,7 +13,7 @@ from runs import QUICK, assert_all_same, assert_same, trained
 from lautum_utils.results.results import Results
 from lautum_utils.results.sweeps import run
 from lautum_utils.training import stacks as stacking
-from lautum_utils.training.experiments import Experiment, Result, grid
+from lautum_utils.training.experiments import Experiment, Result, baselines, grid
 from lautum_utils.training.stacks import count_steps, stacks, stage_one_of, stage_two_of
 
 MANY = [
@@ -193,6 +193,28 @@ def test_experiments_that_share_stage_one_are_one_network_and_never_parted() -> 
     others = [replace(e, seed=1) for e in alike]
     assert stacks([*alike, *others, *alike], "cpu", 1) == [alike, others]
     assert stacks([*alike, *others], "cpu") == [[*alike, *others]]
+
+
+def test_at_weight_0_all_methods_are_one_network_but_for_what_is_measured() -> None:
+    names = "lautum", "mk_mmd", "standard", "earlier_layer"
+    controls = grid(QUICK, method=names, strength=0.0)
+    assert {stage_one_of(e) for e in controls} == {stage_one_of(controls[2])}
+    mutual = grid(
+        QUICK, method=("mutual_information", "mutual_information_maximised"), strength=0.0
+    )
+    assert len({stage_one_of(e) for e in [*controls, *mutual]}) == 2
+    assert stage_one_of(replace(QUICK, method="standard")) == stage_one_of(controls[2])
+    assert stacks([*controls, QUICK], "cpu") == [controls, [QUICK]]
+
+
+def test_baselines_share_what_they_begin_from_and_nothing_else() -> None:
+    base = replace(QUICK, network="cnn")
+    pixels, components, untrained, scratch, earlier = baselines(base)
+    assert stage_one_of(untrained) == stage_one_of(scratch)
+    assert stage_one_of(pixels) == stage_one_of(replace(pixels, network="mlp", steps=9))
+    together = [*baselines(base), replace(base, strength=0.0)]
+    alike = [[pixels], [components], [untrained, scratch], [earlier, together[-1]]]
+    assert stacks(together, "cpu") == alike
 
 
 def test_a_method_of_stage_two_at_weight_0_is_the_control_of_stage_two() -> None:

@@ -172,3 +172,11 @@ def test_gains_take_the_table_of_results() -> None:
     assert ax.get_yticklabels()[0].get_text() == "labels 200, weight 0.001 (chosen)"
     (ax,) = plots.gains(Results(results(0.0, 0.4) + results(1e-3, 0.5)).gain()).axes
     assert [text.get_text() for text in ax.get_yticklabels()] == ["weight 0.001"]
+
+
+def test_gains_name_a_baseline_without_a_weight_even_one_that_gains_nothing() -> None:
+    control = results(0.0, 0.4, 0.44) + results(1e-3, 0.6, 0.64)
+    table = Results(control + results(0.0, 0.4, 0.44, method="pixels")).gain()
+    (ax,) = plots.gains(table).axes
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["lautum, weight 0.001", "pixels"]
