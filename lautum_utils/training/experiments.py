@@ -16,6 +16,8 @@ from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.data.tasks import MAX_LABELS
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
 from lautum_utils.training.networks import NETWORKS, TrainedNetwork
+from lautum_utils.training.randomness import AUGMENTS
+from lautum_utils.training.recipes import RECIPES
 from lautum_utils.training.settings import documented, setting, settings_of
 
 History = dict[str, list[float]]
@@ -92,7 +94,14 @@ class Experiment:
         "none",
         "training images as they are, moved by up to 2 pixels, or also half of them mirrored",
         _ONE,
-        choices=("none", "moved", "mirrored"),
+        choices=AUGMENTS,
+    )
+    recipe: str = setting(
+        "plain",
+        "how it is fine-tuned, see `training.recipes`",
+        _TWO,
+        choices=tuple(RECIPES),
+        before="plain",
     )
 
     def __post_init__(self) -> None:
@@ -105,6 +114,10 @@ class Experiment:
             raise ValueError(
                 "protocol needs to be finetune for a method in stage two "
                 f"({self.stage_two}), got 'probe'."
+            )
+        if self.recipe != "plain" and self.protocol == "probe":
+            raise ValueError(
+                f"protocol needs to be finetune for a recipe ({self.recipe}), got 'probe'."
             )
 
     @property

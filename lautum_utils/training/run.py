@@ -13,17 +13,16 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from lautum_utils.data.domains import Domain
 from lautum_utils.training.checkpoints import Checkpoint
 from lautum_utils.training.devices import keep_freed_memory, resolve_device
 from lautum_utils.training.experiments import Experiment, History, Progress, Result
+from lautum_utils.training.finetuning import accuracy_on, finetune
 from lautum_utils.training.histories import Recorder
 from lautum_utils.training.loop import accuracy, make_optimizer, train
 from lautum_utils.training.methods import Method, make_method
-from lautum_utils.training.networks import NETWORKS, StackedNetwork, TrainedNetwork
+from lautum_utils.training.networks import NETWORKS, StackedNetwork, TrainedNetwork, alone
 from lautum_utils.training.probes import fit_probe
-from lautum_utils.training.randomness import head_seed
-from lautum_utils.training.stack_data import Pool, StackData
+from lautum_utils.training.stack_data import StackData
 from lautum_utils.training.stacks import (
     StageTwo,
     count_steps,
@@ -106,7 +105,7 @@ def run_stack(
     for labels in dict.fromkeys(e.labels for e in stack):
         data.require_labels(labels, models[0].target)
     learnt, histories = train_stage_one(models, data, tell, checkpoints)
-    of_source = [_source_accuracy(_alone(learnt, row), data, row) for row in range(len(models))]
+    of_source = [_source_accuracy(alone(learnt, row), data, row) for row in range(len(models))]
     for stage in dict.fromkeys(map(stage_two_of, stack)):
         alike = [e for e in stack if stage_two_of(e) == stage]
         rows = [models.index(stage_one_of(e)) for e in alike]
@@ -169,46 +168,19 @@ def train_stage_two(
     network is scored by itself, so that only one has its images in memory."""
     known = [histories[row] for row in rows]
     if stage.protocol == "finetune":
-        for _ in _finetune(network, experiments, stage, rows, data):
+        for _ in finetune(network, experiments, stage, rows, data):
             tell("finetune", experiments, known)
     for number, row in enumerate(rows):
-        one = _alone(network, number)
+        one = alone(network, number)
         if stage.protocol == "finetune":
-            validation, test = (_accuracy(one, data.part(of, row)) for of in ("validation", "test"))
+            validation, test = (
+                accuracy_on(one, data.part(of, row)) for of in ("validation", "test")
+            )
             yield one, (validation, test, None)
         else:
             outcome = _probe(one, data, row, stage.labels)
             tell("probe", experiments, known)
             yield one, outcome
-
-
-def _finetune(
-    network: StackedNetwork,
-    experiments: Sequence[Experiment],
-    stage: StageTwo,
-    rows: Sequence[int],
-    data: StackData,
-) -> Iterator[object]:
-    """All weights go on learning, with a new head, step by step. A method's unlabelled samples are
-    the unlabelled and the labelled ones."""
-    settings, which = experiments[0], data.which[rows]
-    method, pools = Method(), list[Pool]()
-    strength = torch.tensor([e.stage_two_strength for e in experiments], device=data.device)
-    if stage.method != "standard":
-        pools = data.pools(settings, "target", stage.method)
-        method = make_method(stage.method, pools[0].regularizer)
-    batches = data.stage_two_batches(network, experiments, stage, which, pools)
-    if pools:
-        method.start(network, strength, batches.n_unlabelled, data.target_classes)
-    network.replace_head(data.target_classes, [head_seed(e.seed) for e in experiments])
-    optimizer = make_optimizer(network, settings.learning_rate)
-    yield from train(network, optimizer, batches, method, strength, range(stage.steps))
-
-
-def _alone(network: StackedNetwork, number: int) -> TrainedNetwork:
-    """One network of a stack, a copy."""
-    device = next(network.parameters()).device
-    return TrainedNetwork(network.take(torch.tensor([number], device=device))).requires_grad_(False)
 
 
 def _source_accuracy(network: TrainedNetwork, data: StackData, row: int) -> float:
@@ -217,10 +189,6 @@ def _source_accuracy(network: TrainedNetwork, data: StackData, row: int) -> floa
     part = data.part("source_test", row)
     logits = network.stack(part.inputs[None], len(part))
     return float(accuracy(logits, part.labels[None]))
-
-
-def _accuracy(network: TrainedNetwork, part: Domain) -> float:
-    return float(accuracy(network(part.inputs)[None], part.labels[None]))
 
 
 def _probe(network: TrainedNetwork, data: StackData, row: int, labels: int) -> Outcome:

@@ -18,6 +18,7 @@ from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.methods import make_regularizer
 from lautum_utils.training.networks import StackedNetwork
 from lautum_utils.training.randomness import Rows, drawn_rows, epoch_rows
+from lautum_utils.training.recipes import RECIPES
 from lautum_utils.training.stacks import StageTwo
 
 KEPT = 8  # tasks, so that the next run on the same data begins at once
@@ -183,7 +184,7 @@ class StackData:
             [e.seed for e in experiments],
             [pool.regularizer for pool in pools],
             layer=settings.layer,
-            augment=settings.augment,
+            augment=RECIPES[stage.recipe].at_least(settings.augment),
             every=1 if pools else 0,
             stage_two=True,
         )

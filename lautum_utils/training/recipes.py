@@ -1,0 +1,59 @@
+"""How stage two fine-tunes, by name: what a recipe is, and those that there are."""
+
+from dataclasses import dataclass
+
+from lautum_utils.training.randomness import AUGMENTS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done while fine-tuning, beside the cross-entropy and a method's term.
+
+    steps: so many times `Experiment.finetune_steps` are taken. learning_rate: of Adam; None: the
+    experiment's own. head_first: the share of the steps in which only the new head learns, at the
+    experiment's own rate, and the body stays as it is. augment: labelled images are changed at
+    least so much, see `Experiment.augment`. decay_to_start: a weight of the body goes back to where
+    it started, after each step of Adam, by
+
+        w <- w - learning_rate * decay_to_start * (w - w_start)
+
+    which is L2-SP (Li, Grandvalet and Davoine, ICML 2018), decoupled from Adam as in AdamW
+    (Loshchilov and Hutter, ICLR 2019). early_stopping: each network keeps the weights that had the
+    best accuracy on the validation samples, the earliest of equals.
+
+    ValueError: a bad value.
+    """
+
+    steps: int = 1
+    learning_rate: float | None = None
+    head_first: float = 0.0
+    augment: str = "none"
+    decay_to_start: float = 0.0
+    early_stopping: bool = False
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"steps needs to be a whole number of 1 or more, got {self.steps}.")
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
+            got = self.learning_rate
+            raise ValueError(f"learning_rate needs to be None or between 0 and 1, got {got}.")
+        if not 0 <= self.head_first <= 1:
+            raise ValueError(f"head_first needs to be from 0 to 1, got {self.head_first}.")
+        if self.augment not in AUGMENTS:
+            allowed = ", ".join(AUGMENTS)
+            raise ValueError(f"augment needs to be one of {allowed}, got {self.augment!r}.")
+        if not 0 <= self.decay_to_start * (self.learning_rate or 0) <= 1:
+            raise ValueError(
+                "decay_to_start needs to be from 0 to 1 / learning_rate, "
+                f"got {self.decay_to_start}."
+            )
+
+    def at_least(self, augment: str) -> str:
+        """The stronger of the experiment's augmentation and the recipe's."""
+        return max(augment, self.augment, key=AUGMENTS.index)
+
+
+RECIPES = {
+    "plain": Recipe(),
+    "careful": Recipe(3, 1e-3, 0.2, "moved", 1.0, early_stopping=True),
+}
