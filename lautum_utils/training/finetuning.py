@@ -50,7 +50,7 @@ def finetune(
         body.learns(steps.start == joins)
         for step, _ in train(network, optimizer, batches, method, strength, steps):
             if steps.start == joins and recipe.decay_to_start:
-                body.go_back(rate * recipe.decay_to_start)
+                body.go_back(min(1.0, rate * recipe.decay_to_start))
             if recipe.early_stopping and _is_looked_at(step, stage.steps):
                 best.look()
             yield step

@@ -32,21 +32,17 @@ class Recipe:
     early_stopping: bool = False
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps needs to be a whole number of 1 or more, got {self.steps}.")
-        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
-            got = self.learning_rate
-            raise ValueError(f"learning_rate needs to be None or between 0 and 1, got {got}.")
-        if not 0 <= self.head_first <= 1:
-            raise ValueError(f"head_first needs to be from 0 to 1, got {self.head_first}.")
-        if self.augment not in AUGMENTS:
-            allowed = ", ".join(AUGMENTS)
-            raise ValueError(f"augment needs to be one of {allowed}, got {self.augment!r}.")
-        if not 0 <= self.decay_to_start * (self.learning_rate or 0) <= 1:
-            raise ValueError(
-                "decay_to_start needs to be from 0 to 1 / learning_rate, "
-                f"got {self.decay_to_start}."
-            )
+        rate = self.learning_rate
+        needs = {
+            "steps": (self.steps >= 1, "a whole number of 1 or more"),
+            "learning_rate": (rate is None or rate > 0, "None or more than 0"),
+            "head_first": (0 <= self.head_first <= 1, "from 0 to 1"),
+            "augment": (self.augment in AUGMENTS, f"one of {', '.join(AUGMENTS)}"),
+            "decay_to_start": (self.decay_to_start >= 0, "0 or more"),
+        }
+        for name, (good, wanted) in needs.items():
+            if not good:
+                raise ValueError(f"{name} needs to be {wanted}, got {getattr(self, name)!r}.")
 
     def at_least(self, augment: str) -> str:
         """The stronger of the experiment's augmentation and the recipe's."""

@@ -105,7 +105,7 @@ def test_every_field_says_what_it_is_where_it_acts_and_what_it_can_be() -> None:
 def test_every_choice_is_a_value_and_every_range_ends_where_it_says() -> None:
     for name, known in SETTINGS.items():
         for choice in known.choices:
-            protocol = {"protocol": "finetune"} if name == "stage_two" else {}
+            protocol = {"protocol": "finetune"} if name in ("stage_two", "recipe") else {}
             assert getattr(Experiment(**{name: choice} | protocol), name) == choice
         if not known.choices and known.check is None:
             for end in (known.least, known.most):
