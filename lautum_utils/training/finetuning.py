@@ -39,22 +39,21 @@ def finetune(
         method.start(network, strength, batches.n_unlabelled, data.target_classes)
     network.replace_head(data.target_classes, [head_seed(e.seed) for e in experiments])
     optimizer = make_optimizer(network, settings.learning_rate)
-    body = Body(network)
-    best = Best(network, [data.part("validation", row) for row in rows])
+    body, rate = Body(network), recipe.learning_rate or settings.learning_rate
+    validation = [data.part("validation", row) for row in rows]
+    best = Best(network, validation) if recipe.early_stopping else None
     joins = round(recipe.head_first * stage.steps)  # at this step the body does
-    for steps in (range(joins), range(joins, stage.steps)):
-        if steps.start == joins:
-            rate = recipe.learning_rate or settings.learning_rate
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        body.learns(steps.start == joins)
+    alone_first, together = range(joins), range(joins, stage.steps)
+    for steps, of_steps in ((alone_first, settings.learning_rate), (together, rate)):
+        body.learns(steps is together)
+        optimizer.param_groups[0]["lr"] = of_steps
         for step, _ in train(network, optimizer, batches, method, strength, steps):
-            if steps.start == joins and recipe.decay_to_start:
+            if steps is together and recipe.decay_to_start:
                 body.go_back(min(1.0, rate * recipe.decay_to_start))
-            if recipe.early_stopping and _is_looked_at(step, stage.steps):
+            if best and _is_looked_at(step, stage.steps):
                 best.look()
             yield step
-    if recipe.early_stopping:
+    if best:
         best.restore()
 
 

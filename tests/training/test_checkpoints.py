@@ -29,7 +29,7 @@ def test_an_interrupted_stage_one_goes_on_from_its_checkpoint_to_the_same_result
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     strength = 0.0 if method == "standard" else 1e-2
     base = replace(QUICK, steps=20, method=method, strength=strength, every=every)
-    base = replace(base, protocol="finetune")
+    base = replace(base, protocol="finetune", recipe="careful")
     wanted = grid(base, seed=(0, 1))
     whole = trained(*wanted)
     steps: list[int] = []
