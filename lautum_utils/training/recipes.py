@@ -49,7 +49,10 @@ class Recipe:
         return max(augment, self.augment, key=AUGMENTS.index)
 
 
+# "careful" was tuned for the control, on target samples that it neither learns from nor is tested
+# on: notMNIST after MNIST, ten classes of CIFAR-100 after CIFAR-10, letters after digits. A smaller
+# learning rate, decay to the start and early stopping gained nothing there beside the rest.
 RECIPES = {
     "plain": Recipe(),
-    "careful": Recipe(3, 1e-3, 0.2, "moved", 1.0, early_stopping=True),
+    "careful": Recipe(steps=3, head_first=0.1, augment="moved"),
 }
