@@ -19,7 +19,8 @@ _HOMES = {
     "data.tasks": "TransferTask load_transfer_task",
     # training
     "training.baselines": "BASELINES",
-    "training.experiments": "Experiment Progress Result baselines grid",
+    "training.experiments": "Experiment baselines grid",
+    "training.outcomes": "Progress Result",
     "training.methods": "METHODS STAGE_TWO_METHODS Method make_method",
     "training.networks": "NETWORKS",
     "training.batches": "Batch Batches",

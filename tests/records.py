@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lautum_utils.results.statistics import interval
-from lautum_utils.training.experiments import Result
+from lautum_utils.training.outcomes import Result
 
 OUTCOMES = (
     "test accuracy",

@@ -14,7 +14,8 @@ from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.results.records import RECORD, read_record
 from lautum_utils.results.results import Results
 from lautum_utils.results.sweeps import run
-from lautum_utils.training.experiments import Experiment, Result, grid
+from lautum_utils.training.experiments import Experiment, grid
+from lautum_utils.training.outcomes import Result
 from lautum_utils.widgets.playground_settings import BASE
 from notebooks.tools import compare
 

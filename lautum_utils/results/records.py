@@ -9,14 +9,8 @@ from typing import Any
 
 from lautum_utils.files import write_whole
 from lautum_utils.results.store import FORMAT, outcomes_read, row_to_write, versions
-from lautum_utils.training.experiments import (
-    OUTCOMES,
-    SETTINGS,
-    Experiment,
-    History,
-    Result,
-    stored_experiment,
-)
+from lautum_utils.training.experiments import SETTINGS, Experiment, stored_experiment
+from lautum_utils.training.outcomes import OUTCOMES, History, Result
 
 RECORD = Path(__file__).with_name("recorded.json.gz")
 

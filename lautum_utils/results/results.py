@@ -14,7 +14,8 @@ from lautum_utils.results.statistics import (
     summarise,
     verdict,
 )
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, Result
+from lautum_utils.training.experiments import SETTINGS, Experiment
+from lautum_utils.training.outcomes import OUTCOMES, Result
 
 NOT_COMPARED = ("strength", "seed")  # what a gain compares, and what it is paired over
 # At weight 0 they do nothing.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from lautum_utils.training.experiments import Result
+from lautum_utils.training.outcomes import Result
 
 
 @dataclass(frozen=True)

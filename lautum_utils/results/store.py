@@ -24,7 +24,8 @@ from typing import Any
 
 from lautum_utils.files import write_whole
 from lautum_utils.results.results import Results
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Result, stored_experiment
+from lautum_utils.training.experiments import SETTINGS, stored_experiment
+from lautum_utils.training.outcomes import OUTCOMES, Result
 
 FORMAT = 1
 

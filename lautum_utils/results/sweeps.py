@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 
 from lautum_utils.results.results import Results
 from lautum_utils.results.store import StoreError, open_store, read_store, store_result
-from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Progress, Result
 from lautum_utils.training.run import run_each
 from lautum_utils.training.stacks import stacks
 

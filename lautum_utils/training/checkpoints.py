@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 
 from lautum_utils.files import written_whole
-from lautum_utils.training.experiments import Experiment, History
+from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.networks import StackedNetwork
+from lautum_utils.training.outcomes import History
 
 SECONDS = 60.0  # between two checkpoints
 

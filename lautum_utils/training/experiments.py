@@ -1,4 +1,4 @@
-"""What a run is told and what comes out: `Experiment`, `grid`, `Result`, `Progress`.
+"""What a run is told: `Experiment`, `grid`.
 
 Stage one: cross-entropy of labelled source batches + strength * the term of a method on unlabelled
 batches. Stage two, with n labelled target samples: "probe" (the features stay frozen, a logistic
@@ -6,8 +6,8 @@ regression is fitted on them) or "finetune" (all weights go on learning, and a s
 the unlabelled samples too).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -16,11 +16,11 @@ from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.data.sizes import Sizes
 from lautum_utils.training.baselines import BASELINES
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
-from lautum_utils.training.networks import NETWORKS, TrainedNetwork
+from lautum_utils.training.networks import NETWORKS
+from lautum_utils.training.randomness import AUGMENTS
+from lautum_utils.training.recipes import RECIPES
 from lautum_utils.training.settings import documented, setting, settings_of
 
-History = dict[str, list[float]]
-OUTCOMES = ("test_accuracy", "validation_accuracy", "source_accuracy", "penalty")
 _DATA, _ONE, _TWO = "data", "stage one", "stage two"
 
 
@@ -101,7 +101,14 @@ class Experiment:
         "none",
         "training images as they are, moved by up to 2 pixels, or also half of them mirrored",
         _ONE,
-        choices=("none", "moved", "mirrored"),
+        choices=AUGMENTS,
+    )
+    recipe: str = setting(
+        "plain",
+        "how it is fine-tuned, see `training.recipes`",
+        _TWO,
+        choices=tuple(RECIPES),
+        before="plain",
     )
     unlabelled: int = setting(
         4000, "target samples without labels", _DATA, whole=True, least=2, before=4000
@@ -137,6 +144,10 @@ class Experiment:
             raise ValueError(
                 "protocol needs to be finetune for a method in stage two "
                 f"({self.stage_two}), got 'probe'."
+            )
+        if self.recipe != "plain" and self.protocol == "probe":
+            raise ValueError(
+                f"protocol needs to be finetune for a recipe ({self.recipe}), got 'probe'."
             )
 
     @property
@@ -200,42 +211,3 @@ def stored_experiment(settings: Mapping[str, Any]) -> Experiment:
     then."""
     then = {name: k.before for name, k in SETTINGS.items() if k.before is not None}
     return Experiment(**then | dict(settings))
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """What came out. Accuracies are fractions; history holds equally long lists, one entry a record
-    of stage one.
-
-    history: step; loss (cross-entropy on source batches, nats); dependence (of `Experiment.layer`
-    and the inputs, nats: Lautum or mutual information, whichever the method measures);
-    target_accuracy (least-squares read-out fitted on the labelled, scored on the validation
-    samples). source_accuracy: NaN where nothing is learnt from the source. penalty: of the probe,
-    chosen on validation data. network: what was trained, if it was to be kept.
-    """
-
-    experiment: Experiment
-    test_accuracy: float
-    validation_accuracy: float
-    source_accuracy: float
-    penalty: float | None
-    history: History = field(repr=False)
-    network: TrainedNetwork | None = field(default=None, repr=False)
-
-    def as_row(self) -> dict[str, object]:
-        """One flat row of a table: the experiment's settings, the accuracies and the penalty."""
-        return asdict(self.experiment) | {name: getattr(self, name) for name in OUTCOMES}
-
-
-@dataclass(frozen=True, eq=False)
-class Progress:
-    """Where a run is: a callback gets one after each step and stops the run by returning True.
-
-    stage: "prepare" (histories are empty), "stage one", "probe" or "finetune".
-    """
-
-    stage: str
-    step: int
-    total: int
-    experiments: Sequence[Experiment]
-    histories: Sequence[History]

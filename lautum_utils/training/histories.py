@@ -3,10 +3,10 @@
 import torch
 
 from lautum_utils.training.batches import Batches
-from lautum_utils.training.experiments import History
 from lautum_utils.training.loop import cross_entropy
 from lautum_utils.training.methods import Method
 from lautum_utils.training.networks import StackedNetwork
+from lautum_utils.training.outcomes import History
 from lautum_utils.training.probes import read_out_accuracy
 from lautum_utils.training.stack_data import Labelled
 

@@ -217,6 +217,12 @@ class TrainedNetwork(nn.Module):
         return self.head(self.features(images))
 
 
+def alone(network: StackedNetwork, number: int) -> TrainedNetwork:
+    """One network of a stack, a copy, which learns no more."""
+    device = next(network.parameters()).device
+    return TrainedNetwork(network.take(torch.tensor([number], device=device))).requires_grad_(False)
+
+
 NETWORKS: dict[str, type[MLP] | type[CNN]] = {"mlp": MLP, "cnn": CNN, "large_cnn": LargeCNN}
 
 

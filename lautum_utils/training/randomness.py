@@ -31,6 +31,7 @@ class Views(IntEnum):
     UNLABELLED = 3
 
 
+AUGMENTS = ("none", "moved", "mirrored")  # each does what those before it do, and more
 STAGE_TWO = 2**19  # the steps of stage two are counted on from here, so that its views are others
 
 

@@ -14,19 +14,25 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from lautum_utils.data.domains import Domain
 from lautum_utils.data.tasks import TransferTask
 from lautum_utils.training.baselines import WITHOUT_NETWORK
 from lautum_utils.training.checkpoints import Checkpoint
 from lautum_utils.training.devices import keep_freed_memory, resolve_device
-from lautum_utils.training.experiments import Experiment, History, Progress, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.finetuning import accuracy_on, finetune
 from lautum_utils.training.histories import Recorder, empty_history
 from lautum_utils.training.loop import accuracy, make_optimizer, train
 from lautum_utils.training.methods import Method, make_method
-from lautum_utils.training.networks import AT_ONCE, NETWORKS, StackedNetwork, TrainedNetwork
+from lautum_utils.training.networks import (
+    AT_ONCE,
+    NETWORKS,
+    StackedNetwork,
+    TrainedNetwork,
+    alone,
+)
+from lautum_utils.training.outcomes import History, Progress, Result
 from lautum_utils.training.probes import fit_probe, target_parts
-from lautum_utils.training.randomness import head_seed
-from lautum_utils.training.stack_data import Pool, StackData
+from lautum_utils.training.stack_data import StackData
 from lautum_utils.training.stacks import (
     StageTwo,
     count_steps,
@@ -114,7 +120,7 @@ def run_stack(
         return
     learnt, histories = train_stage_one(models, data, tell, checkpoints)
     of_source = [
-        _source_accuracy(_alone(learnt, row), e, data.task(row)) for row, e in enumerate(models)
+        _source_accuracy(alone(learnt, row), e, data.task(row)) for row, e in enumerate(models)
     ]
     for stage in dict.fromkeys(map(stage_two_of, stack)):
         alike = [e for e in stack if stage_two_of(e) == stage]
@@ -180,12 +186,12 @@ def train_stage_two(
     network is scored by itself, so that only one has its images in memory."""
     known = [histories[row] for row in rows]
     if stage.protocol == "finetune":
-        for _ in _finetune(network, experiments, stage, rows, data):
+        for _ in finetune(network, experiments, stage, rows, data):
             tell("finetune", experiments, known)
     for number, (e, row) in enumerate(zip(experiments, rows, strict=True)):
-        one, task = _alone(network, number), data.task(row)
+        one, task = alone(network, number), data.task(row)
         if stage.protocol == "finetune":
-            yield one, (_accuracy(one, task.validation), _accuracy(one, task.test), None)
+            yield one, (accuracy_on(one, task.validation), accuracy_on(one, task.test), None)
         else:
             represent = one.earlier if e.method == "earlier_layer" else one.features
             parts = target_parts(task, stage.labels, represent)
@@ -193,35 +199,6 @@ def train_stage_two(
                 probe = fit_probe(*parts, common_scale=e.is_baseline)
             tell("probe", experiments, known)
             yield one, probe
-
-
-def _finetune(
-    network: StackedNetwork,
-    experiments: Sequence[Experiment],
-    stage: StageTwo,
-    rows: Sequence[int],
-    data: StackData,
-) -> Iterator[object]:
-    """All weights go on learning, with a new head, step by step. A method's unlabelled samples are
-    the unlabelled and the labelled ones."""
-    settings, which = experiments[0], data.which[rows]
-    method, pools = Method(), list[Pool]()
-    strength = torch.tensor([e.stage_two_strength for e in experiments], device=data.device)
-    if stage.method != "standard":
-        pools = data.pools(settings, "target", stage.method)
-        method = make_method(stage.method, pools[0].regularizer)
-    batches = data.stage_two_batches(network, experiments, stage, which, pools)
-    if pools:
-        method.start(network, strength, batches.n_unlabelled, data.target_classes)
-    network.replace_head(data.target_classes, [head_seed(e.seed) for e in experiments])
-    optimizer = make_optimizer(network, settings.learning_rate)
-    yield from train(network, optimizer, batches, method, strength, range(stage.steps))
-
-
-def _alone(network: StackedNetwork, number: int) -> TrainedNetwork:
-    """One network of a stack, a copy."""
-    device = next(network.parameters()).device
-    return TrainedNetwork(network.take(torch.tensor([number], device=device))).requires_grad_(False)
 
 
 def _source_accuracy(network: TrainedNetwork, model: Experiment, task: TransferTask) -> float:
@@ -232,7 +209,3 @@ def _source_accuracy(network: TrainedNetwork, model: Experiment, task: TransferT
     part = task.source_test
     logits = [network.stack(x[None], len(x)) for x in part.inputs.split(AT_ONCE)]
     return float(accuracy(torch.cat(logits, 1), part.labels[None]))
-
-
-def _accuracy(network: TrainedNetwork, part: Domain) -> float:
-    return float(accuracy(network(part.inputs)[None], part.labels[None]))

@@ -15,6 +15,7 @@ from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.kept_tasks import TASKS, KeptTask, Pool, task_key
 from lautum_utils.training.networks import StackedNetwork
 from lautum_utils.training.randomness import Rows, drawn_rows, epoch_rows
+from lautum_utils.training.recipes import RECIPES
 from lautum_utils.training.stacks import StageTwo
 
 
@@ -147,7 +148,7 @@ class StackData:
             [e.seed for e in experiments],
             [pool.regularizer for pool in pools],
             layer=settings.layer,
-            augment=settings.augment,
+            augment=RECIPES[stage.recipe].at_least(settings.augment),
             every=1 if pools else 0,
             stage_two=True,
         )

@@ -13,6 +13,7 @@ from lautum_utils.training.baselines import BASELINES, WITHOUT_NETWORK
 from lautum_utils.training.devices import resolve_device
 from lautum_utils.training.experiments import SETTINGS, Experiment
 from lautum_utils.training.methods import control_of
+from lautum_utils.training.recipes import RECIPES
 
 MAX_NETWORKS = 36
 MEMORY = 1 << 30  # bytes that a stack may take on a CPU
@@ -35,6 +36,7 @@ class StageTwo(NamedTuple):
     protocol: str
     steps: int
     method: str
+    recipe: str
 
 
 def stage_one_of(experiment: Experiment) -> Experiment:
@@ -58,7 +60,8 @@ def stage_one_of(experiment: Experiment) -> Experiment:
 def stage_two_of(experiment: Experiment) -> StageTwo:
     """What it has in common with those that can share its stage two."""
     method = experiment.stage_two if experiment.stage_two_strength else "standard"
-    return StageTwo(experiment.labels, experiment.protocol, experiment.finetune_steps, method)
+    steps = experiment.finetune_steps * RECIPES[experiment.recipe].steps
+    return StageTwo(experiment.labels, experiment.protocol, steps, method, experiment.recipe)
 
 
 def data_of(experiment: Experiment) -> tuple[Any, ...]:

@@ -9,8 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from lautum_utils.data.tasks import TransferTask
 from lautum_utils.training.baselines import WITHOUT_NETWORK
-from lautum_utils.training.experiments import Experiment, History, Result
+from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.histories import empty_history
+from lautum_utils.training.outcomes import History, Result
 from lautum_utils.training.probes import Arrays, Probe, fit_probe, target_parts
 from lautum_utils.training.stack_data import StackData
 from lautum_utils.training.stacks import stage_one_of

@@ -8,7 +8,8 @@ import pandas as pd
 from lautum_utils.results.results import NOT_COMPARED, Results
 from lautum_utils.results.statistics import Interval
 from lautum_utils.training.baselines import BASELINES
-from lautum_utils.training.experiments import SETTINGS, Result
+from lautum_utils.training.experiments import SETTINGS
+from lautum_utils.training.outcomes import Result
 
 
 def by_what_varies(results: Sequence[Result]) -> dict[str, Sequence[Result]]:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.results.records import read_record
 from lautum_utils.results.statistics import paired_difference, verdict
-from lautum_utils.training.experiments import Experiment, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Result
 from lautum_utils.widgets.plots import explored, history_curves
 
 

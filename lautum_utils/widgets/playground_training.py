@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Progress, Result
 from lautum_utils.training.run import run_each
 from lautum_utils.widgets.playground_known import Answer
 from lautum_utils.widgets.playground_view import View

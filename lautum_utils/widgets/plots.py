@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lautum_utils.data.domains import Domain
 from lautum_utils.results.statistics import Interval, paired_difference, summarise
-from lautum_utils.training.experiments import History, Result
+from lautum_utils.training.outcomes import History, Result
 from lautum_utils.widgets.figures import Picture, new_figure
 from lautum_utils.widgets.groups import by_what_varies, differences_of
 from lautum_utils.widgets.sketch import Sketch

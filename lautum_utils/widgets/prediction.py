@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import ipywidgets as widgets
 
 from lautum_utils.results.statistics import summarise
-from lautum_utils.training.experiments import Result
+from lautum_utils.training.outcomes import Result
 from lautum_utils.widgets.controls import (
     answer_without_pauses,
     caption,

@@ -7,8 +7,9 @@ import pytest
 from benching import Bench, Works, own_seconds
 
 from lautum_utils.results.sweeps import run
-from lautum_utils.training.experiments import Experiment, Progress
+from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.histories import Recorder
+from lautum_utils.training.outcomes import Progress
 
 DEFAULT = Experiment().every
 NETWORKS = {"mlp": (401, "<= 1.5"), "cnn": (201, "<= 1.5"), "large_cnn": (2 * DEFAULT + 1, "<= 2")}

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lautum_utils.results.sweeps import run
 from lautum_utils.training.batches import Batch
-from lautum_utils.training.experiments import Experiment, Progress, Result, grid
+from lautum_utils.training.experiments import Experiment, grid
 from lautum_utils.training.methods import Lautum
+from lautum_utils.training.outcomes import Progress, Result
 
 # Every 16th step prepares inputs for 16 steps: of 144 steps, one in 16 of those that count does.
 STEPS, FEWEST_STEPS = 144, 48

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.results.results import Results
 from lautum_utils.results.sweeps import sweep
-from lautum_utils.training.experiments import Experiment, Result
+from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.methods import METHODS
+from lautum_utils.training.outcomes import Result
 
 QUICK = Experiment(
     steps=2,

@@ -18,7 +18,8 @@ from made_up import HISTORY, MANY, QUICK, RESULTS, by_experiment, made_up
 
 from lautum_utils.results.records import RECORD, read_record, write_record
 from lautum_utils.results.store import versions
-from lautum_utils.training.experiments import OUTCOMES, Experiment, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import OUTCOMES, Result
 from notebooks.tools.record import grid
 
 ACCURACIES = [name for name in OUTCOMES if name.endswith("accuracy")]

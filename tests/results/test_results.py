@@ -11,7 +11,8 @@ from scipy import stats
 
 from lautum_utils.results.results import Results
 from lautum_utils.results.statistics import interval, paired_difference, verdict
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, grid
+from lautum_utils.training.experiments import SETTINGS, grid
+from lautum_utils.training.outcomes import OUTCOMES
 
 COMPARED = ["accuracy", "gain", "low", "high", "seeds", "chosen"]
 GAINS = {0.0: (0.0, 0.0), 1e-3: (0.1, 0.14), 1e-2: (0.3, 0.2)}  # by strength, of two seeds

@@ -39,7 +39,8 @@ from lautum_utils.results.store import (
     versions,
 )
 from lautum_utils.results.sweeps import run
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment, Result
+from lautum_utils.training.experiments import SETTINGS, Experiment
+from lautum_utils.training.outcomes import OUTCOMES, Result
 
 
 def test_a_store_holds_one_file_a_result_with_what_is_documented(tmp_path: Path) -> None:

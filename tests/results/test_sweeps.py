@@ -29,7 +29,8 @@ from lautum_utils.results import sweeps
 from lautum_utils.results.results import Results
 from lautum_utils.results.store import StoreError, read_store
 from lautum_utils.results.sweeps import NETWORKS_A_JOB, run
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment
+from lautum_utils.training.experiments import SETTINGS, Experiment
+from lautum_utils.training.outcomes import OUTCOMES
 from lautum_utils.training.run import run_each
 
 

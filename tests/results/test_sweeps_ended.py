@@ -20,7 +20,8 @@ from waiting import ended, outcome, until
 from lautum_utils.results import sweeps
 from lautum_utils.results.store import read_store, versions
 from lautum_utils.results.sweeps import run
-from lautum_utils.training.experiments import OUTCOMES, SETTINGS, Experiment
+from lautum_utils.training.experiments import SETTINGS, Experiment
+from lautum_utils.training.outcomes import OUTCOMES
 
 MORE = [replace(QUICK, steps=5, strength=1e-4 * (i + 1)) for i in range(24)]
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 
 from lautum_utils.results.results import Results
 from lautum_utils.results.sweeps import run
-from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Progress, Result
 
 QUICK = Experiment(
     steps=5,

@@ -24,8 +24,9 @@ from lautum_utils.results.store import read_store, save_results
 from lautum_utils.results.sweeps import run, sweep
 from lautum_utils.training import without_network
 from lautum_utils.training.baselines import BASELINES, WITHOUT_NETWORK
-from lautum_utils.training.experiments import Experiment, Result, baselines, grid
+from lautum_utils.training.experiments import Experiment, baselines, grid
 from lautum_utils.training.networks import CNN, MLP, NETWORKS, TrainedNetwork
+from lautum_utils.training.outcomes import Result
 from lautum_utils.training.probes import MORE_PENALTIES, Arrays, fit_probe
 from lautum_utils.training.randomness import Rows, drawn_rows, head_seed
 from lautum_utils.training.without_network import COMPONENTS, fit_without_network

@@ -11,9 +11,10 @@ from runs import QUICK, assert_all_same, trained
 from lautum_utils.results.sweeps import run
 from lautum_utils.training import checkpoints
 from lautum_utils.training.checkpoints import Checkpoint
-from lautum_utils.training.experiments import Progress, grid
+from lautum_utils.training.experiments import grid
 from lautum_utils.training.loop import make_optimizer
 from lautum_utils.training.networks import MLP
+from lautum_utils.training.outcomes import Progress
 
 
 class Interrupt(Exception): ...
@@ -29,7 +30,7 @@ def test_an_interrupted_stage_one_goes_on_from_its_checkpoint_to_the_same_result
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     strength = 0.0 if method == "standard" else 1e-2
     base = replace(QUICK, steps=20, method=method, strength=strength, every=every)
-    base = replace(base, protocol="finetune")
+    base = replace(base, protocol="finetune", recipe="careful")
     wanted = grid(base, seed=(0, 1))
     whole = trained(*wanted)
     steps: list[int] = []

@@ -8,7 +8,8 @@ import jaxtyping
 import pytest
 from runs import QUICK
 
-from lautum_utils.training.experiments import SETTINGS, Experiment, Result, grid, stored_experiment
+from lautum_utils.training.experiments import SETTINGS, Experiment, grid, stored_experiment
+from lautum_utils.training.outcomes import Result
 from lautum_utils.training.settings import ACTS, Setting, documented, setting, settings_of
 
 
@@ -105,7 +106,7 @@ def test_every_field_says_what_it_is_where_it_acts_and_what_it_can_be() -> None:
 def test_every_choice_is_a_value_and_every_range_ends_where_it_says() -> None:
     for name, known in SETTINGS.items():
         for choice in known.choices:
-            finetuned = name == "stage_two" or choice == "from_scratch"
+            finetuned = name in ("stage_two", "recipe") or choice == "from_scratch"
             protocol = {"protocol": "finetune"} if finetuned else {}
             assert getattr(Experiment(**{name: choice} | protocol), name) == choice
         if not known.choices and known.check is None:

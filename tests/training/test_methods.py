@@ -15,7 +15,7 @@ from torch import Tensor
 from lautum_utils.information import lautum_information, mutual_information
 from lautum_utils.results.sweeps import run
 from lautum_utils.training.batches import Batch
-from lautum_utils.training.experiments import Experiment, Result, grid
+from lautum_utils.training.experiments import Experiment, grid
 from lautum_utils.training.methods import (
     METHODS,
     STAGE_TWO_METHODS,
@@ -26,6 +26,7 @@ from lautum_utils.training.methods import (
 )
 from lautum_utils.training.mmd import mk_mmd
 from lautum_utils.training.networks import CNN, MLP
+from lautum_utils.training.outcomes import Result
 
 NAMES = tuple(dict.fromkeys(METHODS + STAGE_TWO_METHODS))
 ACTIVE = tuple(name for name in NAMES if name != "standard")

@@ -19,9 +19,10 @@ from lautum_utils.results.sweeps import run
 from lautum_utils.training import kept_tasks
 from lautum_utils.training import run as running
 from lautum_utils.training.batches import Batch
-from lautum_utils.training.experiments import Experiment, Progress, Result, grid
+from lautum_utils.training.experiments import Experiment, grid
 from lautum_utils.training.methods import METHODS, Lautum, make_regularizer
 from lautum_utils.training.networks import NETWORKS, StackedNetwork, TrainedNetwork
+from lautum_utils.training.outcomes import Progress, Result
 from lautum_utils.training.probes import PENALTIES, fit_probe
 from lautum_utils.training.run import run_each
 

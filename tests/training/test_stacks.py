@@ -13,7 +13,8 @@ from runs import QUICK, assert_all_same, assert_same, trained
 from lautum_utils.results.results import Results
 from lautum_utils.results.sweeps import run
 from lautum_utils.training import stacks as stacking
-from lautum_utils.training.experiments import Experiment, Result, baselines, grid
+from lautum_utils.training.experiments import Experiment, baselines, grid
+from lautum_utils.training.outcomes import Result
 from lautum_utils.training.stacks import count_steps, stacks, stage_one_of, stage_two_of
 
 MANY = [

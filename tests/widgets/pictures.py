@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from lautum_utils.training.experiments import Experiment, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Result
 
 HISTORY = {
     "step": [1.0, 5.0],

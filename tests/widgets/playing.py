@@ -11,7 +11,8 @@ import ipywidgets as widgets
 from waiting import GUARD, until
 
 from lautum_utils.results.records import write_record
-from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Progress, Result
 from lautum_utils.training.run import run_each
 from lautum_utils.widgets.playground import Playground
 from lautum_utils.widgets.playground_settings import BASE

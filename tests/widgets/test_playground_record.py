@@ -13,7 +13,8 @@ from waiting import GUARD
 
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.results.records import read_record
-from lautum_utils.training.experiments import Experiment, Progress, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Progress, Result
 from lautum_utils.widgets import playground_known, playground_training, plots
 from lautum_utils.widgets.playground import Playground
 from lautum_utils.widgets.playground_settings import BASE, SEVERITIES, STRENGTHS

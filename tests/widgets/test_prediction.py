@@ -2,7 +2,8 @@
 
 import pytest
 
-from lautum_utils.training.experiments import Experiment, Result
+from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Result
 from lautum_utils.widgets.prediction import Prediction
 
 
