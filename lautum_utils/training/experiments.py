@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from lautum_utils.between_views import NOISE
 from lautum_utils.data.domains import require_domain
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.data.sizes import Sizes
@@ -20,6 +21,7 @@ from lautum_utils.training.networks import NETWORKS
 from lautum_utils.training.randomness import AUGMENTS
 from lautum_utils.training.recipes import RECIPES
 from lautum_utils.training.settings import documented, setting, settings_of
+from lautum_utils.training.views import VIEWS
 
 _DATA, _ONE, _TWO = "data", "stage one", "stage two"
 
@@ -63,6 +65,24 @@ class Experiment:
         whole=True,
         least=1,
         before=1,
+    )
+    weighting: str = setting(
+        "nats",
+        "what a strength of 1 is: the term itself, in nats, or a term whose gradient is as long as "
+        "that of the cross-entropy, at each step anew, which means the same on every task",
+        _ONE,
+        choices=("nats", "gradient"),
+        before="nats",
+    )
+    views: str = setting(
+        "warped",
+        "what a method of views does to an image, see `training.views`",
+        _ONE,
+        choices=tuple(VIEWS),
+        before="warped",
+    )
+    view_noise: float = setting(
+        NOISE, "the noise on both views, see `between_views`", _ONE, before=NOISE
     )
     layer: str = setting(
         "features", "which outputs stand in for the weights", _ONE, choices=("features", "logits")

@@ -6,7 +6,7 @@
 Progress, histories and checkpoints belong to the caller.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -34,8 +34,11 @@ def train(
     method: Method,
     strength: Float[Tensor, " models"],
     steps: range,
+    relative: bool = False,
 ) -> Iterator[tuple[int, Batch]]:
-    """Take the steps one by one: loss = cross-entropy + strength * the method's term, in nats.
+    """Take the steps one by one: loss = cross-entropy + strength * the method's term, in nats; if
+    relative, each time with a term that is scaled until its gradient is as long as that of the
+    cross-entropy, see `gradient_ratio`.
 
     Each network of the stack has a loss of its own, and the losses add up; no network's gradient
     depends on another, and Adam works element by element, so they learn as if each were alone.
@@ -47,7 +50,9 @@ def train(
             batch = batches.at(step)
             loss = cross_entropy(network.head(batch.labelled), batch.labels)  # one value a model
             if batch.with_term:  # in stage one at every `Experiment.every`-th step
-                loss = loss + strength * method.term(batch)
+                term = method.term(batch)
+                scale = gradient_ratio(loss, term, network) if relative else 1.0
+                loss = loss + scale * strength * term
         loss.sum().backward()
         optimizer.step()
         yield step, batch
@@ -57,6 +62,17 @@ def make_optimizer(network: StackedNetwork, learning_rate: float) -> torch.optim
     """Adam, in one kernel where the device has it."""
     fused = next(network.parameters()).device.type in ("cpu", "cuda", "mps")
     return torch.optim.Adam(network.parameters(), lr=learning_rate, fused=fused)
+
+
+def gradient_ratio(
+    loss: Float[Tensor, " models"], term: Float[Tensor, " models"], network: StackedNetwork
+) -> Float[Tensor, " models"]:
+    """|d loss / d w| / |d term / d w| of each model, over all its weights but the head's, which
+    most terms do not reach; at most 1e6, and 0 where the term has no gradient."""
+    head = {id(p) for p in network.classifier.parameters()}
+    body = [p for p in network.parameters() if id(p) not in head]
+    of_loss, of_term = (_gradient_length(value, body) for value in (loss, term))
+    return torch.where(of_term > 0, of_loss / of_term, 0.0).clamp_max(1e6).to(term)
 
 
 def cross_entropy(
@@ -72,3 +88,12 @@ def accuracy(
 ) -> Float[Tensor, " models"]:
     """The share of samples whose largest logit is their label's."""
     return (logits.argmax(-1) == labels).float().mean(-1)
+
+
+def _gradient_length(
+    value: Float[Tensor, " models"], weights: Sequence[Tensor]
+) -> Float[Tensor, " models"]:
+    """In float64, so that a model's does not depend on how sums are split between threads."""
+    found = torch.autograd.grad(value.sum(), weights, retain_graph=True, allow_unused=True)
+    squares = [g.flatten(1).double().square().sum(1) for g in found if g is not None]
+    return torch.stack(squares).sum(0).sqrt()

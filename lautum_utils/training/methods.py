@@ -17,19 +17,28 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from lautum_utils.between_views import (
+    NOISE,
+    lautum_between_views,
+    mutual_information_between_views,
+)
 from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegularizer
 from lautum_utils.training.batches import Batch
 from lautum_utils.training.mmd import mk_mmd
 from lautum_utils.training.randomness import Views
+from lautum_utils.training.views import VIEWS, random_view
 
 
 class Method:
     """The control, standard transfer: the unlabelled inputs are not used."""
 
     def __init__(
-        self, regularizer: LautumRegularizer | MutualInformationRegularizer | None = None
+        self,
+        regularizer: LautumRegularizer | MutualInformationRegularizer | None = None,
+        views: str = "warped",
+        view_noise: float = NOISE,
     ) -> None:
-        self.regularizer = regularizer
+        self.regularizer, self.views, self.view_noise = regularizer, VIEWS[views], view_noise
 
     def start(
         self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
@@ -58,6 +67,13 @@ class Method:
         return self.regularizer(
             batch.representations, batch.prepared(), prepared=True, validate_args=False
         )
+
+    def two_views(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The features (models, n, k) of two random views of each unlabelled input."""
+        images, streams = batch.inputs[:, batch.labels.shape[1] :], (Views.WEAK, Views.STRONG)
+        both = [random_view(images, self.views, batch.seeds, batch.step, s) for s in streams]
+        one, two = batch.network.features(torch.cat(both, 1)).chunk(2, 1)
+        return one, two
 
 
 # ----------------------------------------------------------------------------------- be informative
@@ -111,6 +127,47 @@ class LabelLautum(Method):
         log_p = batch.network.head(batch.unlabelled).log_softmax(-1)
         mean = log_p.exp().mean(-2)
         return (mean * (log_p.mean(-2) - mean.clamp_min(1e-12).log())).sum(-1)
+
+
+# ------------------------------------------------------------------------------ agree between views
+
+
+class LautumBetweenViews(Method):
+    """Maximise the Lautum information of two views of an input: term = -L(z1; z2), see
+    `lautum_between_views`. Ours."""
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
+        return -lautum_between_views(*self.two_views(batch), self.view_noise)
+
+
+class MutualInformationBetweenViews(Method):
+    """Maximise their mutual information: term = -I(z1; z2). Becker and Hinton, Nature 1992, for
+    Gaussian features."""
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
+        return -mutual_information_between_views(*self.two_views(batch), self.view_noise)
+
+
+class VICReg(Method):
+    """Views agree, every feature varies, and no two features vary alike.
+
+        term = mean (z1 - z2)^2 + v(z1) + v(z2) + (c(z1) + c(z2)) / 25
+        v(z) = mean_k max(0, 1 - std z_k) / 2,  c(z) = sum_{k != l} C_kl^2 / k
+
+    C: covariances (n - 1); std of variance + 1e-4. The weights of Bardes, Ponce and LeCun, ICLR
+    2022, divided by 25; the features themselves, with no expander behind them.
+    """
+
+    def term(self, batch: Batch) -> Float[Tensor, " models"]:
+        z1, z2 = self.two_views(batch)
+        term = (z1 - z2).square().mean((-2, -1))
+        for z in (z1, z2):
+            cov = _covariance(z)
+            variance = cov.diagonal(dim1=-2, dim2=-1)
+            spread = (1 - (variance + 1e-4).sqrt()).clamp_min(0).mean(-1) / 2
+            others = cov.square().sum((-2, -1)) - variance.square().sum(-1)
+            term = term + spread + others / (25 * z.shape[-1])
+        return term
 
 
 # ------------------------------------------------------------------------------ match distributions
@@ -335,6 +392,9 @@ _BOTH_STAGES: dict[str, type[Method]] = {
     "mutual_information_maximised": MaximisedMutualInformation,
     "information_maximisation": InformationMaximisation,
     "label_lautum": LabelLautum,
+    "lautum_between_views": LautumBetweenViews,
+    "mutual_information_between_views": MutualInformationBetweenViews,
+    "vicreg": VICReg,
 }
 _STAGE_ONE_ONLY: dict[str, type[Method]] = {
     "mk_mmd": MkMMD,
@@ -371,13 +431,19 @@ def control_of(name: str) -> str:
 
 
 def make_method(
-    name: str, regularizer: LautumRegularizer | MutualInformationRegularizer | None = None
+    name: str,
+    regularizer: LautumRegularizer | MutualInformationRegularizer | None = None,
+    views: str = "warped",
+    view_noise: float = NOISE,
 ) -> Method:
     """A new method called `name`, with no memory of earlier steps; the regularizer is for those
-    that measure dependence. ValueError: an unknown name."""
+    that measure dependence, the name of a view and its noise for those that compare views.
+    ValueError: an unknown name."""
     if name not in _CLASSES:
         raise ValueError(f"method needs to be one of {', '.join(_CLASSES)}, got {name!r}.")
-    return _CLASSES[name](regularizer)
+    if views not in VIEWS:
+        raise ValueError(f"views needs to be one of {', '.join(VIEWS)}, got {views!r}.")
+    return _CLASSES[name](regularizer, views, view_noise)
 
 
 def _entropy(p: Tensor) -> Tensor:

@@ -75,7 +75,7 @@ def augmented(
     mirrored: bool,
 ) -> Float[Tensor, "models n c h w"]:
     """Each image moved by up to 2 pixels and, if mirrored, half of them turned left to right."""
-    return translated(images, 2.0, _of_views(seeds, step, stream), mirrored)
+    return translated(images, 2.0, view_generators(seeds, step, stream), mirrored)
 
 
 def noisy_view(
@@ -86,7 +86,7 @@ def noisy_view(
     strength: float,
 ) -> Float[Tensor, "models n c h w"]:
     """Each image moved by up to 2 pixels and with Gaussian noise of 0.1, both times strength."""
-    generators = _of_views(seeds, step, stream)
+    generators = view_generators(seeds, step, stream)
     view = translated(images, 2 * strength, generators)
     noise = [torch.randn(images.shape[1:], generator=g, device="cpu") for g in generators]
     return view + 0.1 * strength * torch.stack(noise).to(images)
@@ -117,5 +117,6 @@ def _of_rows(seed: int, stream: Rows) -> torch.Generator:
     return torch.Generator().manual_seed(4 * seed + stream)
 
 
-def _of_views(seeds: Sequence[int], step: int, stream: Views) -> list[torch.Generator]:
+def view_generators(seeds: Sequence[int], step: int, stream: Views) -> list[torch.Generator]:
+    """One a model, for the images of a step."""
     return [torch.Generator().manual_seed((s * 2**20 + step) * 4 + stream) for s in seeds]

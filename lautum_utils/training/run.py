@@ -141,8 +141,7 @@ def train_stage_one(
 ) -> tuple[StackedNetwork, list[History]]:
     """Learn the source, and stay informative about unlabelled inputs: loss = cross-entropy of the
     source + strength * the method's term."""
-    settings = models[0]  # in what is read from it, all are alike
-    seeds = [e.seed for e in models]
+    settings, seeds = models[0], [e.seed for e in models]  # in the rest, all are alike
     network = NETWORKS[settings.network](data.image_shape, data.source_classes, seeds)
     network.to(data.device)
     if settings.is_baseline:  # the network stays as it begins
@@ -150,7 +149,8 @@ def train_stage_one(
     pools = data.pools(settings, settings.inputs, settings.method)
     batches = data.stage_one_batches(network, models, pools)
     strength = torch.tensor([e.strength for e in models], device=data.device)
-    watched = method = make_method(settings.method, pools[0].regularizer)
+    views = settings.views, settings.view_noise
+    watched = method = make_method(settings.method, pools[0].regularizer, *views)
     if settings.is_control:
         method = Method()
     else:
@@ -163,9 +163,10 @@ def train_stage_one(
     begin = checkpoint.load(network, optimizer)
     for _ in range(begin):
         tell("stage one", models, recorder.histories)
+    every = settings.every * strength  # the weight of a term that is added so much more rarely
+    relative = settings.weighting == "gradient"
     steps = range(begin, settings.steps)
-    weight = settings.every * strength  # of a term that is added so much more rarely
-    for step, _ in train(network, optimizer, batches, method, weight, steps):
+    for step, _ in train(network, optimizer, batches, method, every, steps, relative):
         recorder.after(step)
         tell("stage one", models, recorder.histories)
         checkpoint.save(step + 1, network, optimizer)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lautum_utils.information import lautum_information, mutual_information
 from lautum_utils.results.sweeps import run
+from lautum_utils.training import methods
 from lautum_utils.training.batches import Batch
 from lautum_utils.training.experiments import Experiment, grid
 from lautum_utils.training.methods import (
@@ -52,6 +53,11 @@ def _plain_views(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
             lambda self, strength, stream=0: (
                 self.inputs[:, self.labels.shape[1] :] * (1 - 0.2 * strength)
             ),
+        )
+        monkeypatch.setattr(
+            methods,
+            "random_view",
+            lambda images, view, seeds, step, stream: images * (1 - 0.3 * stream) + 0.2 * stream,
         )
 
 
