@@ -2,8 +2,9 @@
 of the features. What a view changes is what they forget: choose it for the images at hand.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,9 @@ class View:
     rotation: radians; scale, shear: shares; shift: a share of the side, across and down; mirrored:
     half of them; contrast, brightness: shares of the range from 0 to 1; colour: brightness of each
     channel by itself; noise: standard deviation of Gaussian noise on every pixel.
+
+    ValueError: a change that can leave nothing of an image, such as a shift by more than half of
+    it, a contrast of 1 or more; a negative one.
     """
 
     rotation: float = 0.0
@@ -33,6 +37,16 @@ class View:
     brightness: float = 0.0
     colour: float = 0.0
     noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        most = dict.fromkeys(("scale", "contrast"), 0.95) | {"rotation": math.pi, "shift": 0.5}
+        for name, value in asdict(self).items():
+            limit = most.get(name, 1.0)
+            if not 0 <= value <= limit:
+                raise ValueError(
+                    f"{name} of a view needs to be from 0 to {limit:.3g}, so that something of the "
+                    f"image is left, got {value}."
+                )
 
 
 VIEWS = {

@@ -146,3 +146,59 @@ def test_cross_entropy_and_accuracy_are_means_of_each_model() -> None:
         )
         hits = (logits[g].argmax(-1) == labels[g]).float().mean()
         assert accuracy(logits, labels)[g] == hits
+
+
+class Scaled(Lautum):
+    """The same term in another unit."""
+
+    unit = 1000.0
+
+    def term(self, batch: Batch) -> Tensor:
+        return self.unit * super().term(batch)
+
+
+class Silent(Method):
+    """A term that no weight can change."""
+
+    def term(self, batch: Batch) -> Tensor:
+        return batch.features.new_zeros(len(batch.features), requires_grad=True) + 0 * (
+            batch.features.sum((1, 2))
+        )
+
+
+def test_a_relative_strength_is_the_ratio_of_the_two_gradients_of_each_model() -> None:
+    network, _, batches = begin()
+    strength, before = torch.tensor([0.3, 2.0], dtype=torch.float64), copy.deepcopy(network)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    method = Lautum(batches.regularizer)
+    list(train(network, optimizer, batches, method, strength, range(4, 5), relative=True))
+    batch = Own(before).at(4)
+    loss = cross_entropy(before.head(batch.labelled), batch.labels).sum()
+    body = [p for layer in before.hidden for p in layer.parameters()]
+    of_loss = torch.autograd.grad(loss, body, retain_graph=True)
+    moves = zip(body, (p for layer in network.hidden for p in layer.parameters()), strict=True)
+    added = [(w - after) / 0.1 - g for (w, after), g in zip(moves, of_loss, strict=True)]
+    for g, ratio in enumerate(strength):
+        lengths = (sum(x[g].square().sum() for x in of) for of in (added, of_loss))
+        of_term, of_cross_entropy = (float(length) ** 0.5 for length in lengths)
+        assert of_term == pytest.approx(float(ratio) * of_cross_entropy, rel=1e-6)
+
+
+def test_a_relative_strength_does_not_depend_on_the_unit_of_the_term() -> None:
+    ends = []
+    for method in (Lautum, Scaled):
+        network, optimizer, batches = begin()
+        strength = torch.tensor([0.3, 2.0], dtype=torch.float64)
+        own = method(batches.regularizer)
+        list(train(network, optimizer, batches, own, strength, range(3), relative=True))
+        ends.append(weights(network))
+    torch.testing.assert_close(*ends, rtol=1e-6, atol=1e-9)
+
+
+def test_a_term_without_a_gradient_adds_nothing_even_if_its_strength_is_relative() -> None:
+    ends = []
+    for method, relative in ((Silent(), True), (Method(), False)):
+        network, optimizer, batches = begin()
+        list(train(network, optimizer, batches, method, torch.ones(2), range(3), relative))
+        ends.append(weights(network))
+    torch.testing.assert_close(*ends)

@@ -64,3 +64,19 @@ def test_colours_change_by_channel_and_light_in_all() -> None:
 def test_noise_has_the_deviation_that_it_says() -> None:
     x = torch.zeros(1, 50, 1, 16, 16)
     assert 0.29 < random_view(x, View(noise=0.3), [0], 0, Views.WEAK).std() < 0.31
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shift": 0.8}, r"shift of a view needs to be from 0 to 0.5, .*, got 0.8"),
+        ({"contrast": 1.0}, r"contrast of a view needs to be from 0 to 0.95, .*, got 1.0"),
+        ({"noise": -0.1}, r"noise of a view needs to be from 0 to 1, .*, got -0.1"),
+        ({"scale": float("nan")}, r"scale of a view needs to be .*, got nan"),
+    ],
+)
+def test_a_view_that_leaves_nothing_of_an_image_is_refused(
+    changes: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        View(**changes)  # type: ignore[arg-type]
