@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from runs import QUICK, assert_all_same, trained
+from torch import Tensor
 
 from lautum_utils.results.sweeps import run
 from lautum_utils.training import checkpoints
@@ -93,29 +94,29 @@ def test_a_checkpoint_holds_everything_and_is_written_once_in_a_while(tmp_path: 
     optimizers = [make_optimizer(n, 1e-2) for n in (network, other)]
     network(x).sum().backward()
     optimizers[0].step()
-    kept = Checkpoint(tmp_path / "new", [QUICK], [{"step": [1.0]}])
+    kept = Checkpoint(tmp_path / "new", [QUICK], [{"step": [1.0]}], {"mean": torch.ones(2)})
     kept.save(1, network, optimizers[0])
     assert not (tmp_path / "new").exists(), "a minute has not gone by"
     kept.written -= checkpoints.SECONDS
     kept.save(1, network, optimizers[0])
     histories: list[dict[str, list[float]]] = [{"step": []}]
-    fresh = Checkpoint(tmp_path / "new", [QUICK], histories)
+    memory: dict[str, Tensor] = {}
+    fresh = Checkpoint(tmp_path / "new", [QUICK], histories, memory)
     assert fresh.load(other, optimizers[1]) == 1
     assert histories == [{"step": [1.0]}]
+    assert memory["mean"].tolist() == [1.0, 1.0]
     assert torch.equal(other(x), network(x))
     for n, optimizer in zip((network, other), optimizers, strict=True):
         optimizer.zero_grad()
         n(x).sum().backward()
         optimizer.step()
     assert torch.equal(other(x), network(x)), "the optimizer goes on, too"
-    assert (
-        Checkpoint(tmp_path / "new", [replace(QUICK, seed=1)], histories).load(other, optimizers[1])
-        == 0
-    ), "of other experiments"
+    others = Checkpoint(tmp_path / "new", [replace(QUICK, seed=1)], histories, {})
+    assert others.load(other, optimizers[1]) == 0
     fresh.remove()
     assert not list((tmp_path / "new").iterdir())
     fresh.remove()
-    nowhere = Checkpoint(None, [QUICK], histories)
+    nowhere = Checkpoint(None, [QUICK], histories, {})
     nowhere.written -= checkpoints.SECONDS
     nowhere.save(1, network, optimizers[0])
     nowhere.remove()
