@@ -1,8 +1,7 @@
 """Dependence by covariances that are running means over the batches of a training.
 
 A batch of n samples says little of k + r dimensions. A mean over batches, of which the latest count
-most, says more, though of weights that have changed since. Running means are the usual cure of small
-batches.
+most, says more, though of weights that have changed since: the usual cure of small batches.
 
 Of arXiv 1904.01670 it is known that Lautum information of the weights and the target inputs is
 maximised, both taken as jointly Gaussian. Not known here, since its text is not at hand: what stood

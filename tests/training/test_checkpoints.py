@@ -22,15 +22,21 @@ class Interrupt(Exception): ...
 
 
 @pytest.mark.parametrize(
-    ("method", "every"),
-    [("lautum", 1), ("lautum", 5), ("standard", 1), ("multiple_layer_normalization", 3)],
+    ("method", "every", "decay"),
+    [
+        ("lautum", 1, 0.0),
+        ("lautum", 5, 0.0),
+        ("lautum", 3, 0.9),
+        ("standard", 1, 0.0),
+        ("multiple_layer_normalization", 3, 0.0),
+    ],
 )
 def test_an_interrupted_stage_one_goes_on_from_its_checkpoint_to_the_same_result(
-    method: str, every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, every: int, decay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     strength = 0.0 if method == "standard" else 1e-2
-    base = replace(QUICK, steps=20, method=method, strength=strength, every=every)
+    base = replace(QUICK, steps=20, method=method, strength=strength, every=every, decay=decay)
     base = replace(base, protocol="finetune", recipe="careful")
     wanted = grid(base, seed=(0, 1))
     whole = trained(*wanted)
