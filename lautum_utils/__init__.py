@@ -13,6 +13,8 @@ _HOMES = {
     "finite_world": "FiniteWorld",
     # how to regularize with it
     "regularizers": "LautumRegularizer MutualInformationRegularizer batch_covariance",
+    "small_samples": "lautum_information_bias mutual_information_bias shuffled_value"
+    " corrected_value SmallSampleWarning",
     # what a network learns from
     "data.domains": "Domain load",
     "data.shifts": "SHIFTS shift",

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lautum_utils.small_samples import warn_of_bias
+
 
 class _GaussianDependence(nn.Module):
     """Dependence of representations z and PCA-whitened inputs u, from a batch's joint covariance.
@@ -35,6 +37,7 @@ class _GaussianDependence(nn.Module):
     mean: Tensor
     components: Tensor
     _lautum: bool
+    told_of_bias = False
 
     def __init__(
         self, target_inputs: Tensor, n_components: int = 32, ridge: float = 1e-2, group: Any = None
@@ -94,8 +97,8 @@ class _GaussianDependence(nn.Module):
 
         representations: (..., n, k). The gradient is with respect to them only.
         projected: (..., n, r), as `project` gives them, or as `prepare` does if prepared=True.
-        ValueError: shapes that do not match, n < 2; NaN or infinite values (not looked for if
-        validate_args=False, so that a training step on a GPU never waits for the host).
+        ValueError: shapes that do not match, n < 2; NaN or infinite values. These are not looked
+        for, and n < 4 (k + r), where most is bias, is not warned of, if validate_args=False.
         """
         least = 2 if self.group is None else 1
         if (
@@ -110,6 +113,8 @@ class _GaussianDependence(nn.Module):
             _require_finite(representations, projected)
         wide = torch.promote_types(representations.dtype, projected.dtype)
         v = projected if prepared else self.prepare(projected.to(wide))
+        if validate_args:
+            warn_of_bias(self, representations, v)
         z, v = _stacked(representations), _stacked(v)
         value = _BatchDependence.apply(z, v, self.ridge, self._lautum, self.group)
         return value if representations.ndim == 3 else value.view(representations.shape[:-2])

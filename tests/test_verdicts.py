@@ -27,7 +27,7 @@ Gains = dict[tuple[str, str], Interval]
 def compared() -> pd.DataFrame:
     """The runs with the usual settings: what 07 calls `alone`."""
     recorded, _ = read_record(compare.COMPARED)
-    usual = ("layer", "inputs", "ridge", "n_components")
+    usual = ("layer", "inputs", "ridge", "n_components", "decay")
     alone = {name: getattr(compare.BASE, name) for name in usual}
     table = Results(recorded.values()).where(**alone).table
     two = table.stage_two != "standard"

@@ -19,7 +19,7 @@ from lautum_utils.training.outcomes import OUTCOMES, Result
 
 NOT_COMPARED = ("strength", "seed")  # what a gain compares, and what it is paired over
 # At weight 0 they do nothing.
-OF_THE_TERM = ("method", "every", "layer", "inputs", "n_components", "ridge")
+OF_THE_TERM = ("method", "every", "layer", "inputs", "n_components", "ridge", "decay")
 # A baseline may be alone with its protocol.
 OF_STAGE_TWO = ("protocol", "stage_two", "stage_two_strength")
 

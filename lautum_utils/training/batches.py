@@ -14,6 +14,10 @@ from lautum_utils.training.randomness import STAGE_TWO, Views, augmented, noisy_
 STEPS_AT_ONCE = 16  # inputs are whitened by their batch for so many steps in one go
 
 
+def _not_projected() -> Tensor:
+    raise ValueError("running covariances need a batch with projected inputs, got one without.")
+
+
 @dataclass(frozen=True, eq=False)
 class Batch:
     """What a method sees of a step: the first m samples of each model are labelled, the n others
@@ -32,6 +36,7 @@ class Batch:
     steps: int = 1
     seeds: Sequence[int] = ()  # of the models
     with_term: bool = True  # whether the method's term is added at this step
+    projected: Callable[[], Float[Tensor, "models n r"]] = _not_projected  # as `project` does
 
     def __post_init__(self) -> None:
         m, n = self.labels.shape[1], self.inputs.shape[1] - self.labels.shape[1]
@@ -140,6 +145,7 @@ class Batches:
             self.label_rows.shape[1],
             self.seeds,
             with_term,
+            lambda: self._projected(images, step),
         )
 
     def _is_with_term(self, step: int) -> bool:
@@ -161,9 +167,7 @@ class Batches:
         """The unlabelled inputs of a step, whitened by their batch: (models, n, r)."""
         prepare = self.regularizers[0].prepare
         if self.augment != "none" and not self.stage_two:
-            unlabelled = images[:, self.label_rows.shape[-1] :]
-            each = zip(self.which.tolist(), unlabelled, strict=True)
-            return prepare(torch.stack([self.regularizers[task].project(x) for task, x in each]))
+            return prepare(self._projected(images, step))
         if not self._is_with_term(step):
             return prepare(_take(self.whitened, self.whitened_rows[:, step]))[self.which]
         part, place = divmod(step // self.every, STEPS_AT_ONCE)
@@ -171,6 +175,14 @@ class Batches:
             rows = self.whitened_rows[:, :: self.every].split(STEPS_AT_ONCE, 1)[part]
             self._prepared_part, self._prepared = part, prepare(_take(self.whitened, rows))
         return self._prepared[self.which, place]
+
+    def _projected(self, images: Tensor, step: int) -> Tensor:
+        """The unlabelled inputs of a step, whitened over all of their task: (models, n, r)."""
+        if self.augment != "none" and not self.stage_two:
+            unlabelled = images[:, self.label_rows.shape[-1] :]
+            each = zip(self.which.tolist(), unlabelled, strict=True)
+            return torch.stack([self.regularizers[task].project(x) for task, x in each])
+        return _take(self.whitened, self.whitened_rows[:, step])[self.which]
 
 
 def _take(values: Tensor, rows: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lautum_utils.files import written_whole
 from lautum_utils.training.experiments import Experiment
@@ -24,17 +25,22 @@ _UNREADABLE = (
 
 
 class Checkpoint:
-    """Step, weights, the optimizer's state and histories, in a file named after the experiments.
+    """Step, weights, the optimizer's state, histories and a method's memory, in a file named after
+    the experiments.
 
-    folder: None saves nothing.
+    folder: None saves nothing. memory: filled by `load` with what it was.
     """
 
     def __init__(
-        self, folder: str | Path | None, models: Sequence[Experiment], histories: list[History]
+        self,
+        folder: str | Path | None,
+        models: Sequence[Experiment],
+        histories: list[History],
+        memory: dict[str, Tensor],
     ) -> None:
         name = hashlib.sha256(repr(models).encode()).hexdigest()[:32]
         self.path = None if folder is None else Path(folder) / f"{name}.pt"
-        self.histories, self.written = histories, time.monotonic()
+        self.histories, self.memory, self.written = histories, memory, time.monotonic()
 
     def load(self, network: StackedNetwork, optimizer: torch.optim.Optimizer) -> int:
         """The step to go on with; 0, and everything as it was, if nothing is there that fits."""
@@ -48,6 +54,7 @@ class Checkpoint:
             optimizer.load_state_dict(saved["optimizer"])
             for history, kept in zip(self.histories, saved["histories"], strict=True):
                 history.update(kept)
+            self.memory.update(saved["memory"])
             return int(saved["step"])
         except _UNREADABLE:
             weights, state = before
@@ -66,6 +73,7 @@ class Checkpoint:
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),
             "histories": self.histories,
+            "memory": self.memory,
         }
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,6 +20,7 @@ from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
 from lautum_utils.training.networks import NETWORKS
 from lautum_utils.training.randomness import AUGMENTS
 from lautum_utils.training.recipes import RECIPES
+from lautum_utils.training.running import MOST_DECAY
 from lautum_utils.training.settings import documented, setting, settings_of
 from lautum_utils.training.views import VIEWS
 
@@ -94,10 +95,21 @@ class Experiment:
         choices=("target", "source"),
     )
     n_components: int = setting(
-        64, "principal components of the inputs that are kept", _ONE, whole=True, least=1
+        64,
+        "principal components of the inputs that are kept; 0: all, which is the inputs themselves, "
+        "of which a batch tells something only if it is larger than they are, or with a decay",
+        _ONE,
+        whole=True,
     )
     ridge: float = setting(
         1e-2, "variance of the noise on the features, as a fraction of theirs", _ONE
+    )
+    decay: float = setting(
+        0.0,
+        "how much the covariances of earlier terms count, see `training.running`; 0: not at all",
+        _ONE,
+        most=MOST_DECAY,
+        before=0.0,
     )
     labels: int = setting(
         200,

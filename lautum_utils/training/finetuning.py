@@ -33,9 +33,8 @@ def finetune(
     strength = torch.tensor([e.stage_two_strength for e in experiments], device=data.device)
     if stage.method != "standard":
         pools = data.pools(settings, "target", stage.method)
-        method = make_method(
-            stage.method, pools[0].regularizer, settings.views, settings.view_noise
-        )
+        how = settings.views, settings.view_noise, settings.decay
+        method = make_method(stage.method, pools[0].regularizer, *how)
     batches = data.stage_two_batches(network, experiments, stage, which, pools)
     if pools:
         method.start(network, strength, batches.n_unlabelled, data.target_classes)

@@ -26,6 +26,7 @@ from lautum_utils.regularizers import LautumRegularizer, MutualInformationRegula
 from lautum_utils.training.batches import Batch
 from lautum_utils.training.mmd import mk_mmd
 from lautum_utils.training.randomness import Views
+from lautum_utils.training.running import RunningDependence
 from lautum_utils.training.views import VIEWS, random_view
 
 
@@ -37,8 +38,15 @@ class Method:
         regularizer: LautumRegularizer | MutualInformationRegularizer | None = None,
         views: str = "warped",
         view_noise: float = NOISE,
+        decay: float = 0.0,
     ) -> None:
         self.regularizer, self.views, self.view_noise = regularizer, VIEWS[views], view_noise
+        self.memory: dict[
+            str, Tensor
+        ] = {}  # of earlier steps, kept in the checkpoints of stage one
+        self.running: RunningDependence | None = None
+        if regularizer is not None and decay:
+            self.running = RunningDependence(regularizer, decay, self.memory)
 
     def start(
         self, network: Any, strength: Float[Tensor, " models"], samples: int, classes: int
@@ -68,6 +76,13 @@ class Method:
             batch.representations, batch.prepared(), prepared=True, validate_args=False
         )
 
+    def measured(self, batch: Batch) -> Float[Tensor, " models"]:
+        """The dependence that a term is made of: that of the batch, or by running covariances, of
+        which the batch becomes a part."""
+        if self.running is None:
+            return self.dependence(batch)
+        return self.running(batch.representations, batch.projected())
+
     def two_views(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The features (models, n, k) of two random views of each unlabelled input."""
         images, streams = batch.inputs[:, batch.labels.shape[1] :], (Views.WEAK, Views.STRONG)
@@ -83,14 +98,14 @@ class Lautum(Method):
     """Maximise Lautum information: term = -L(z; x). Source: arXiv 1904.01670."""
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
-        return -self.dependence(batch)
+        return -self.measured(batch)
 
 
 class MutualInformation(Method):
     """Minimise mutual information: term = +I(z; x). Source: arXiv 2306.06731."""
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
-        return self.dependence(batch)
+        return self.measured(batch)
 
 
 class MaximisedMutualInformation(Method):
@@ -98,7 +113,7 @@ class MaximisedMutualInformation(Method):
     2306.06731."""
 
     def term(self, batch: Batch) -> Float[Tensor, " models"]:
-        return -self.dependence(batch)
+        return -self.measured(batch)
 
 
 class InformationMaximisation(Method):
@@ -418,7 +433,12 @@ def make_regularizer(
     name: str, inputs: Tensor, n_components: int, ridge: float
 ) -> LautumRegularizer | MutualInformationRegularizer:
     """What the method called `name` measures dependence with (Lautum information but for I), for
-    unlabelled inputs (n, ...)."""
+    unlabelled inputs (n, ...). n_components: 0 is all that there are.
+
+    With all of them the value is that of the inputs themselves, for it does not see an invertible
+    linear map of them.
+    """
+    n_components = n_components or min(len(inputs) - 1, math.prod(inputs.shape[1:]))
     if control_of(name) == "mutual_information":
         return MutualInformationRegularizer(inputs, n_components, ridge)
     return LautumRegularizer(inputs, n_components, ridge)
@@ -435,15 +455,16 @@ def make_method(
     regularizer: LautumRegularizer | MutualInformationRegularizer | None = None,
     views: str = "warped",
     view_noise: float = NOISE,
+    decay: float = 0.0,
 ) -> Method:
-    """A new method called `name`, with no memory of earlier steps; the regularizer is for those
-    that measure dependence, the name of a view and its noise for those that compare views.
-    ValueError: an unknown name."""
+    """A new method called `name`, with no memory of earlier steps; the regularizer and the decay of
+    its covariances are for those that measure dependence, the name of a view and its noise for
+    those that compare views. ValueError: an unknown name, a decay of 1 or more."""
     if name not in _CLASSES:
         raise ValueError(f"method needs to be one of {', '.join(_CLASSES)}, got {name!r}.")
     if views not in VIEWS:
         raise ValueError(f"views needs to be one of {', '.join(VIEWS)}, got {views!r}.")
-    return _CLASSES[name](regularizer, views, view_noise)
+    return _CLASSES[name](regularizer, views, view_noise, decay)
 
 
 def _entropy(p: Tensor) -> Tensor:

@@ -149,8 +149,8 @@ def train_stage_one(
     pools = data.pools(settings, settings.inputs, settings.method)
     batches = data.stage_one_batches(network, models, pools)
     strength = torch.tensor([e.strength for e in models], device=data.device)
-    views = settings.views, settings.view_noise
-    watched = method = make_method(settings.method, pools[0].regularizer, *views)
+    how = settings.views, settings.view_noise, settings.decay
+    watched = method = make_method(settings.method, pools[0].regularizer, *how)
     if settings.is_control:
         method = Method()
     else:
@@ -159,7 +159,7 @@ def train_stage_one(
         network, batches, watched, settings.steps, data.parts("labelled"), data.parts("validation")
     )
     optimizer = make_optimizer(network, settings.learning_rate)
-    checkpoint = Checkpoint(checkpoints, models, recorder.histories)
+    checkpoint = Checkpoint(checkpoints, models, recorder.histories, method.memory)
     begin = checkpoint.load(network, optimizer)
     for _ in range(begin):
         tell("stage one", models, recorder.histories)

@@ -55,8 +55,8 @@ class Setting:
     def span(self) -> str:
         """The range of a number, in words."""
         if self.most == math.inf:
-            return f"of {self.least:.0f} or more"
-        return f"from {self.least:.0f} to {self.most:.0f}"
+            return f"of {self.least:.10g} or more"
+        return f"from {self.least:.10g} to {self.most:.10g}"
 
     @property
     def allowed(self) -> str:

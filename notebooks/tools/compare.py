@@ -60,6 +60,8 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "128 components": {"n_components": 128},
     "ridge 0.001": {"ridge": 1e-3},
     "ridge 0.1": {"ridge": 1e-1},
+    "running covariances": {"decay": 0.9},
+    "all components, running covariances": {"n_components": 0, "decay": 0.9},
 }
 BOTH_STAGES: Weights = {"lautum": (1e-6, 1e-5)}
 # The winners, with unlabelled *source* inputs.

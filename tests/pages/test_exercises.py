@@ -15,6 +15,7 @@ from lautum_pages import EXERCISES
 from lautum_pages.checks import Report
 from plan import NOTEBOOKS
 
+from lautum_utils.small_samples import SmallSampleWarning
 from notebooks.tools.sources import read
 
 # Notebook 04 compares algorithms on covariances of real images, of condition numbers up to 1e5.
@@ -28,6 +29,7 @@ def solved(request: pytest.FixtureRequest) -> Iterator[tuple[Path, dict[str, Any
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", SmallSampleWarning)  # batches that are too small on purpose
         yield request.param, *run_cells(read(request.param, solutions=True))
 
 

@@ -19,7 +19,7 @@ def test_every_method_has_as_many_weights_at_every_place_and_the_control_stands_
     everything = compare.grid()
     assert set(read_record(compare.COMPARED)[0]) == set(everything)
     assert len(set(everything)) == len(everything)
-    base, fields = compare.BASE, ("layer", "inputs", "ridge", "n_components")
+    base, fields = compare.BASE, ("layer", "inputs", "ridge", "n_components", "decay")
     usual = [
         e for e in everything if all(getattr(e, name) == getattr(base, name) for name in fields)
     ]

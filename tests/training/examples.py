@@ -47,9 +47,12 @@ def batch_of(
         "steps": 10,
     }
 
-    def prepared() -> Tensor:
-        projected = torch.stack([regularizer.project(images) for images in unlabelled])
-        return regularizer.prepare(projected)
+    def projected() -> Tensor:
+        return torch.stack([regularizer.project(images) for images in unlabelled])
+
+    known["projected"] = projected
 
     features = network.features(x, y.shape[1]) if features is None else features
-    return Batch(network, x, y, features, prepared, **known | settings)
+    return Batch(
+        network, x, y, features, lambda: regularizer.prepare(projected()), **known | settings
+    )

@@ -18,8 +18,8 @@ QUICK = Experiment(
 )
 
 
-def trained(*experiments: Experiment) -> Results:
-    return run(experiments, "cpu", progress=False)
+def trained(*experiments: Experiment, keep_networks: bool = False) -> Results:
+    return run(experiments, "cpu", progress=False, keep_networks=keep_networks)
 
 
 def accuracies(result: Result) -> tuple[float, float, float, float | None]:

@@ -90,6 +90,7 @@ def test_each_network_gets_the_samples_of_its_own_task(step: int) -> None:
         assert torch.equal(batch.index[model], of_target)
         whitened = regularizers[task].prepare(unlabelled.values[task, of_target])
         torch.testing.assert_close(prepared[model], whitened)
+        assert torch.equal(batch.projected()[model], unlabelled.values[task, of_target])
     assert torch.equal(batch.features, batches.network.features(batch.inputs, 5))
     assert (batch.n_labelled, batch.n_unlabelled) == (20, 30)
     assert (batch.step, batch.steps, batch.seeds) == (step, STEPS, SEEDS)
@@ -158,7 +159,9 @@ def test_labelled_and_unlabelled_images_are_augmented_each_with_its_own_random_n
     assert torch.equal(batch.inputs, expected)
     prepared = batch.prepared()
     for model, task in enumerate(WHICH.tolist()):
-        whitened = regularizers[task].prepare(regularizers[task].project(expected[model, 5:]))
+        projected = regularizers[task].project(expected[model, 5:])
+        torch.testing.assert_close(batch.projected()[model], projected)
+        whitened = regularizers[task].prepare(projected)
         torch.testing.assert_close(prepared[model], whitened)
     control = batches_of(labelled, unlabelled, *regularizers, augment=augment, every=0)
     assert torch.equal(control.at(4).inputs, expected[:, :5])

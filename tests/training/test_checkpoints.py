@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from runs import QUICK, assert_all_same, trained
+from torch import Tensor
 
 from lautum_utils.results.sweeps import run
 from lautum_utils.training import checkpoints
@@ -21,15 +22,21 @@ class Interrupt(Exception): ...
 
 
 @pytest.mark.parametrize(
-    ("method", "every"),
-    [("lautum", 1), ("lautum", 5), ("standard", 1), ("multiple_layer_normalization", 3)],
+    ("method", "every", "decay"),
+    [
+        ("lautum", 1, 0.0),
+        ("lautum", 5, 0.0),
+        ("lautum", 3, 0.9),
+        ("standard", 1, 0.0),
+        ("multiple_layer_normalization", 3, 0.0),
+    ],
 )
 def test_an_interrupted_stage_one_goes_on_from_its_checkpoint_to_the_same_result(
-    method: str, every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: str, every: int, decay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     strength = 0.0 if method == "standard" else 1e-2
-    base = replace(QUICK, steps=20, method=method, strength=strength, every=every)
+    base = replace(QUICK, steps=20, method=method, strength=strength, every=every, decay=decay)
     base = replace(base, protocol="finetune", recipe="careful")
     wanted = grid(base, seed=(0, 1))
     whole = trained(*wanted)
@@ -93,29 +100,29 @@ def test_a_checkpoint_holds_everything_and_is_written_once_in_a_while(tmp_path: 
     optimizers = [make_optimizer(n, 1e-2) for n in (network, other)]
     network(x).sum().backward()
     optimizers[0].step()
-    kept = Checkpoint(tmp_path / "new", [QUICK], [{"step": [1.0]}])
+    kept = Checkpoint(tmp_path / "new", [QUICK], [{"step": [1.0]}], {"mean": torch.ones(2)})
     kept.save(1, network, optimizers[0])
     assert not (tmp_path / "new").exists(), "a minute has not gone by"
     kept.written -= checkpoints.SECONDS
     kept.save(1, network, optimizers[0])
     histories: list[dict[str, list[float]]] = [{"step": []}]
-    fresh = Checkpoint(tmp_path / "new", [QUICK], histories)
+    memory: dict[str, Tensor] = {}
+    fresh = Checkpoint(tmp_path / "new", [QUICK], histories, memory)
     assert fresh.load(other, optimizers[1]) == 1
     assert histories == [{"step": [1.0]}]
+    assert memory["mean"].tolist() == [1.0, 1.0]
     assert torch.equal(other(x), network(x))
     for n, optimizer in zip((network, other), optimizers, strict=True):
         optimizer.zero_grad()
         n(x).sum().backward()
         optimizer.step()
     assert torch.equal(other(x), network(x)), "the optimizer goes on, too"
-    assert (
-        Checkpoint(tmp_path / "new", [replace(QUICK, seed=1)], histories).load(other, optimizers[1])
-        == 0
-    ), "of other experiments"
+    others = Checkpoint(tmp_path / "new", [replace(QUICK, seed=1)], histories, {})
+    assert others.load(other, optimizers[1]) == 0
     fresh.remove()
     assert not list((tmp_path / "new").iterdir())
     fresh.remove()
-    nowhere = Checkpoint(None, [QUICK], histories)
+    nowhere = Checkpoint(None, [QUICK], histories, {})
     nowhere.written -= checkpoints.SECONDS
     nowhere.save(1, network, optimizers[0])
     nowhere.remove()

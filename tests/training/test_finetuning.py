@@ -316,7 +316,7 @@ def test_the_term_of_a_method_of_stage_two_is_added_at_every_step_of_a_careful_o
         terms.append(known(batch))
         return terms[-1]
 
-    def make(name: str, regularizer: Any) -> Method:
+    def make(name: str, regularizer: Any, *how: Any) -> Method:
         method.regularizer = regularizer
         return method
 

@@ -176,6 +176,7 @@ def test_what_mixes_shares_a_stack_and_what_does_not_has_one_of_its_own() -> Non
         {"method": "mk_mmd"}, {"layer": "logits"}, {"inputs": "source"}, {"n_components": 9},
         {"ridge": 0.1}, {"steps": 6}, {"source_batch": 32}, {"target_batch": 32},
         {"augment": "moved"}, {"learning_rate": 1e-2}, {"strength": 0.0},
+        {"decay": 0.9},
     )  # fmt: skip
     of_data = (
         {"target": "digits"}, {"source": "letters"}, {"shift": "label_part_swap"},
