@@ -10,12 +10,12 @@
 # # 08 · The published tasks
 #
 # The papers transfer from MNIST to notMNIST, and from CIFAR-10 to ten classes of CIFAR-100. `make published` runs both here, and two tasks beside them, with every
-# simple baseline and every serious rival. This page shows what came out, and makes a part of it again.
+# simple baseline and with other methods beside Lautum information. This page shows what came out, and makes a part of it again.
 
 # %% tags=["parameters"]
 source = "digits"  # of the part that is made again; "mnist", "cifar10", "fashion_mnist", "folder:PATH", ...
 target = "letters"  # of the same; "notmnist_small", "cifar100", ...
-profile = "record"  # its settings: "record", or "full": a larger network and 20 times the steps, for a GPU
+profile = "record"  # its settings: "record", or "full": a larger network and more steps, for a GPU
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
 seeds = 2  # networks for each setting; an interval needs 2 or more
 steps = 0  # of stage one; 0 takes the profile's
@@ -403,8 +403,7 @@ for task, n in product(TASKS, (LEAST, MOST)):
 # ## Limits
 #
 # The network is small and learns for a short time; the images may be a part of the sets, as printed at the top. Which task profits may change with both. Intervals are over seeds: other first
-# weights, batches and splits of the same images, not other images. They take the chosen weight as given, and are not corrected for how many there are: among many comparisons, one of twenty is above 0 by
-# chance alone. "Above every baseline" asks for several at once, which is stricter. Learning rates and steps were tuned for no method; the recipe of fine-tuning was tuned for the control.
+# weights, batches and splits of the same images, not other images. They take the chosen weight as given, and are not corrected for how many there are: among many comparisons a few are above 0 by chance alone. "Above every baseline" asks for several at once, which is stricter. Learning rates and steps were tuned for no method; the recipe of fine-tuning was tuned for the control.
 # The settings of the full profile are ours, and this page has not run it. The estimate of GPU time is a rule of thumb.
 #
 # ## Sources

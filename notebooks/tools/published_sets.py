@@ -41,8 +41,8 @@ class Sets(NamedTuple):
 def find_sets(names: Iterable[str], data: str | Path | None = None) -> Sets:
     """The sets called so, in the folder `data`; without one, by name, downloaded where needed.
 
-    A folder holds MNIST and notMNIST in folders called mnist... and notmnist..., the two CIFARs in
-    cifar10... and cifar100...: IDX files, or a folder of images for each class, there or one folder
+    A folder holds MNIST and notMNIST in folders called mnist* and notmnist*, the two CIFARs in
+    cifar10* and cifar100*: IDX files, or a folder of images for each class, there or one folder
     deeper. Fashion-MNIST is never looked for there: it is where Debian's package puts it, or in the
     cache. ValueError: no such folder.
     """
@@ -65,7 +65,7 @@ def _require_one(folder: Path, found: Sets) -> None:
     wanted = [name for name in (*found.domains, *found.missing) if SETS[name].folder]
     if wanted and not set(wanted) & set(found.domains):
         raise ValueError(
-            "DATA needs to hold folders called mnist..., notmnist..., cifar10... or cifar100..., "
+            "DATA needs to hold folders called mnist*, notmnist*, cifar10* or cifar100*, "
             f"got {folder}: {found.missing[wanted[0]]}"
         )
 
