@@ -15,10 +15,11 @@ SETS = {
     "cifar100": "CIFAR-100",
     "fashion_mnist": "Fashion-MNIST",
 }
+CONTROL_NAME = "standard transfer"
 NAMES = {
-    "standard": "standard transfer",
+    "standard": CONTROL_NAME,
     "lautum": "Lautum",
-    "mutual_information_maximised": "mutual information, maximised",
+    "mutual_information_maximised": "maximised mutual information",
     "mk_mmd": "Mk-MMD",
     "lautum_between_views": "Lautum between views",
     "mutual_information_between_views": "mutual information between views",
@@ -91,7 +92,7 @@ def contestants(results: Results, place: Place, recipe: str = "careful") -> dict
             name = NAMES.get(stage_two, stage_two.replace("_", " "))
         role = BASELINE if method in BASELINES else METHOD
         if group[0].experiment.protocol == "finetune" and tuned != recipe:
-            name, role = f"{name}, {tuned} recipe", role if role == BASELINE else PLAIN
+            name, role = f"{name} ({tuned} recipe)", role if role == BASELINE else PLAIN
         elif method == stage_two == "standard":
             role = CONTROL
         found[name] = Contestant(role, *_chosen(group))
@@ -110,7 +111,7 @@ def standings(found: Mapping[str, Contestant], confidence: float = 0.95) -> dict
         gain = ours.results.against(control, confidence)
         over = {n: ours.results.against(other, confidence) for n, other in others.items()}
         closest = min(over.items(), key=lambda pair: pair[1].mean, default=("the control", gain))
-        beaten = {NAMES["standard"]: gain} | over
+        beaten = {CONTROL_NAME: gain} | over
         not_above = tuple(n for n, difference in beaten.items() if not difference.low > 0)
         table[name] = Standing(gain, closest, not_above)
     return table
@@ -125,17 +126,24 @@ def control_of(found: Mapping[str, Contestant]) -> Results:
 
 
 def in_words(place: Place, table: Mapping[str, Standing]) -> str:
-    """Who beats the control and every simple baseline there, and by how much; then who does not,
-    and whom it is not above."""
+    """Who beats the control and every simple baseline there, and by how much; who beats the control
+    only, and whom it does not; and who does not beat the control."""
     winners = {name: s for name, s in table.items() if not s.not_above}
     won = [
         f"{name} by {points(s.gain)} points over the control and {points(s.closest[1])} over the "
         f"closest baseline ({s.closest[0]})"
         for name, s in sorted(winners.items(), key=lambda pair: -pair[1].gain.mean)
     ]
-    lost = [f"{n} (not {', '.join(s.not_above)})" for n, s in table.items() if s.not_above]
-    told = f"{place}\n  above the control and every simple baseline: {'; '.join(won) or 'nobody'}"
-    return told + f"\n  not above all of them: {'; '.join(lost)}" * bool(lost)
+    behind = [name for name, s in table.items() if CONTROL_NAME in s.not_above]
+    others = [
+        f"{name} ({', '.join(s.not_above)})"
+        for name, s in table.items()
+        if name not in winners and name not in behind
+    ]
+    lines = [f"{place}: above the control and every simple baseline: {'; '.join(won) or 'nobody'}"]
+    lines += [f"  above the control, but not above: {'; '.join(others)}"] * bool(others)
+    lines += [f"  not above the control: {', '.join(behind)}"] * bool(behind)
+    return "\n".join(lines)
 
 
 def how_often(tables: Iterable[Mapping[str, Standing]]) -> dict[str, tuple[int, int]]:
