@@ -8,6 +8,8 @@ RACE_ARGS ?=
 CPU ?=
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 ONLY ?=
+DATA ?=
+PUBLISHED_ARGS ?=
 TEXT ?=
 # The notebooks with outputs to compare; all of them run headlessly, with other parameters, in tests/pages/test_notebooks.py.
 NBVAL = $(shell grep -l NBVAL_CHECK_OUTPUT notebooks/*.ipynb)
@@ -20,7 +22,7 @@ PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest -q -n 2 --dist
 CONTAINER = $(or $(container),$(wildcard /.dockerenv /run/.containerenv),$(KUBERNETES_SERVICE_HOST))
 AS_ROOT = $(if $(CONTAINER),$(if $(filter 0,$(shell id -u)),--allow-root))
 
-.PHONY: help lab app test check lint processors notebooks site course record methods bench race hooks constraints clean
+.PHONY: help lab app test check lint processors notebooks site course record methods published bench race hooks constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -59,6 +61,9 @@ record: $(VENV)/.test  ## run the grid that the playground's sliders answer from
 
 methods: $(VENV)/.test  ## compare all methods on the same runs (about half an hour; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.compare
+
+published: $(VENV)/.test  ## the published tasks, every baseline and method (hours; goes on where it was; DATA=FOLDER: the images in it, in place of downloads)
+	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.published --data "$(DATA)" $(PUBLISHED_ARGS)
 
 site: $(VENV)/.test  ## the notebooks as a website that needs no server and no network: build/site/index.html
 	@$(BIN)/python -m notebooks.tools.site

@@ -3,7 +3,8 @@
 import gzip
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from lautum_utils.training.outcomes import OUTCOMES, History, Result
 RECORD = Path(__file__).with_name("recorded.json.gz")
 
 
-def write_record(results: Iterable[Result], path: str | Path = RECORD) -> None:
+def write_record(
+    results: Iterable[Result], path: str | Path = RECORD, about: Mapping[str, Any] | None = None
+) -> None:
     """Write results as one small file, whole: gzipped JSON, accuracies to 5 digits, histories to 3.
 
-    Keys: format, versions; common: the settings in which all agree; fields: the names of those in
-    which they do not; rows: their values, the outcomes and a number in histories, which those with
-    one stage one share.
+    about: what else is to be known of them, as JSON can hold it, see `read_about`.
+    Keys: format, versions; about, if given; common: the settings in which all agree; fields: the
+    names of those in which they do not; rows: their values, the outcomes and a number in histories,
+    which those with one stage one share.
     """
     rows: list[tuple[dict[str, Any], History]] = [(row_to_write(r), r.history) for r in results]
     differ = [name for name in SETTINGS if len({row[name] for row, _ in rows}) > 1]
@@ -32,6 +36,7 @@ def write_record(results: Iterable[Result], path: str | Path = RECORD) -> None:
         number = histories.setdefault(_short(history), len(histories))
         table.append([*(row[name] for name in differ), *outcomes, number])
     content = {"format": FORMAT, "versions": versions(), "common": common, "fields": differ}
+    content |= {"about": dict(about)} if about else {}
     content |= {"rows": table, "histories": [json.loads(history) for history in histories]}
     text = json.dumps(content, separators=(",", ":"))
     write_whole(path, gzip.compress(text.encode(), mtime=0))
@@ -44,10 +49,8 @@ def _short(history: History) -> str:
 def read_record(path: str | Path = RECORD) -> tuple[dict[Experiment, Result], dict[str, str]]:
     """The results of a record by experiment, and the versions that made it. ValueError: none there,
     damaged, a newer format."""
-    try:
-        content = json.loads(gzip.decompress(Path(path).read_bytes()))
-        if content["format"] > FORMAT:
-            raise ValueError(f"format {content['format']}")
+    with _sentence_if_damaged(path):
+        content = _content(path)
         results = {}
         for row in content["rows"]:
             *values, test, validation, source, penalty, history = row
@@ -57,7 +60,28 @@ def read_record(path: str | Path = RECORD) -> tuple[dict[Experiment, Result], di
             curves = content["histories"][history]
             results[experiment] = Result(experiment, *outcomes, curves)
         return results, content["versions"]
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError) as error:
+
+
+def read_about(path: str | Path = RECORD) -> dict[str, Any]:
+    """What was said of a record when it was written; empty if nothing was. ValueError: as
+    `read_record`."""
+    with _sentence_if_damaged(path):
+        return dict(_content(path).get("about", {}))
+
+
+def _content(path: str | Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(gzip.decompress(Path(path).read_bytes()))
+    if content["format"] > FORMAT:
+        raise ValueError(f"format {content['format']}")
+    return content
+
+
+@contextmanager
+def _sentence_if_damaged(path: str | Path) -> Iterator[None]:
+    damaged = OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, IndexError
+    try:
+        yield
+    except damaged as error:
         told = f"{type(error).__name__}: {error}"
         raise ValueError(
             f"path needs to be a record of format {FORMAT} (make record writes one), "

@@ -225,8 +225,9 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
 
 
 def baselines(base: Experiment, names: Iterable[str] = tuple(BASELINES)) -> list[Experiment]:
-    """The baselines beside an experiment: the same data and seed, each with its own protocol, and
-    no method in stage two. `grid(baselines(base), seed=range(4))` makes more of them.
+    """The baselines beside an experiment: the same data and seed, each with its own protocol, no
+    method in stage two, and its recipe where they are fine-tuned. `grid(baselines(base),
+    seed=range(4))` makes more of them.
 
     ValueError: a name that is not in `BASELINES`.
     """
@@ -234,8 +235,11 @@ def baselines(base: Experiment, names: Iterable[str] = tuple(BASELINES)) -> list
     for unknown in [name for name in wanted if name not in BASELINES]:
         raise ValueError(f"names need to be among {', '.join(BASELINES)}, got {unknown!r}.")
     plain: dict[str, Any] = {"stage_two": "standard", "stage_two_strength": 0.0}
-    own = [plain | {"method": name, "protocol": BASELINES[name].protocol} for name in wanted]
-    return [replace(base, **settings) for settings in own]
+    of_probe = plain | {"recipe": "plain"}
+    own = [
+        (of_probe if BASELINES[n].protocol == "probe" else plain) | {"method": n} for n in wanted
+    ]
+    return [replace(base, protocol=BASELINES[s["method"]].protocol, **s) for s in own]
 
 
 def stored_experiment(settings: Mapping[str, Any]) -> Experiment:

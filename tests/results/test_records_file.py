@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import HISTORY, MANY, QUICK, RESULTS, by_experiment, made_up
 
-from lautum_utils.results.records import RECORD, read_record, write_record
+from lautum_utils.results.records import RECORD, read_about, read_record, write_record
 from lautum_utils.results.store import versions
 from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.outcomes import OUTCOMES, Result
@@ -74,6 +74,20 @@ def test_a_record_shares_histories_and_what_all_have_in_common(tmp_path: Path) -
 def test_a_record_of_nothing_is_read_back(tmp_path: Path) -> None:
     write_record([], tmp_path / "r")
     assert read_record(tmp_path / "r") == ({}, versions())
+
+
+def test_what_is_said_about_a_record_is_read_back_and_nothing_of_one_without(
+    tmp_path: Path,
+) -> None:
+    about = {"images": {"mnist": {"train": 3}}, "seconds": 7}
+    write_record([], tmp_path / "r", about)
+    assert read_about(tmp_path / "r") == about
+    assert read_record(tmp_path / "r") == ({}, versions())
+    write_record([], tmp_path / "r")
+    assert read_about(tmp_path / "r") == {}
+    (tmp_path / "r").write_bytes(b"hello")
+    with pytest.raises(ValueError, match=NO_RECORD):
+        read_about(tmp_path / "r")
 
 
 def damaged(path: Path) -> dict[str, bytes]:

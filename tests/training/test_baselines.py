@@ -314,6 +314,13 @@ def test_baselines_beside_an_experiment_have_its_data_and_their_own_protocol() -
     assert all(b.about for b in BASELINES.values())
 
 
+def test_the_recipe_of_fine_tuning_is_kept_by_what_is_fine_tuned_only() -> None:
+    made = baselines(Experiment(protocol="finetune", recipe="careful"))
+    recipes = {e.method: e.recipe for e in made}
+    assert recipes == {name: "plain" for name in BASELINES} | {"from_scratch": "careful"}
+    assert [e.protocol for e in made] == [b.protocol for b in BASELINES.values()]
+
+
 def test_a_baseline_with_a_protocol_that_is_not_its_own_is_refused() -> None:
     for name, baseline in BASELINES.items():
         other = "probe" if baseline.protocol == "finetune" else "finetune"

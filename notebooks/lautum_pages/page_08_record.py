@@ -1,0 +1,186 @@
+"""What notebook 08 asks of results on the published tasks: who stands where, and who beats all."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from lautum_utils import Interval, Result, Results
+from lautum_utils.training.baselines import BASELINES
+
+METHOD, BASELINE, PLAIN, CONTROL = "method", "baseline", "plainly fine-tuned", "control"
+PROTOCOLS = {"probe": "probe", "finetune": "fine-tuning"}
+SETS = {
+    "mnist": "MNIST",
+    "notmnist_small": "notMNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "fashion_mnist": "Fashion-MNIST",
+}
+CONTROL_NAME = "standard transfer"
+NAMES = {
+    "standard": CONTROL_NAME,
+    "lautum": "Lautum",
+    "mutual_information_maximised": "maximised mutual information",
+    "mk_mmd": "Mk-MMD",
+    "lautum_between_views": "Lautum between views",
+    "mutual_information_between_views": "mutual information between views",
+    "vicreg": "VICReg",
+    "temporal_ensembling": "Temporal Ensembling",
+    "components": "principal components",
+    "earlier_layer": "the control's earlier layer",
+}
+
+
+class Place(NamedTuple):
+    """Where methods meet: a task, a number of labelled samples, a protocol."""
+
+    source: str
+    target: str
+    labels: int
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{task_name(self)}, {self.labels} labels, {PROTOCOLS[self.protocol]}"
+
+
+class Contestant(NamedTuple):
+    """Results at a place, a seed each. weight: that validation data picked; None: it has none."""
+
+    role: str
+    weight: float | None
+    results: Results
+
+
+class Standing(NamedTuple):
+    """How a method stands at a place. gain: over the control, paired. closest: over the baseline
+    that comes closest to it, paired, and its name. not_above: whom it does not beat, control or
+    baselines: the interval of the difference reaches 0."""
+
+    gain: Interval
+    closest: tuple[str, Interval]
+    not_above: tuple[str, ...]
+
+
+def task_name(place: Place) -> str:
+    """In words: "MNIST to notMNIST"."""
+    return f"{SETS.get(place.source, place.source)} to {SETS.get(place.target, place.target)}"
+
+
+def places(results: Results) -> list[Place]:
+    """Where the control has results: tasks in their order, then labels, then protocols."""
+    controls = results.where(method="standard", stage_two_strength=0.0)
+    tasks = dict.fromkeys((r.experiment.source, r.experiment.target) for r in controls)
+    return [
+        Place(*task, labels, protocol)
+        for task in tasks
+        for labels in results.values("labels")
+        for protocol in PROTOCOLS
+        if controls.where(source=task[0], target=task[1], labels=labels, protocol=protocol)
+    ]
+
+
+def contestants(results: Results, place: Place, recipe: str = "careful") -> dict[str, Contestant]:
+    """Whoever has results at a place, by name: "standard transfer" is the control.
+
+    recipe: of fine-tuning; those fine-tuned in another way are there beside it. Baselines have a
+    protocol of their own, and are compared with both.
+    """
+    here = results.where(source=place.source, target=place.target, labels=place.labels)
+    found = {}
+    for (method, stage_two, tuned), group in _by_method(here, place.protocol).items():
+        name = NAMES.get(method, method.replace("_", " "))
+        if stage_two != "standard":
+            name = NAMES.get(stage_two, stage_two.replace("_", " "))
+        role = BASELINE if method in BASELINES else METHOD
+        if group[0].experiment.protocol == "finetune" and tuned != recipe:
+            name, role = f"{name} ({tuned} recipe)", role if role == BASELINE else PLAIN
+        elif method == stage_two == "standard":
+            role = CONTROL
+        found[name] = Contestant(role, *_chosen(group))
+    return found
+
+
+def standings(found: Mapping[str, Contestant], confidence: float = 0.95) -> dict[str, Standing]:
+    """How each method stands against the control and every baseline, by intervals of paired
+    differences, each by itself. ValueError: no control among them."""
+    control = control_of(found)
+    others = {n: c.results for n, c in found.items() if c.role == BASELINE}
+    table = {}
+    for name, ours in found.items():
+        if ours.role != METHOD:
+            continue
+        gain = ours.results.against(control, confidence)
+        over = {n: ours.results.against(other, confidence) for n, other in others.items()}
+        closest = min(over.items(), key=lambda pair: pair[1].mean, default=("the control", gain))
+        beaten = {CONTROL_NAME: gain} | over
+        not_above = tuple(n for n, difference in beaten.items() if not difference.low > 0)
+        table[name] = Standing(gain, closest, not_above)
+    return table
+
+
+def control_of(found: Mapping[str, Contestant]) -> Results:
+    """The results of the control. ValueError: there is none."""
+    for contestant in found.values():
+        if contestant.role == CONTROL:
+            return contestant.results
+    raise ValueError(f"found needs to hold the control, got {', '.join(found) or 'none'}.")
+
+
+def in_words(place: Place, table: Mapping[str, Standing]) -> str:
+    """Who beats the control and every simple baseline there, and by how much; who beats the control
+    only, and whom it does not; and who does not beat the control."""
+    winners = {name: s for name, s in table.items() if not s.not_above}
+    won = [
+        f"{name} by {points(s.gain)} points over the control and {points(s.closest[1])} over the "
+        f"closest baseline ({s.closest[0]})"
+        for name, s in sorted(winners.items(), key=lambda pair: -pair[1].gain.mean)
+    ]
+    behind = [name for name, s in table.items() if CONTROL_NAME in s.not_above]
+    others = [
+        f"{name} ({', '.join(s.not_above)})"
+        for name, s in table.items()
+        if name not in winners and name not in behind
+    ]
+    lines = [f"{place}: above the control and every simple baseline: {'; '.join(won) or 'nobody'}"]
+    lines += [f"  above the control, but not above: {'; '.join(others)}"] * bool(others)
+    lines += [f"  not above the control: {', '.join(behind)}"] * bool(behind)
+    return "\n".join(lines)
+
+
+def how_often(tables: Iterable[Mapping[str, Standing]]) -> dict[str, tuple[int, int]]:
+    """Of each method, at how many places it beats the control and every baseline, and at how many
+    it stands."""
+    counts: dict[str, tuple[int, int]] = {}
+    for table in tables:
+        for name, standing in table.items():
+            won, of = counts.get(name, (0, 0))
+            counts[name] = won + (not standing.not_above), of + 1
+    return counts
+
+
+def points(difference: Interval) -> str:
+    """Points of accuracy with their interval."""
+    low, high = 100 * difference.low, 100 * difference.high
+    return f"{100 * difference.mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _by_method(results: Results, protocol: str) -> dict[tuple[str, str, str], Results]:
+    """By method, method of stage two and recipe; of other protocols only baselines."""
+    groups: dict[tuple[str, str, str], list[Result]] = {}
+    for result in results:
+        e = result.experiment
+        if e.protocol == protocol or e.is_baseline:
+            groups.setdefault((e.method, e.stage_two, e.recipe), []).append(result)
+    return {key: Results(group) for key, group in groups.items()}
+
+
+def _chosen(group: Results) -> tuple[float | None, Results]:
+    """The weight, of stage one or two, with the best mean validation accuracy (of equals, the
+    smallest), and its results."""
+    e = group[0].experiment
+    if e.is_baseline or (e.method == "standard" and e.stage_two == "standard"):
+        return None, group
+    stage = "stage_two_strength" if e.stage_two != "standard" else "strength"
+    by_weight = {weight: group.where(**{stage: weight}) for weight in group.values(stage)}
+    scores = {weight: by_weight[weight].mean("validation_accuracy") for weight in by_weight}
+    best = max(scores, key=scores.__getitem__)
+    return best, by_weight[best]

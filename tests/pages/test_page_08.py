@@ -1,0 +1,173 @@
+"""The record of the published tasks, asked and drawn: by results that are made up."""
+
+from dataclasses import replace
+
+import pytest
+from lautum_pages.page_08 import draw_leaderboard, draw_weights
+from lautum_pages.page_08_record import (
+    BASELINE,
+    CONTROL,
+    METHOD,
+    PLAIN,
+    Contestant,
+    Place,
+    contestants,
+    control_of,
+    how_often,
+    in_words,
+    places,
+    points,
+    standings,
+    task_name,
+)
+
+from lautum_utils import Experiment, Result, Results
+from lautum_utils.widgets.figures import png_bytes
+from notebooks.tools import published_grid
+
+# Above all; above the control but not above the pixels; below both.
+ACCURACIES = {"vicreg": 0.8, "pixels": 0.7, "lautum": 0.6, "standard": 0.5, "mk_mmd": 0.4}
+SEEDS = range(3)
+PLACE = Place("mnist", "notmnist_small", 50, "probe")
+
+
+def made_up(e: Experiment, test: float | None = None) -> Result:
+    """Each seed with an offset of its own, which pairing takes out but for a little."""
+    accuracy = ACCURACIES.get(e.method, 0.45) if test is None else test
+    accuracy += (0.1, -0.1, 0.0)[e.seed] + 0.001 * (len(e.method) * (e.seed + 1) % 3)
+    validation = 0.9 - abs(e.strength - 3e-4) - e.stage_two_strength / 1000
+    return Result(e, accuracy, validation, 0.95, None, {"step": []})
+
+
+@pytest.fixture(scope="module", name="results")
+def _results() -> Results:
+    return Results(map(made_up, published_grid.grid(["mnist", "digits"], SEEDS)))
+
+
+def test_places_are_tasks_then_labels_then_protocols(results: Results) -> None:
+    found = places(results)
+    assert found[:2] == [PLACE, PLACE._replace(protocol="finetune")]
+    assert len(found) == 2 * 3 * 2
+    assert [task_name(place) for place in found] == 6 * ["MNIST to notMNIST"] + 6 * [
+        "digits to letters"
+    ]
+    assert str(found[1]) == "MNIST to notMNIST, 50 labels, fine-tuning"
+
+
+def test_a_place_has_the_control_each_method_and_each_baseline_once(results: Results) -> None:
+    probe, tuned = (contestants(results, PLACE._replace(protocol=p)) for p in ("probe", "finetune"))
+    for found, others in ((probe, 0), (tuned, 2)):
+        roles = [contestant.role for contestant in found.values()]
+        assert roles.count(CONTROL) == 1
+        assert roles.count(METHOD) == 6 + others // 2
+        assert roles.count(BASELINE) == 6
+        assert roles.count(PLAIN) == others
+        assert all(len(contestant.results) == len(SEEDS) for contestant in found.values())
+    assert set(tuned) - set(probe) == {
+        "Temporal Ensembling",
+        "standard transfer (plain recipe)",
+        "Lautum (plain recipe)",
+    }
+    assert {r.experiment.recipe for r in control_of(tuned)} == {"careful"}
+
+
+def test_validation_data_picks_the_weight_of_each(results: Results) -> None:
+    found = contestants(results, PLACE._replace(protocol="finetune"))
+    assert found["Lautum"].weight == 3e-4
+    assert {r.experiment.strength for r in found["Lautum"].results} == {3e-4}
+    smallest = min(published_grid.STAGE_TWO["temporal_ensembling"])
+    assert found["Temporal Ensembling"].weight == smallest
+    assert found["pixels"].weight is None
+    assert found["standard transfer"].weight is None
+
+
+def test_only_what_is_above_the_control_and_every_baseline_beats_all(results: Results) -> None:
+    table = standings(contestants(results, PLACE))
+    assert {name for name, s in table.items() if not s.not_above} == {"VICReg"}
+    assert table["VICReg"].gain.mean == pytest.approx(0.3, abs=0.01)
+    assert table["VICReg"].closest[0] == "pixels"
+    assert table["VICReg"].closest[1].mean == pytest.approx(0.1, abs=0.01)
+    assert table["Lautum"].not_above == ("pixels",)
+    assert set(table["Mk-MMD"].not_above) > {"standard transfer", "pixels"}
+
+
+def test_one_seed_has_no_interval_and_beats_nobody(results: Results) -> None:
+    table = standings(contestants(results.where(seed=0), PLACE))
+    assert all(s.not_above for s in table.values())
+
+
+def test_words_say_who_beats_all_by_how_much_and_who_is_in_the_way(results: Results) -> None:
+    table = standings(contestants(results, PLACE))
+    won, but, behind = in_words(PLACE, table).split("\n")
+    gain, closest = points(table["VICReg"].gain), points(table["VICReg"].closest[1])
+    assert won == (
+        "MNIST to notMNIST, 50 labels, probe: above the control and every simple baseline: "
+        f"VICReg by {gain} points over the control and {closest} over the closest baseline (pixels)"
+    )
+    assert but == "  above the control, but not above: Lautum (pixels)"
+    assert behind.startswith("  not above the control: maximised mutual information, Mk-MMD, ")
+    one_seed = in_words(PLACE, standings(contestants(results.where(seed=0), PLACE)))
+    assert one_seed.count("\n") == 1
+    assert "simple baseline: nobody\n" in one_seed
+    three = contestants(results.where(method=("standard", "pixels", "vicreg")), PLACE)
+    assert in_words(PLACE, standings(three)) == won
+
+
+def test_it_is_counted_at_how_many_places_a_method_beats_all(results: Results) -> None:
+    tables = [standings(contestants(results, place)) for place in places(results)]
+    counts = how_often(tables)
+    assert counts["VICReg"] == (12, 12)
+    assert counts["Lautum"] == (0, 12)
+    assert counts["Temporal Ensembling"] == (0, 6)
+
+
+def test_without_a_control_there_is_nothing_to_compare_with(results: Results) -> None:
+    with pytest.raises(ValueError, match=r"^found needs to hold the control, got Lautum\.$"):
+        standings(contestants(results.where(method="lautum"), PLACE))
+
+
+def test_a_leaderboard_marks_who_beats_all_and_draws_every_row(results: Results) -> None:
+    panels: dict[str, dict[str, Contestant]] = {
+        str(place): contestants(results, place) for place in places(results)[:2]
+    }
+    figure = draw_leaderboard(panels, "who beats all")
+    left, right = figure.axes
+    names = [label.get_text() for label in left.get_yticklabels()]
+    assert names[:2] == ["Lautum", "maximised mutual information"]
+    assert "standard transfer" not in names
+    assert names[-1] == "untrained features"
+    full = {
+        names[round(line.get_ydata()[0])]  # type: ignore[index, arg-type]
+        for container in left.containers
+        for line in container[:1]
+        if line.get_marker() == "o" and line.get_markerfacecolor() != "white"
+    }
+    assert full == {"VICReg"}
+    assert len(left.containers) == len(panels[str(PLACE)]) - 1
+    assert len(right.containers) == len(names)
+    assert png_bytes(figure).startswith(b"\x89PNG")
+
+
+def test_weights_are_drawn_over_one_range_with_the_chosen_one_marked(results: Results) -> None:
+    tasks = {"MNIST to notMNIST": "mnist", "digits to letters": "digits"}
+    at = results.where(labels=50, protocol="probe")
+    by_task = {name: at.where(source=s, method="lautum") for name, s in tasks.items()}
+    controls = {name: at.where(source=s, method="standard") for name, s in tasks.items()}
+    sketch = draw_weights(by_task, controls, "Lautum")
+    figure = sketch.figure()
+    left, right = figure.axes
+    assert left.get_xlim() == right.get_xlim()
+    assert left.get_ylim() == right.get_ylim()
+    for ax, results_of in zip((left, right), by_task.values(), strict=True):
+        assert len(ax.containers) == 3
+        weights = results_of.values("strength")
+        assert len(ax.containers[0][0].get_xdata()) == len(weights)
+    assert sketch.png().startswith(b"\x89PNG")
+
+
+def test_other_images_are_called_by_their_own_name(results: Results) -> None:
+    own = Results(
+        replace(r, experiment=replace(r.experiment, source="folder:mine"))
+        for r in results.where(source="digits", labels=50)
+    )
+    assert task_name(places(own)[0]) == "folder:mine to letters"
