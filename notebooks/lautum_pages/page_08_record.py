@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from lautum_utils import Interval, Result, Results
 from lautum_utils.training.baselines import BASELINES
+from notebooks.tools.published_grid import CHOOSING, best_weight
 
 METHOD, BASELINE, PLAIN, CONTROL = "method", "baseline", "plainly fine-tuned", "control"
 PROTOCOLS = {"probe": "probe", "finetune": "fine-tuning"}
@@ -174,13 +175,15 @@ def _by_method(results: Results, protocol: str) -> dict[tuple[str, str, str], Re
 
 
 def _chosen(group: Results) -> tuple[float | None, Results]:
-    """The weight, of stage one or two, with the best mean validation accuracy (of equals, the
-    smallest), and its results."""
+    """The weight, of stage one or two, that validation data picks, and its results on the seeds
+    that report. Seeds that choose do so alone; where there are none, all do."""
+    reporting = Results(r for r in group if r.experiment.seed not in CHOOSING) or group
     e = group[0].experiment
     if e.is_baseline or (e.method == "standard" and e.stage_two == "standard"):
-        return None, group
+        return None, reporting
     stage = "stage_two_strength" if e.stage_two != "standard" else "strength"
-    by_weight = {weight: group.where(**{stage: weight}) for weight in group.values(stage)}
-    scores = {weight: by_weight[weight].mean("validation_accuracy") for weight in by_weight}
-    best = max(scores, key=scores.__getitem__)
-    return best, by_weight[best]
+    weights = reporting.values(stage)
+    choosing = Results(r for r in group if r.experiment.seed in CHOOSING) or group
+    known = [w for w in weights if choosing.where(**{stage: w})]
+    best = best_weight(choosing.where(**{stage: known}), stage) if len(known) > 1 else weights[0]
+    return best, reporting.where(**{stage: best})

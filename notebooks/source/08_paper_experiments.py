@@ -62,6 +62,7 @@ from lautum_utils.results.records import read_about
 from lautum_utils.training.devices import resolve_device
 from lautum_utils.widgets.plots import show_domains
 from notebooks.tools import published, published_cost, published_sets
+from notebooks.tools.published_grid import CHOOSING
 
 where = resolve_device(device)
 pd.set_option("display.width", 130)
@@ -75,7 +76,8 @@ standings = {place: asked.standings(found[place], confidence) for place in place
 TASKS = list(dict.fromkeys(map(asked.task_name, places)))
 LABELS, PROTOCOLS = recorded.values("labels"), list(asked.PROTOCOLS)
 LEAST, MOST = LABELS[0], LABELS[-1]
-print(f"{len(recorded):,} recorded results, {len(recorded.values('seed'))} seeds,", end=" ")
+reporting = [seed for seed in recorded.values("seed") if seed not in CHOOSING]
+print(f"{len(recorded):,} results: {len(CHOOSING)} seeds choose, {len(reporting)} report;", end=" ")
 print(f"{about['command']}: {published_cost.in_words(about['seconds'])}", end=" ")
 print(f"on {about['processes']} processes, torch {made_by['torch']}")
 print(*published_sets.images_in_words(about["images"]), sep="\n")
@@ -155,10 +157,11 @@ draw_task(TASKS[-1])
 # %% [markdown]
 # ## Where does the best weight lie?
 #
-# Each method has weights of its own on each task, and validation data picks one. All panels have the same range of weights. **Predict:** is the best weight the same on
+# On two seeds each method has every weight, and validation data picks one; other seeds report. All panels have the same range of weights. **Predict:** is the best weight the same on
 # all tasks? Does the source pay for it?
 
 # %%
+choosing = recorded.where(seed=CHOOSING)  # they run every weight, the others the chosen one
 METHODS = {
     asked.NAMES[m]: m
     for m in recorded.values("method")
@@ -169,7 +172,7 @@ METHODS = {
 def draw_method(method="Lautum", labels=LEAST, protocol="probe"):
     """Accuracy on source and target against the weight of a method, a panel for each task. Grey: the weight that validation picks."""
     tuned = "careful" if protocol == "finetune" else "plain"
-    alike = recorded.where(labels=labels, protocol=protocol, recipe=tuned, method=METHODS[method])
+    alike = choosing.where(labels=labels, protocol=protocol, recipe=tuned, method=METHODS[method])
     at = [p for p in places if (p.labels, p.protocol) == (labels, protocol)]
     by_task = {asked.task_name(p): alike.where(source=p.source, target=p.target) for p in at}
     controls = {asked.task_name(p): asked.control_of(found[p]) for p in at}
@@ -204,7 +207,7 @@ for task, (name, method) in product(TASKS, METHODS.items()):
 # | images | the whole sets | those that stand above; a folder may hold a part |
 # | labels | few target labels | as in the pictures |
 # | network, optimizer, steps, batch | not at hand | as printed below |
-# | weight of the regularizer | not at hand | chosen on validation data, one for each number of labels and protocol |
+# | weight of the regularizer | not at hand | a share of the gradient of the cross-entropy, chosen on validation data by two other seeds, one for each task and protocol |
 # | what stands for the weights in $L$ | not at hand | features of the last hidden layer |
 # | stage two | fine-tuning on the labelled target samples | both: fine-tuning, and a linear probe of frozen features |
 # | accuracies | not at hand; none is printed here | ours, means over seeds with intervals |

@@ -3,15 +3,15 @@
 make published DATA=FOLDER   the images of a folder, see `published_sets.find_sets`
 make published               the published sets, downloaded
 
-What is run stands in `published_grid`. It goes seed by seed and writes the record after each, so
-that it may be stopped (Ctrl-C); the same command, with the same folder, goes on where it was. A
-task whose images are not there is left out.
+What is run stands in `published_grid`: first the seeds that choose weights, then those that report.
+It goes seed by seed and writes the record after each, so that it may be stopped (Ctrl-C); the same
+command, with the same folder, goes on where it was. A task whose images are not there is left out.
 """
 
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,12 +20,14 @@ from lautum_utils.data.domains import EMBEDDED
 from lautum_utils.results.records import write_record
 from lautum_utils.results.store import open_store, read_store
 from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.outcomes import Result
 from notebooks.tools import published_cost, recording
 from notebooks.tools.places import RECORDS
-from notebooks.tools.published_grid import SEEDS, TASKS, Task, grid
+from notebooks.tools.published_grid import SEEDS, TASKS, Task, choosing, chosen, reporting
 from notebooks.tools.published_sets import Sets, counts_of, find_sets
 
 PUBLISHED = RECORDS / "published.json.gz"
+NETWORKS_A_JOB = 4  # each takes minutes: a few a job, so that both processes end together
 
 
 class Work(NamedTuple):
@@ -39,11 +41,21 @@ class Work(NamedTuple):
     output: Path
     from_folder: bool
 
-    def experiments(self, seed: int) -> dict[Experiment, Experiment]:
-        """Those of a seed, by what is run: with the images that were found, in place of the name of
-        the set."""
-        named = grid(self.tasks, [seed])
-        return {self.as_found(e): e for e in named}
+    def choosing(self) -> dict[Experiment, Experiment]:
+        """Those that choose weights, by what is run: with the images that were found, in place of
+        the name of the set."""
+        return {self.as_found(e): e for e in choosing(self.tasks)}
+
+    def reporting(
+        self, seeds: Sequence[int], done: Mapping[Experiment, Result]
+    ) -> dict[Experiment, Experiment]:
+        """Those that report, in the same way; done: holds all that choose."""
+        named = (replace(done[k], experiment=e) for k, e in self.choosing().items())
+        return {self.as_found(e): e for e in reporting(self.tasks, chosen(named), seeds)}
+
+    def done(self) -> dict[Experiment, Result]:
+        """What the store holds."""
+        return {result.experiment: result for result in read_store(self.store)}
 
     def as_found(self, e: Experiment) -> Experiment:
         domains = self.sets.domains
@@ -75,31 +87,51 @@ def _sets_of(task: Task) -> list[str]:
     return [name for name in (task.base.source, task.base.target) if name not in EMBEDDED]
 
 
-def run_seeds(work: Work) -> None:
-    """Run what the store does not hold, seed after seed, and write the record after each."""
+def run_all(work: Work) -> None:
+    """Run what the store does not hold: what chooses, then seed after seed, with the record
+    written after each."""
+    _tell("To choose weights", work, work.choosing())
+    _run(work, list(work.choosing()))
+    _tell("To report", work, work.reporting(work.seeds, work.done()))
     for number, seed in enumerate(work.seeds):
-        started = time.perf_counter()
-        recording.run_on_all_cores(list(work.experiments(seed)), work.store, work.workers)
-        spent = published_cost.add_seconds(work.store, time.perf_counter() - started)
-        write_finished(work, work.seeds[: number + 1], spent)
+        _run(work, list(work.reporting([seed], work.done())))
+        write_finished(work, work.seeds[: number + 1])
+
+
+def _tell(what: str, work: Work, named: Mapping[Experiment, Experiment]) -> None:
+    """How much of it is still to be run."""
+    done = work.done()
+    missing = [e for k, e in named.items() if k not in done]
+    print(f"{what}: {published_cost.estimate(missing, work.workers)}")
+
+
+def _run(work: Work, experiments: list[Experiment]) -> None:
+    started = time.perf_counter()
+    try:
+        recording.run_on_all_cores(experiments, work.store, work.workers, NETWORKS_A_JOB)
+    finally:
+        published_cost.add_seconds(work.store, time.perf_counter() - started)
 
 
 def finished(work: Work) -> list[int]:
-    """The seeds that the store holds whole."""
-    done = {result.experiment for result in read_store(work.store)}
-    return [seed for seed in work.seeds if done.issuperset(work.experiments(seed))]
+    """The seeds that the store holds whole. SystemExit: weights are not chosen yet."""
+    done = work.done()
+    if not done.keys() >= work.choosing().keys():
+        raise SystemExit(f"No seed is whole: {work.store} does not hold all that chooses weights.")
+    return [seed for seed in work.seeds if done.keys() >= work.reporting([seed], done).keys()]
 
 
-def write_finished(work: Work, seeds: Sequence[int], seconds: float) -> None:
-    """The record of these seeds, under the names of the sets: no path of this machine is in it."""
-    named = {k: e for seed in seeds for k, e in work.experiments(seed).items()}
-    done = {result.experiment: result for result in read_store(work.store)}
+def write_finished(work: Work, seeds: Sequence[int]) -> None:
+    """The record of these seeds, and of those that chose, under the names of the sets: no path of
+    this machine is in it."""
+    done = work.done()
     about = {
         "command": "make published DATA=FOLDER" if work.from_folder else "make published",
         "images": counts_of(work.sets.domains),
-        "seconds": round(seconds),
+        "seconds": round(published_cost.add_seconds(work.store, 0)),
         "processes": work.workers,
     }
+    named = work.choosing() | work.reporting(seeds, done)
     results = [replace(done[k], experiment=e) for k, e in named.items()]
     write_record(results, work.output, about)
     size = work.output.stat().st_size / 1e6
@@ -126,13 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work = plan(options)
     open_store(work.store)
     if options.finished:
-        write_finished(work, finished(work), published_cost.add_seconds(work.store, 0))
-        return
-    done = {result.experiment for result in read_store(work.store)}
-    named = {k: e for seed in work.seeds for k, e in work.experiments(seed).items()}
-    missing = [e for k, e in named.items() if k not in done]
-    print(published_cost.estimate(missing, work.workers))
-    run_seeds(work)
+        write_finished(work, finished(work))
+    else:
+        run_all(work)
 
 
 if __name__ == "__main__":

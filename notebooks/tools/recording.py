@@ -16,14 +16,16 @@ from lautum_utils.training.experiments import Experiment
 NETWORKS_A_JOB = 18
 
 
-def run_on_all_cores(experiments: list[Experiment], store: Path, workers: int) -> Results:
+def run_on_all_cores(
+    experiments: list[Experiment], store: Path, workers: int, stack_size: int = NETWORKS_A_JOB
+) -> Results:
     """Run what the store does not hold. SystemExit: stopped by Ctrl-C, or experiments failed."""
     # Ctrl-C is for this process, which lets the others finish what they are at.
     deaf = signal.SIGINT, signal.SIG_IGN
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(workers, context, signal.signal, deaf) as pool:
-            results = sweep(experiments, store, pool, stack_size=NETWORKS_A_JOB)
+            results = sweep(experiments, store, pool, stack_size=stack_size)
     except KeyboardInterrupt:
         raise SystemExit(
             f"\nStopped. What is done is kept in {store}: the same command goes on from there."

@@ -34,14 +34,17 @@ PLACE = Place("mnist", "notmnist_small", 50, "probe")
 def made_up(e: Experiment, test: float | None = None) -> Result:
     """Each seed with an offset of its own, which pairing takes out but for a little."""
     accuracy = ACCURACIES.get(e.method, 0.45) if test is None else test
-    accuracy += (0.1, -0.1, 0.0)[e.seed] + 0.001 * (len(e.method) * (e.seed + 1) % 3)
-    validation = 0.9 - abs(e.strength - 3e-4) - e.stage_two_strength / 1000
+    accuracy += (0.1, -0.1, 0.0)[e.seed % 3] + 0.001 * (len(e.method) * (e.seed + 1) % 3)
+    validation = 0.9 - abs(e.strength - 0.3) - e.stage_two_strength / 1000
     return Result(e, accuracy, validation, 0.95, None, {"step": []})
 
 
 @pytest.fixture(scope="module", name="results")
 def _results() -> Results:
-    return Results(map(made_up, published_grid.grid(["mnist", "digits"], SEEDS)))
+    tasks = ["mnist", "digits"]
+    choosing = [made_up(e) for e in published_grid.choosing(tasks)]
+    weights = published_grid.chosen(choosing)
+    return Results([*choosing, *map(made_up, published_grid.reporting(tasks, weights, SEEDS))])
 
 
 def test_places_are_tasks_then_labels_then_protocols(results: Results) -> None:
@@ -73,8 +76,8 @@ def test_a_place_has_the_control_each_method_and_each_baseline_once(results: Res
 
 def test_validation_data_picks_the_weight_of_each(results: Results) -> None:
     found = contestants(results, PLACE._replace(protocol="finetune"))
-    assert found["Lautum"].weight == 3e-4
-    assert {r.experiment.strength for r in found["Lautum"].results} == {3e-4}
+    assert found["Lautum"].weight == 0.3
+    assert {r.experiment.strength for r in found["Lautum"].results} == {0.3}
     smallest = min(published_grid.STAGE_TWO["temporal_ensembling"])
     assert found["Temporal Ensembling"].weight == smallest
     assert found["pixels"].weight is None

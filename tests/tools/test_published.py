@@ -125,39 +125,70 @@ def test_images_are_counted_in_words() -> None:
 # ------------------------------------------------------------------------------------- what it runs
 
 
-def test_each_seed_has_every_baseline_and_every_method_with_each_of_its_weights() -> None:
-    for name, task in published_grid.TASKS.items():
-        found = published_grid.grid([name], [3])
+def weights_of(*tasks: str) -> dict[str, published_grid.Chosen]:
+    """As if each method's largest weight had been the best."""
+    runs = published_grid.choosing(tasks)
+    scored = (Result(e, 0.1, e.strength + e.stage_two_strength, 0.9, None, {}) for e in runs)
+    return published_grid.chosen(scored)
+
+
+def test_the_seeds_that_choose_run_every_weight_and_report_nothing() -> None:
+    for name in published_grid.TASKS:
+        found = published_grid.choosing([name])
+        assert len(set(found)) == len(found)
+        assert {e.seed for e in found} == set(published_grid.CHOOSING)
+        assert not set(published_grid.CHOOSING) & set(published_grid.SEEDS)
+        weights = sum(map(len, published_grid.WEIGHTS.values()))
+        a_seed = 2 * weights * len(published_grid.LABELS)
+        a_seed += sum(map(len, published_grid.STAGE_TWO.values()))
+        assert len(found) == a_seed * len(published_grid.CHOOSING)
+
+
+def test_each_method_reports_with_the_weight_that_validation_chose_and_beside_every_baseline() -> (
+    None
+):
+    chosen = weights_of("digits", "mnist")
+    assert chosen["digits"]["lautum", "standard", "probe"] == 3.0
+    for name in chosen:
+        found = published_grid.reporting([name], chosen, [3])
         assert len(set(found)) == len(found)
         assert {e.seed for e in found} == {3}
-        weights = sum(map(len, task.weights.values()))
-        plain = 1 + len(task.weights["lautum"])
-        of_a_place = 2 * (1 + weights) + plain + len(BASELINES) + 1
-        of_a_place += sum(map(len, published_grid.STAGE_TWO.values()))
+        methods = len(published_grid.WEIGHTS)
+        of_a_place = 2 * methods + 3 + 1 + len(BASELINES) + 1 + len(published_grid.STAGE_TWO)
         assert len(found) == of_a_place * len(published_grid.LABELS)
         of_scratch = {e.recipe for e in found if e.method == "from_scratch"}
         assert of_scratch == {"plain", published_grid.RECIPE}
-        assert {e.method for e in found} == {"standard", *task.weights, *BASELINES}
+        assert {e.method for e in found} == {"standard", *published_grid.WEIGHTS, *BASELINES}
 
 
 def test_seeds_come_one_after_the_other() -> None:
-    seeds = [e.seed for e in published_grid.grid(["digits", "mnist"], [5, 2])]
+    found = published_grid.reporting(["digits", "mnist"], weights_of("digits", "mnist"), [5, 2])
+    seeds = [e.seed for e in found]
     assert seeds == sorted(seeds, reverse=True)
     assert set(seeds) == {5, 2}
 
 
+def test_of_equal_weights_the_smallest_is_chosen() -> None:
+    runs = published_grid.choosing(["digits"])
+    chosen = published_grid.chosen(Result(e, 0.1, 0.5, 0.9, None, {}) for e in runs)
+    assert chosen["digits"]["lautum", "standard", "probe"] == 0.01
+
+
 def test_the_estimate_counts_what_is_trained_and_halves_with_two_processes() -> None:
-    found = published_grid.grid(["digits"], [0])
+    found = published_grid.reporting(["digits"], weights_of("digits"), [0])
     told = published_cost.estimate(found, 1)
-    methods = 1 + sum(map(len, published_grid.TASKS["digits"].weights.values()))
+    methods = 1 + len(published_grid.WEIGHTS)
     tuned = sum(e.protocol == "finetune" for e in found)
     assert f"{len(found)} experiments: {methods} networks learn a source, {tuned} are" in told
-    minutes = [
-        float(published_cost.estimate(found, n).split("roughly ")[1].split()[0]) for n in (1, 2)
-    ]
-    assert minutes[1] == pytest.approx(minutes[0] / 2, abs=1)
+    seconds = [sum(map(float, told_by(found, n))) for n in (1, 2)]
+    assert seconds[1] == pytest.approx(seconds[0] / 2, abs=1)
     assert "roughly 0 minutes" in published_cost.estimate([], 1)
     assert published_cost.in_words(7200) == "2.0 hours"
+
+
+def told_by(found: list[Experiment], processes: int) -> list[str]:
+    """Minutes."""
+    return [published_cost.estimate(found, processes).split("roughly ")[1].split()[0]]
 
 
 # ----------------------------------------------------------------------------------- what it writes
@@ -179,7 +210,7 @@ class Untrained:
             self.asked.append(e)
             yield Result(e, 0.5 + e.strength / 100, 0.5, 0.9, None, {"step": [1.0]})
 
-    def on_all_cores(self, experiments: list[Experiment], store: Path, _: int) -> Results:
+    def on_all_cores(self, experiments: list[Experiment], store: Path, *_: int) -> Results:
         return sweeps.sweep(experiments, store, device="cpu", progress=False)
 
 
@@ -192,9 +223,8 @@ def _untrained(monkeypatch: pytest.MonkeyPatch) -> Untrained:
     monkeypatch.setattr(sweeps, "run_each", runs)
     monkeypatch.setattr(recording, "run_on_all_cores", runs.on_all_cores)
     monkeypatch.setattr(published_grid, "LABELS", (10,))
-    for name, task in published_grid.TASKS.items():
-        one_weight = task._replace(weights={"lautum": (1e-4,)})
-        monkeypatch.setitem(published_grid.TASKS, name, one_weight)
+    monkeypatch.setattr(published_grid, "WEIGHTS", {"lautum": (0.1, 1.0)})
+    monkeypatch.setattr(published_grid, "STAGE_TWO_LABELS", 10)
     return runs
 
 
@@ -213,7 +243,8 @@ def test_the_record_has_the_names_of_the_sets_and_no_path_of_this_machine(
     command("--seeds", "0", "1")
     assert "Fashion-MNIST to letters is left out: fashion_mnist cannot" in capsys.readouterr().out
     record, _ = read_record(tmp_path / "record")
-    assert list(record) == published_grid.grid(["mnist", "cifar", "digits"], [0, 1])
+    assert {e.seed for e in record} == {0, 1, *published_grid.CHOOSING}
+    assert {e.source for e in record} == {"mnist", "cifar10", "digits"}
     assert {e.source for e in untrained.asked} >= {f"idx:{tmp_path}/data/mnist_10k"}
     content = gzip.decompress((tmp_path / "record").read_bytes()).decode()
     assert str(tmp_path) not in content
@@ -232,11 +263,12 @@ def test_stopped_it_leaves_whole_seeds_and_goes_on_from_there(
     untrained.stop_at = 4
     with pytest.raises(KeyboardInterrupt):
         command("--tasks", "digits", "--seeds", "7", "4")
-    assert {e.seed for e in read_record(tmp_path / "record")[0]} == {7}
+    assert {e.seed for e in read_record(tmp_path / "record")[0]} == {7, *published_grid.CHOOSING}
     untrained.stop_at, untrained.asked = -1, []
     command("--tasks", "digits", "--seeds", "7", "4")
     assert {e.seed for e in untrained.asked} == {4}
-    assert list(read_record(tmp_path / "record")[0]) == published_grid.grid(["digits"], [7, 4])
+    seeds = [e.seed for e in read_record(tmp_path / "record")[0]]
+    assert list(dict.fromkeys(seeds)) == [*published_grid.CHOOSING, 7, 4]
 
 
 def test_finished_seeds_are_written_without_running_anything(
@@ -247,7 +279,10 @@ def test_finished_seeds_are_written_without_running_anything(
     untrained.asked = []
     command("--tasks", "digits", "--seeds", "0", "1", "--finished")
     assert untrained.asked == []
-    assert {e.seed for e in read_record(tmp_path / "record")[0]} == {1}
+    assert {e.seed for e in read_record(tmp_path / "record")[0]} == {1, *published_grid.CHOOSING}
+    untrained.stop_at = published_grid.CHOOSING[0]
+    with pytest.raises(SystemExit, match=r"No seed is whole: .* does not hold all that chooses"):
+        command("--tasks", "mnist", "--seeds", "0", "--finished")
 
 
 def test_the_time_of_all_runs_is_added_up(tmp_path: Path) -> None:
