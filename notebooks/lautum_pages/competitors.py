@@ -47,7 +47,9 @@ def named_runs(recorded: Results, base: Experiment) -> pd.DataFrame:
     in_two = runs.stage_two != "standard"
     name = runs.method.map(NAMES).where(~in_two, runs.stage_two.map(NAMES) + " (2)")
     weight = runs.strength.where(~in_two, runs.stage_two_strength)
-    return runs.assign(name=name + runs.recipe.map({"plain": "", "careful": CAREFUL}), weight=weight)
+    return runs.assign(
+        name=name + runs.recipe.map({"plain": "", "careful": CAREFUL}), weight=weight
+    )
 
 
 def one_method(runs: pd.DataFrame) -> pd.DataFrame:

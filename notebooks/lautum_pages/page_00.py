@@ -1,13 +1,13 @@
 """The opening picture of notebook 00: all that competes, on the same recorded runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from lautum_pages.competitors import BASELINE_NAMES, NAMES
-from lautum_utils import Interval, interval
+from lautum_utils import interval
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import SHEET, STYLES
 
@@ -20,7 +20,6 @@ LOOKS = {  # what is drawn, always in the same look
     NAMES["lautum"]: STYLES[0],
     NAMES["lautum_between_views"]: STYLES[3],
 }
-
 
 
 def competitors(accuracy: pd.DataFrame, target: str) -> dict[str, pd.DataFrame]:
@@ -76,5 +75,5 @@ def compared_with(rows: pd.DataFrame, name: str, labels: int) -> list[str]:
         if difference.low > 0 or difference.high < 0:
             said = "better than" if difference.low > 0 else "worse than"
         span = f"{difference.mean:+.1f} points, {difference.low:+.1f} to {difference.high:+.1f}"
-        sentences.append(f"{said} {other} ({span})")
+        sentences.append(f"{said} '{other}' ({span})")
     return sentences
