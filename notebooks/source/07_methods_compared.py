@@ -304,7 +304,7 @@ for noise, (network, by_step) in watched.items():
     print(f"noise {noise:g}: target accuracy of the probe, 200 labels: {reached} %")
     largest = [max(pairs[row][0] for pairs in by_step.values()) for row in range(seeds)]
     print(f"   largest mean of d squared: {', '.join(f'{value:.1f}' for value in largest)}")
-k = watched[0.0][0].features(data.task(0).unlabelled[None, :1]).shape[-1]
+k = one_of(network, 0).features(data.task(0).unlabelled[:1]).shape[-1]
 draw_collapse({noise: by_step for noise, (_, by_step) in watched.items()}, 1 + 2 / k)
 
 # %% [markdown]
