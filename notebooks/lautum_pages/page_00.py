@@ -70,7 +70,7 @@ def compared_with(rows: pd.DataFrame, name: str, labels: int) -> list[str]:
     difference in points and its interval."""
     ours, sentences = rows.loc[name, labels], []
     for other in rows.index.unique("name").drop(name):
-        difference = interval(100 * (ours - rows.loc[other, labels]))
+        difference = interval((100 * (ours - rows.loc[other, labels])).tolist())
         said = "not distinguishable from"
         if difference.low > 0 or difference.high < 0:
             said = "better than" if difference.low > 0 else "worse than"
