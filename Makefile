@@ -57,7 +57,7 @@ notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/sour
 record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (about 6 minutes; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.record
 
-methods: $(VENV)/.test  ## compare all methods on the same runs (about half an hour; goes on where it was)
+methods: $(VENV)/.test  ## compare all methods and baselines on the same runs (about an hour; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.compare
 
 site: $(VENV)/.test  ## the notebooks as a website that needs no server and no network: build/site/index.html

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -45,9 +46,9 @@ def draw_level(ax: Axes, name: str, accuracy: float) -> None:
     """A dashed line over all strengths, under its name: what is reached without any of them. A
     fraction, drawn in percent."""
     ax.axhline(100 * accuracy, color="0.3", linestyle="--", linewidth=1.2, zorder=1)
-    place = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
-    look = {"ha": "right", "color": "0.3", "fontsize": 9}
-    ax.annotate(name, (0.99, 100 * accuracy), (0, 3), **place, **look)
+    look: dict[str, Any] = {"ha": "right", "color": "0.3", "fontsize": 9}
+    at, over = (0.99, 100 * accuracy), (0, 3)
+    ax.annotate(name, at, over, ax.get_yaxis_transform(), "offset points", **look)
 
 
 def limits_around(values: Sequence[float], step: float) -> tuple[float, float]:

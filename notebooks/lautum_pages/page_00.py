@@ -50,7 +50,7 @@ def draw_competitors(found: Mapping[str, pd.DataFrame], title: str) -> Figure:
         names = [name for name in LOOKS if name in rows.index.unique("name")]
         labels = rows.index.unique("labels")
         for number, name in enumerate(names):
-            points = [interval(row) for row in 100 * rows.loc[name].to_numpy()]
+            points = [interval(row) for row in (100 * rows.loc[name]).to_numpy().tolist()]
             x = np.arange(len(labels)) + 0.06 * (number - len(names) / 2)
             mean, reach = [p.mean for p in points], [p.reach for p in points]
             drawn[name] = ax.errorbar(x, mean, reach, capsize=2, label=name, **LOOKS[name])
