@@ -59,7 +59,7 @@ notebooks: $(VENV)/.test  ## build and execute the notebooks from notebooks/sour
 record: $(VENV)/.test  ## run the grid that the playground's sliders answer from (about 6 minutes; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.record
 
-methods: $(VENV)/.test  ## compare all methods on the same runs (about half an hour; goes on where it was)
+methods: $(VENV)/.test  ## compare all methods and baselines on the same runs (about an hour; goes on where it was)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.compare
 
 published: $(VENV)/.test  ## the published tasks, every baseline and method (hours; goes on where it was; DATA=FOLDER: the images in it, in place of downloads)

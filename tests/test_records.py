@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from records import assert_nearest, assert_no_drift
 
@@ -14,7 +15,8 @@ from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.results.records import RECORD, read_record
 from lautum_utils.results.results import Results
 from lautum_utils.results.sweeps import run
-from lautum_utils.training.experiments import Experiment, grid
+from lautum_utils.training.baselines import BASELINES
+from lautum_utils.training.experiments import Experiment, baselines, grid
 from lautum_utils.training.outcomes import Result
 from lautum_utils.widgets.playground_settings import BASE
 from notebooks.tools import compare
@@ -69,6 +71,16 @@ def compared() -> Remade:
 
 
 @pytest.fixture(scope="module")
+def beside() -> Remade:
+    """Each baseline of the comparison at two places, the control fine-tuned with care, and what the
+    playground's record has without a network."""
+    places = [replace(compare.BASE, target=t, severity=v, labels=100, seed=4) for t, v in PLACES]
+    wanted = [baseline for e in places for baseline in baselines(e)]
+    careful = {"method": "standard", "strength": 0.0, "protocol": "finetune", "recipe": "careful"}
+    return remade([*wanted, *(replace(e, **careful) for e in places)], compare.COMPARED)
+
+
+@pytest.fixture(scope="module")
 def played() -> Remade:
     """Of the playground's record: every shift, two severities, two seeds."""
     base = replace(BASE, strength=1e-3, labels=100)
@@ -103,6 +115,19 @@ def test_the_records_are_samples_of_what_their_commands_run(
         again = compared.again.where(protocol=protocol)
         assert_no_drift(again, compared.own(again))
     assert_no_drift(played.again, played.own(played.again))
+
+
+@pytest.mark.parametrize("name", [*BASELINES, "standard"])
+def test_each_baseline_was_recorded_as_itself_and_not_as_another(beside: Remade, name: str) -> None:
+    def accuracies(results: Iterable[Result]) -> np.ndarray:
+        return np.array([(r.test_accuracy, r.validation_accuracy) for r in results])
+
+    again = beside.again.where(method=name)
+    assert len(again) == len(PLACES)
+    own, here = accuracies(beside.own(again)), accuracies(again)
+    for other in (*BASELINES, "standard"):
+        theirs = accuracies(beside.own(beside.again.where(method=other)))
+        assert other == name or np.square(here - own).sum() < np.square(here - theirs).sum(), other
 
 
 def assert_told_from(what: str, remade: Remade, again: Results, change: Change) -> None:

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.results.records import read_record
 from lautum_utils.results.statistics import paired_difference, verdict
-from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.experiments import SETTINGS, Experiment, baselines
 from lautum_utils.training.outcomes import Result
+from lautum_utils.widgets.playground_settings import BASE
 from lautum_utils.widgets.plots import explored, history_curves
 
 
@@ -63,7 +64,7 @@ class Known:
         self, experiments: Sequence[Experiment], around: Iterable[Experiment], strength: float
     ) -> Answer:
         """What is known of experiments, and of those around them at other severities and
-        strengths: is this strength better than 0?"""
+        strengths: is this strength better than 0? And the pixels beside them, if recorded."""
         results = self.find_all(experiments)
         alike = self.find_all(dict.fromkeys([*experiments, *around]))
         sentence = "Weight 0 is standard transfer: raise the weight to compare."
@@ -72,8 +73,17 @@ class Known:
             control = [r for r in results if r.experiment.strength == 0]
             sentence = verdict(paired_difference(ours, control), f"weight {strength:g}")
         curves = [(r.experiment.strength, r.history) for r in results]
-        curve = explored(alike, strength, experiments[0].severity).png()
+        pixels = self.find_all(dict.fromkeys(map(_pixels_beside, experiments)))
+        curve = explored(alike, strength, experiments[0].severity, pixels).png()
         return Answer(sentence, curve, history_curves(curves).png())
+
+
+@lru_cache(maxsize=1024)
+def _pixels_beside(e: Experiment) -> Experiment:
+    """As it is recorded: on the same images and labels, whatever network there is."""
+    alike = {name: getattr(e, name) for name, known in SETTINGS.items() if known.acts == "data"}
+    (pixels,) = baselines(replace(BASE, labels=e.labels, **alike), ["pixels"])
+    return pixels
 
 
 _read_once = lru_cache(maxsize=4)(read_record)

@@ -21,8 +21,9 @@ from lautum_utils.widgets.playground_settings import (
 
 CURVE = (
     "Left: target test accuracy for each weight that is known, mean over seeds with its 95 %"
-    " interval; weight 0 is standard transfer, the grey bar is the chosen weight. Right: by how"
-    " many points the chosen weight beats weight 0, for each severity; above 0 it helps."
+    " interval; weight 0 is standard transfer, the grey bar is the chosen weight. Dashed, where it"
+    " is recorded: a linear classifier on the pixels, without any network. Right: by how many"
+    " points the chosen weight beats weight 0, for each severity; above 0 it helps."
 )
 LIVE = (
     "Stage one, step by step: loss on the source; dependence between features and unlabelled target"

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lautum_utils.data.domains import Domain
+from lautum_utils.results.results import Results
 from lautum_utils.results.statistics import Interval, paired_difference, summarise
 from lautum_utils.training.outcomes import History, Result
 from lautum_utils.widgets.figures import Picture, new_figure
@@ -25,6 +26,7 @@ from lautum_utils.widgets.sketch import Sketch
 from lautum_utils.widgets.strength_axis import (
     PERCENT,
     draw_accuracy,
+    draw_level,
     limits_around,
     strength_axis,
     strength_places,
@@ -56,17 +58,20 @@ def accuracy_against_strength(
     results: Sequence[Result] | Mapping[str, Sequence[Result]],
     title: str = "",
     confidence: float = 0.95,
+    levels: Mapping[str, Results] | None = None,
 ) -> Figure:
     """Target test accuracy against strength (logarithmic, 0 at the left): mean and interval over
     seeds.
 
     results: a line for each combination of the settings that vary besides; or named groups, a line
-    each.
+    each. levels: baselines, which have no strength, by name: a dashed line at the mean of each.
     """
     groups = results if isinstance(results, Mapping) else by_what_varies(results)
     points = {name: summarise(group, confidence) for name, group in groups.items()}
     figure, (ax,) = new_figure()
     draw_accuracy(ax, points, strength_axis(ax, [s for group in points.values() for s in group]))
+    for name, baseline in (levels or {}).items():
+        draw_level(ax, name, baseline.mean())
     if any(groups):
         columns = LETTERS_A_LINE // (max(map(len, groups)) + 8)  # 8: the line before it
         figure.legend(loc="outside lower center", ncols=min(4, max(1, columns)))
@@ -99,12 +104,14 @@ def gains(
     return figure
 
 
-def explored(results: Sequence[Result], strength: float, severity: float) -> Sketch:
+def explored(
+    results: Sequence[Result], strength: float, severity: float, pixels: Sequence[Result] = ()
+) -> Sketch:
     """What is known so far: accuracy against strength at one severity, and gain against severity
     at one strength.
 
     results: alike but for strength, severity and seed. The gain is the paired difference to
-    strength 0, with interval.
+    strength 0, with interval. pixels: of that baseline there; a dashed line at their mean.
     """
     groups: dict[tuple[float, float], list[Result]] = defaultdict(list)
     for result in results:
@@ -122,6 +129,8 @@ def explored(results: Sequence[Result], strength: float, severity: float) -> Ske
         left, right = axes
         draw_accuracy(left, {"": points}, places)
         left.axvline(places[strength], color="0.8", linewidth=6, zorder=0)
+        if pixels:
+            draw_level(left, "pixels, no network", Results(pixels).mean())
         right.errorbar(list(gained), means, reach, **STYLES[1] | {"linestyle": "none"})
         right.axvline(severity, color="0.8", linewidth=6, zorder=0)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,6 +40,15 @@ def draw_accuracy(
     for name, points in groups.items():
         mean, reach = ([100 * getattr(p, k) for p in points.values()] for k in ("mean", "reach"))
         ax.errorbar([places[s] for s in points], mean, reach, label=name, markersize=6)
+
+
+def draw_level(ax: Axes, name: str, accuracy: float) -> None:
+    """A dashed line over all strengths, under its name: what is reached without any of them. A
+    fraction, drawn in percent."""
+    ax.axhline(100 * accuracy, color="0.3", linestyle="--", linewidth=1.2, zorder=1)
+    look: dict[str, Any] = {"ha": "right", "color": "0.3", "fontsize": 9}
+    at, over = (0.99, 100 * accuracy), (0, 3)
+    ax.annotate(name, at, over, ax.get_yaxis_transform(), "offset points", **look)
 
 
 def limits_around(values: Sequence[float], step: float) -> tuple[float, float]:

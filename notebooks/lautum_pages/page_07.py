@@ -1,6 +1,6 @@
 """The pictures of notebook 07: the other methods, on the same runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from lautum_utils.widgets.style import STYLES
 
 GAIN = "gain (points of test accuracy)"
 Place = tuple[str, float, int]  # target, severity, labels
+SIMPLE_LOOK = {"color": "0.45", "marker": "D", "markerfacecolor": "white"}  # of a baseline
 
 
 def in_points(intervals: Sequence[Interval]) -> tuple[list[float], list[float]]:
@@ -74,9 +75,13 @@ def _knob_frame(
 
 
 def draw_gains(
-    groups: Mapping[str, Mapping[str, Interval]], title: str, left: float = 0.36
+    groups: Mapping[str, Mapping[str, Interval]],
+    title: str,
+    left: float = 0.36,
+    simple: Collection[str] = (),
 ) -> Figure:
-    """Gains with their intervals: a row for each name, a panel for each target."""
+    """Gains with their intervals: a row for each name, a panel for each target; the simple ones
+    grey and open."""
     height = 0.26 * len(groups) + 1.2
     targets = list(next(iter(groups.values())))
     margins = inches(height, left)
@@ -84,9 +89,11 @@ def draw_gains(
         10, height, len(targets), layout="none", sharey=True, gridspec_kw=margins
     )
     for ax, target, style in zip(axes, targets, STYLES, strict=False):
-        mean, reach = in_points([group[target] for group in groups.values()])
-        rows = range(len(groups))
-        ax.errorbar(mean, rows, xerr=reach, capsize=3, **style | {"linestyle": "none"})
+        for look, wanted in ((style, False), (SIMPLE_LOOK, True)):
+            rows = [row for row, name in enumerate(groups) if (name in simple) == wanted]
+            shown = [group[target] for name, group in groups.items() if (name in simple) == wanted]
+            mean, reach = in_points(shown)
+            ax.errorbar(mean, rows, xerr=reach, capsize=3, **look | {"linestyle": "none"})
         ax.axvline(0, color="0.3", linewidth=1)
         ax.set_title(f"target {target}", fontsize=10)
         ax.set_xlabel(GAIN)

@@ -1,17 +1,18 @@
-"""Every method on the same runs: the recorded comparison that notebook 07 shows.
+"""Every method and every simple baseline on the same runs: the recorded comparison that notebooks
+00 and 07 show.
 
-make methods       (about half an hour on two cores; interrupted, it goes on where it was)
+make methods       (about an hour on two cores; interrupted, it goes on where it was)
 
 Two transfers, each with three severities of one shift: digits to shifted digits, and to
 shifted letters. Every method has as many weights to choose from as any other; validation data
-chooses, for each number of labels and protocol.
+chooses, for each number of labels and protocol. Baselines have no weight.
 """
 
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from lautum_utils.training.experiments import Experiment
+from lautum_utils.training.experiments import Experiment, baselines
 from lautum_utils.training.experiments import grid as combinations
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
 from notebooks.tools import recording
@@ -36,7 +37,11 @@ STAGE_ONE: Weights = {
     "deep_coral": (10.0, 100.0, 1e3, 1e4),
     "task_nuisance_filtration": (1e-5, 1e-4, 1e-3, 1e-2),
     "multiple_layer_normalization": (0.1, 0.3, 1.0, 3.0),
+    "lautum_between_views": (0.01, 0.03, 0.1, 0.3),
+    "mutual_information_between_views": (0.03, 0.1, 0.3, 1.0),
+    "vicreg": (0.1, 0.3, 1.0, 3.0),
 }
+BETWEEN_VIEWS = ("lautum_between_views", "mutual_information_between_views", "vicreg")
 STAGE_TWO: Weights = {
     "lautum": (1e-7, 1e-6, 1e-5, 1e-4),
     "mutual_information": (1e-5, 1e-4, 1e-3, 1e-2),
@@ -47,6 +52,15 @@ STAGE_TWO: Weights = {
     "adaptive_knowledge_consistency": (0.03, 0.1, 0.3, 1.0),
     "adaptive_representation_consistency": (1.0, 3.0, 10.0, 30.0),
     "contrastive_regularization": (0.1, 0.3, 1.0, 3.0),
+}
+# Tried in stage one alone.
+NOT_IN_STAGE_TWO = ("mutual_information_maximised", *BETWEEN_VIEWS)
+# Fine-tuned by the careful recipe too: the control, no source at all, and two methods.
+CAREFUL: Weights = {
+    "standard": (0.0,),
+    "from_scratch": (0.0,),
+    "lautum": STAGE_ONE["lautum"],
+    "lautum_between_views": STAGE_ONE["lautum_between_views"],
 }
 # Lautum in stage one with the best of stage two (by the validation accuracy of the runs above),
 # everywhere.
@@ -71,9 +85,10 @@ BOTH_PROTOCOLS = ("probe", "finetune")
 
 def grid() -> list[Experiment]:
     """The control and every method with each of its weights, probe and fine-tuning for stage one,
-    fine-tuning for stage two; then Lautum with a method of stage two, and the ablations."""
+    fine-tuning for stage two; Lautum with a method of stage two, and the ablations; then the
+    baselines, and the careful recipe."""
     assert set(STAGE_ONE) == set(METHODS) - {"standard"}
-    assert set(STAGE_TWO) | {ON_SOURCE[0]} == set(STAGE_TWO_METHODS) - {"standard"}
+    assert {*STAGE_TWO, *NOT_IN_STAGE_TWO} == set(STAGE_TWO_METHODS) - {"standard"}
     places = combinations(BASE, target=TARGETS, severity=SEVERITIES, seed=SEEDS, labels=LABELS)
     ablated = [
         e for e in places if all(getattr(e, name) == value for name, value in ABLATED.items())
@@ -85,6 +100,8 @@ def grid() -> list[Experiment]:
         *_in_both_stages(ablated, BOTH_STAGES),
         *_on_source(ablated),
         *_ablations(ablated),
+        *(baseline for e in places for baseline in baselines(e)),
+        *_with_care(places),
     ]
 
 
@@ -124,6 +141,13 @@ def _ablations(places: list[Experiment]) -> list[Experiment]:
     return [
         replace(e, strength=strength, **other)
         for e, strength, other in product(places, STAGE_ONE["lautum"], ABLATIONS.values())
+    ]
+
+
+def _with_care(places: list[Experiment]) -> list[Experiment]:
+    return [
+        replace(e, method=method, strength=strength, protocol="finetune", recipe="careful")
+        for e, (method, strength) in product(places, _weighted(CAREFUL))
     ]
 
 

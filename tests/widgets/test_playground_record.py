@@ -12,8 +12,8 @@ from playing import FAST, finish, made_up, shown
 from waiting import GUARD
 
 from lautum_utils.data.shifts import SHIFTS
-from lautum_utils.results.records import read_record
-from lautum_utils.training.experiments import Experiment
+from lautum_utils.results.records import read_record, write_record
+from lautum_utils.training.experiments import Experiment, baselines
 from lautum_utils.training.outcomes import Progress, Result
 from lautum_utils.widgets import playground_known, playground_training, plots
 from lautum_utils.widgets.playground import Playground
@@ -147,6 +147,31 @@ def test_train_live_puts_a_real_run_in_the_place_of_the_record_and_says_so(tmp_p
     )
     playground.strength.value = 1e-3
     assert playground.status.value == "trained here"
+
+
+def test_pixels_are_beside_every_network_and_protocol_where_they_are_recorded(
+    tmp_path: Path,
+) -> None:
+    seen = {}
+    for accuracy in (0.3, 0.9):
+        path = made_up(tmp_path / "record.gz")
+        known = read_record(path)[0]
+        (pixels,) = baselines(BASE, ["pixels"])
+        result = replace(next(iter(known.values())), experiment=pixels, test_accuracy=accuracy)
+        settings = {name: v for name, v in FAST.items() if name not in ("record", "seeds")}
+        here = replace(BASE, network="cnn", protocol="finetune", **settings)
+        trained = [
+            replace(r, experiment=replace(here, strength=e.strength)) for e, r in known.items()
+        ]
+        path = tmp_path / f"{accuracy}.gz"
+        write_record([*known.values(), *trained, result], path)
+        for more in ({}, {"network": "cnn", "protocol": "finetune"}):
+            playground = Playground(**FAST | {"record": path} | more)
+            assert answered(playground).startswith("recorded. ")
+            seen[accuracy, len(more)] = bytes(playground.curve.value)
+    assert seen[0.3, 0] != seen[0.9, 0]
+    assert seen[0.3, 2] != seen[0.9, 2]
+    assert seen[0.9, 0] == seen[0.9, 2]
 
 
 @pytest.mark.parametrize("content", [None, b"no gzip"])

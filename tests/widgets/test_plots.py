@@ -105,6 +105,21 @@ def test_explored_shows_the_gain_over_strength_0_at_each_severity_that_has_both(
     assert left.get_legend() is None
 
 
+def test_what_needs_no_strength_is_a_dashed_line_under_its_name() -> None:
+    pixels = Results(results(0.0, 0.7, 0.8, method="pixels"))
+    drawn = (
+        plots.accuracy_against_strength({"probe": CURVE}, levels={"pixels, no network": pixels}),
+        plots.explored(CURVE, 1e-3, 0.0, pixels).figure(),
+    )
+    for figure in drawn:
+        (line,) = [x for x in figure.axes[0].lines if list(x.get_xdata()) == [0, 1]]
+        assert np.allclose(line.get_ydata(), 75)
+        assert line.get_linestyle() == "--"
+        (name,) = figure.axes[0].texts
+        assert name.get_text() == "pixels, no network"
+    assert not plots.explored(CURVE, 1e-3, 0.0).figure().axes[0].texts, "none without"
+
+
 def test_training_curves_show_the_mean_over_seeds_of_each_strength() -> None:
     higher = {name: [2 * v for v in values] for name, values in HISTORY.items()} | {
         "step": HISTORY["step"]
