@@ -19,7 +19,7 @@ from lautum_utils.training.baselines import BASELINES
 from lautum_utils.training.experiments import Experiment, baselines, grid
 from lautum_utils.training.outcomes import Result
 from lautum_utils.widgets.playground_settings import BASE
-from notebooks.tools import compare
+from notebooks.tools import compare, published, published_grid
 
 Change = Callable[[Experiment], Experiment]
 
@@ -87,6 +87,16 @@ def played() -> Remade:
     return remade(grid(base, shift=ALL_SHIFTS, severity=(0.4, 1.0), seed=(0, 1)), RECORD)
 
 
+@pytest.fixture(scope="module")
+def published_part() -> Remade:
+    """Of the record of the published tasks: what needs no images, three methods between views and
+    Lautum with the weights that were chosen, all seeds that report."""
+    recorded = Results(read_record(published.PUBLISHED)[0].values())
+    small = recorded.where(source="digits", protocol="probe", labels=100, seed=published_grid.SEEDS)
+    wanted = [r.experiment for r in small.where(method=["lautum", *compare.BETWEEN_VIEWS])]
+    return remade(wanted, published.PUBLISHED)
+
+
 def lighter(stage: str, name: str) -> Change:
     """The same with the next smaller of the method's weights."""
     return lambda e: at_weight(e, stage, name, WEIGHTS[stage, name][-2])
@@ -115,6 +125,12 @@ def test_the_records_are_samples_of_what_their_commands_run(
         again = compared.again.where(protocol=protocol)
         assert_no_drift(again, compared.own(again))
     assert_no_drift(played.again, played.own(played.again))
+
+
+def test_the_record_of_the_published_tasks_is_a_sample_of_what_its_command_runs(
+    published_part: Remade,
+) -> None:
+    assert_no_drift(published_part.again, published_part.own(published_part.again))
 
 
 @pytest.mark.parametrize("name", [*BASELINES, "standard"])

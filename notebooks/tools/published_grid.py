@@ -115,6 +115,7 @@ def _at_place(task: str, weights: Chosen, seed: int, labels: int) -> list[Experi
 
 
 def _two(base: Experiment, weights: Iterable[float]) -> list[Experiment]:
-    """The control, fine-tuned with each method of stage two."""
-    both = zip(STAGE_TWO, weights, strict=True)
-    return [replace(base, stage_two=name, stage_two_strength=w, **TUNED) for name, w in both]
+    """The control, fine-tuned with each method of stage two: plainly, as its augmentation and its
+    many epochs are its own."""
+    plainly, both = replace(base, protocol="finetune"), zip(STAGE_TWO, weights, strict=True)
+    return [replace(plainly, stage_two=name, stage_two_strength=w) for name, w in both]
