@@ -82,8 +82,9 @@ def places(results: Results) -> list[Place]:
 def contestants(results: Results, place: Place, recipe: str = "careful") -> dict[str, Contestant]:
     """Whoever has results at a place, by name: "standard transfer" is the control.
 
-    recipe: of fine-tuning; those fine-tuned in another way are there beside it. Baselines have a
-    protocol of their own, and are compared with both.
+    recipe: of fine-tuning; those fine-tuned in another way are there beside it, but for methods of
+    stage two, which go their own way. Baselines have a protocol of their own, and are compared with
+    both.
     """
     here = results.where(source=place.source, target=place.target, labels=place.labels)
     found = {}
@@ -92,7 +93,8 @@ def contestants(results: Results, place: Place, recipe: str = "careful") -> dict
         if stage_two != "standard":
             name = NAMES.get(stage_two, stage_two.replace("_", " "))
         role = BASELINE if method in BASELINES else METHOD
-        if group[0].experiment.protocol == "finetune" and tuned != recipe:
+        is_tuned = stage_two == "standard" and group[0].experiment.protocol == "finetune"
+        if is_tuned and tuned != recipe:
             name, role = f"{name} ({tuned} recipe)", role if role == BASELINE else PLAIN
         elif method == stage_two == "standard":
             role = CONTROL
