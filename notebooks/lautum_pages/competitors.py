@@ -37,11 +37,11 @@ CAREFUL = ", careful"
 SIMPLE = (*BASELINE_NAMES.values(), BASELINE_NAMES["from_scratch"] + CAREFUL)
 CONTROLS = (NAMES["standard"], NAMES["standard"] + CAREFUL)
 FIELDS = ["target", "severity", "labels", "protocol"]
-USUAL = ("layer", "inputs", "ridge", "n_components")
+USUAL = ("layer", "inputs", "ridge", "n_components", "decay")
 
 
 def named_runs(recorded: Results, base: Experiment) -> pd.DataFrame:
-    """A row a run with the layer, inputs, ridge and components of base; its name (with "(2)": the
+    """A row a run with the USUAL settings of base; its name (with "(2)": the
     method of stage two; ", careful": fine-tuned by that recipe), and the weight of that method."""
     runs = recorded.where(**{name: getattr(base, name) for name in USUAL}).table
     in_two = runs.stage_two != "standard"

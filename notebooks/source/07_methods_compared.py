@@ -460,8 +460,8 @@ display(explorer_places, draw_places(), draw_places("finetune"))
 # %% [markdown]
 # ## Lautum, taken apart
 #
-# At one severity and number of labels: another layer, the *source's* unlabelled inputs, more or fewer principal components, more or less ridge, and another stage. Each
-# variant has four weights (both stages: eight), and validation data picks.
+# At one severity and number of labels: another layer, the *source's* unlabelled inputs, more or fewer principal components (or all of them), more or less ridge,
+# covariances as running means over batches, and another stage. Each variant has four weights (both stages: eight), and validation data picks.
 #
 # **Predict:** which change costs most?
 
@@ -472,7 +472,7 @@ where_ablated = f"severity {compare.ABLATED['severity']:g}, {compare.ABLATED['la
 standard = here.where(method="standard", stage_two="standard")
 lautum = here.where(method="lautum", stage_two="standard")
 variants = {"as above (32 components, ridge 0.01, features)": lautum.where(**usual)}
-variants |= {name: lautum.where(**change) for name, change in compare.ABLATIONS.items()}
+variants |= {name: lautum.where(**usual | change) for name, change in compare.ABLATIONS.items()}
 stages = {
     "stage one": lautum.where(**usual),
     "stage two": here.where(method="standard", stage_two="lautum"),
