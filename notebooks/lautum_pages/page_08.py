@@ -1,6 +1,7 @@
 """The pictures of notebook 08: the published tasks, leaderboards and weights."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from lautum_pages.page_08_record import (
     control_of,
     standings,
 )
-from lautum_utils import Interval, Results, interval
+from lautum_utils import Results
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.sketch import Sketch
 from lautum_utils.widgets.strength_axis import limits_around, strength_axis, strength_places
@@ -36,7 +37,7 @@ LEGEND = {
 }
 BEST: dict[str, Any] = {"color": STYLES[1]["color"], "linestyle": "--", "linewidth": 1}
 CURVES = {
-    "test_accuracy": "target, test (interval over seeds)",
+    "test_accuracy": "target, test",
     "validation_accuracy": "target, validation",
     "source_accuracy": "source, test",
 }
@@ -53,9 +54,11 @@ def draw_leaderboard(
     panels: who stands at a place (`contestants`), by the title of its panel.
     """
     names = _rows(panels)
-    height = 0.24 * len(names) + 1.6
+    title = fill(title, 95)
+    above = 0.6 + 0.18 * title.count("\n")
+    height = 0.24 * len(names) + 1.0 + above
     margins = {"left": 0.25, "right": 0.99, "wspace": 0.08}
-    margins |= {"bottom": 0.78 / height, "top": 1 - 0.6 / height}
+    margins |= {"bottom": 0.78 / height, "top": 1 - above / height}
     figure, axes = new_figure(
         10, height, len(panels), layout="none", sharey=True, gridspec_kw=margins
     )
@@ -126,31 +129,26 @@ def draw_weights(
     curves = {task: _curves(results) for task, results in by_task.items()}
     reached = [100 * c.mean("test_accuracy") for c in controls.values()]
     for curve in (curve for of_task in curves.values() for curve in of_task.values()):
-        reached += [100 * (p.mean + sign * p.reach) for p in curve.values() for sign in (-1, 1)]
+        reached += [100 * accuracy for accuracy in curve.values()]
     limits = limits_around(reached, 10)
 
-    def fill(axes: list[Axes]) -> None:
+    def fill_in(axes: list[Axes]) -> None:
         for ax, (task, of_task) in zip(axes, curves.items(), strict=True):
-            for (name, curve), style in zip(of_task.items(), STYLES, strict=False):
-                mean, reach = (
-                    [100 * getattr(p, k) for p in curve.values()] for k in ("mean", "reach")
-                )
-                yerr = reach if name == "test_accuracy" else None
-                ax.errorbar([places[w] for w in curve], mean, yerr, **style)
+            for curve, style in zip(of_task.values(), STYLES, strict=False):
+                mean = [100 * accuracy for accuracy in curve.values()]
+                ax.plot([places[w] for w in curve], mean, **style)
             level = 100 * controls[task].mean("test_accuracy")
             ax.plot([-20, 20], [level, level], color="0.3", linestyle=":", marker="")
             ax.axvline(places[by_task[task].best()], color="0.85", linewidth=8, zorder=0)
 
-    return Sketch(_weights_frame, (tuple(by_task), weights, limits), fill, title)
+    return Sketch(_weights_frame, (tuple(by_task), weights, limits), fill_in, title)
 
 
-def _curves(results: Results) -> dict[str, dict[float, Interval]]:
-    """Each accuracy by weight, its mean and interval over seeds."""
+def _curves(results: Results) -> dict[str, dict[float, float]]:
+    """Each accuracy by weight, its mean over seeds: the few that choose have no interval worth
+    drawing."""
     by_weight = {w: results.where(strength=w) for w in results.values("strength")}
-    return {
-        name: {w: interval([getattr(r, name) for r in group]) for w, group in by_weight.items()}
-        for name in CURVES
-    }
+    return {name: {w: group.mean(name) for w, group in by_weight.items()} for name in CURVES}
 
 
 def _weights_frame(

@@ -203,7 +203,7 @@ def draw_matching(weight=2, target=target, severity=severity, labels=labels, pro
 
 
 explorer_matching = explorer(draw_matching)
-display(explorer_matching, draw_matching(target="digits"))
+display(draw_matching(target="digits"), explorer_matching)
 
 # %% [markdown]
 # ## Be informative: Lautum, mutual information, information maximisation

@@ -184,7 +184,7 @@ explorer_weights = Explorer(draw_method, method=list(METHODS), labels=LABELS, pr
 explorer_weights
 
 # %%
-display(*(draw_method(method) for method in METHODS if "views" in method))
+draw_method("Lautum between views")
 
 # %%
 print("the weights, and at how many places validation picks the smallest, the largest")
