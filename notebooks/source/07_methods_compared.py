@@ -203,7 +203,8 @@ def draw_matching(weight=2, target=target, severity=severity, labels=labels, pro
 
 
 explorer_matching = explorer(draw_matching)
-display(draw_matching(target="digits"), explorer_matching)
+display(explorer_matching)
+draw_matching(target="digits")
 
 # %% [markdown]
 # ## Be informative: Lautum, mutual information, information maximisation
