@@ -132,7 +132,8 @@ def test_every_widget_says_what_it_shows_and_has_a_static_twin(source: Path) -> 
     draws = re.findall(r"^explorer_\w+ = [Ee]xplorer\(\s*(\w+)", code, re.MULTILINE)
     assert draws or "Playground(" in code
     for draw in draws:
-        shown = [cell for cell in cells if re.search(rf"^(display\(.*)?\b{draw}\(", cell, re.MULTILINE)]
+        drawn = re.compile(rf"^(display\(.*)?\b{draw}\(", re.MULTILINE)
+        shown = [cell for cell in cells if drawn.search(cell)]
         assert shown, f"{draw} is also drawn without widgets"
         shared = "draw.__doc__ = draw_knob.__doc__" in code
         assert shared or re.search(rf'^def {draw}\([^)]*\):\n    """', code, re.MULTILINE), (
