@@ -76,7 +76,7 @@ def shuffled_value(
     u = projected.to(torch.promote_types(projected.dtype, representations.dtype))
     v, total = regularizer.prepare(u), torch.zeros((), device=u.device)
     for _ in range(shuffles):
-        order = torch.randperm(v.shape[-2], generator=generator).to(v.device)
+        order = torch.randperm(v.shape[-2], generator=generator, device="cpu").to(v.device)
         total = total + regularizer(
             representations, v[..., order, :], prepared=True, validate_args=False
         )

@@ -93,7 +93,9 @@ def accuracy(
 def _gradient_length(
     value: Float[Tensor, " models"], weights: Sequence[Tensor]
 ) -> Float[Tensor, " models"]:
-    """In float64, so that a model's does not depend on how sums are split between threads."""
+    """In float64 (which MPS has not), so that a model's does not depend on how sums are split
+    between threads."""
+    wide = torch.float32 if value.device.type == "mps" else torch.float64
     found = torch.autograd.grad(value.sum(), weights, retain_graph=True, allow_unused=True)
-    squares = [g.flatten(1).double().square().sum(1) for g in found if g is not None]
+    squares = [g.flatten(1).to(wide).square().sum(1) for g in found if g is not None]
     return torch.stack(squares).sum(0).sqrt()

@@ -126,7 +126,7 @@ def write_finished(work: Work, seeds: Sequence[int]) -> None:
     this machine is in it."""
     done = work.done()
     about = {
-        "command": "make published DATA=FOLDER" if work.from_folder else "make published",
+        "command": _command(work),
         "images": counts_of(work.sets.domains),
         "seconds": round(published_cost.add_seconds(work.store, 0)),
         "processes": work.workers,
@@ -136,6 +136,14 @@ def write_finished(work: Work, seeds: Sequence[int]) -> None:
     write_record(results, work.output, about)
     size = work.output.stat().st_size / 1e6
     print(f"{len(seeds)} seeds, {len(results):,} results, {size:.2f} MB in {work.output}")
+
+
+def _command(work: Work) -> str:
+    """What makes this record again."""
+    data = " DATA=FOLDER" if work.from_folder else ""
+    fewer = len(work.tasks) < len(TASKS)
+    tasks = f' PUBLISHED_ARGS="--tasks {" ".join(work.tasks)}"' if fewer else ""
+    return f"make published{data}{tasks}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

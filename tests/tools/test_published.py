@@ -251,7 +251,8 @@ def test_the_record_has_the_names_of_the_sets_and_no_path_of_this_machine(
     assert "idx:" not in content
     assert "folder:" not in content
     about = read_about(tmp_path / "record")
-    assert about["command"] == "make published DATA=FOLDER"
+    tasks = 'PUBLISHED_ARGS="--tasks mnist cifar digits"'
+    assert about["command"] == f"make published DATA=FOLDER {tasks}"
     assert about["images"]["mnist"] == {"train": 33, "test": 7}
     assert set(about["images"]) == set(FOUR)
     assert (about["processes"], about["seconds"] >= 0) == (3, True)
