@@ -69,7 +69,7 @@ print(f"networks train on: {resolve_device(device)}")
 # - **standard transfer:** weight 0. **The control's earlier layer** is the same network, asked one layer earlier.
 # - **from scratch:** the same network without the digits.
 # - **Lautum**, this suite's subject: the features stay informative about the *pixels* of the letters. **Lautum between views** asks for what two
-#   distorted views of a letter share.
+#   distorted views of a letter share. (Our letters are drawn with much the same distortions, which flatters it here.)
 #
 # Left, the features stay frozen, and a linear *probe* is fitted on them. Right, all weights learn on. Validation data picks each weight.
 #
