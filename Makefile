@@ -12,7 +12,7 @@ DATA ?=
 PUBLISHED_ARGS ?=
 TEXT ?=
 # The notebooks with outputs to compare; all of them run headlessly, with other parameters, in tests/pages/test_notebooks.py.
-NBVAL = $(shell grep -l NBVAL_CHECK_OUTPUT notebooks/*.ipynb)
+NBVAL = $(shell grep -l nbval-check-output notebooks/*.ipynb)
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome
 # One thread a process: the tests run two processes side by side. A text file opened without its encoding is an error.

@@ -65,7 +65,7 @@ def tests(only: str) -> list[str]:
     compared = [
         notebook.relative_to(ROOT).as_posix()
         for notebook in notebooks
-        if "NBVAL_CHECK_OUTPUT" in notebook.read_text(encoding="utf-8")
+        if "nbval-check-output" in notebook.read_text(encoding="utf-8")
     ]
     words = ["-k", only] if only else []
     return ["--nbval-lax", "--nbval-current-env", *words, *paths(FILES), *compared]

@@ -219,7 +219,7 @@ def test_make_tests_a_part_or_the_fast_ones() -> None:
     outputs = {
         p.name
         for p in NOTEBOOKS.glob("*.ipynb")
-        if "NBVAL_CHECK_OUTPUT" in p.read_text(encoding="utf-8")
+        if "nbval-check-output" in p.read_text(encoding="utf-8")
     }
     assert {Path(name).name for name in compared} == outputs
 

@@ -109,8 +109,7 @@ for protocol, rows in competing.items():
 #
 # **Predict:** at $\rho = 0.6$, which of the two is larger?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 rho = 0.6
 covariance = torch.tensor([[1, rho], [rho, 1]], dtype=torch.float64, device="cpu")
 print(f"I = {gaussian_mutual_information(covariance, 1):.4f} nats")

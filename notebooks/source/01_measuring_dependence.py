@@ -83,8 +83,7 @@ def report(name, difference):
 #
 # **Predict:** a fair coin has one bit of entropy. How many nats? And which has more, the fair coin or the one with heads 0.1?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 examples = {
     "a certain outcome": vector(1, 0),
     f"a coin with heads {crossover:g}": vector(crossover, 1 - crossover),
@@ -165,8 +164,7 @@ draw_candidates(p, candidates, distances)
 #
 # **Predict:** in the joint below, which of the two is larger?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 
 
 def terms(joint):
@@ -555,8 +553,7 @@ gauss_i, gauss_l = (
 
 draw_plane((values_i, values_l), (gauss_i, gauss_l))
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 rows, columns = joints.sum(2)[:, 0], joints.sum(1)[:, 0]
 rare_together = (joints[:, 0, 0] - rows * columns).sign() * (0.5 - rows).sign() * (
     0.5 - columns

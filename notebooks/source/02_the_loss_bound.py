@@ -258,8 +258,7 @@ check("conditional_mutual_information", conditional_mutual_information)
 #
 # **Predict:** is $R$ ever negative?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 negative = 0
 for _ in range(worlds):
     one = random_learner()
@@ -342,8 +341,7 @@ draw_terms(transferred(n, gamma, label_noise, 0.0, 1.0), with_gap=False)
 # Look closely before believing in a sign. The test loss has *another* cut, $D + H_\times - L(W;Z) + L(W;X)$, where the same $L(W;X)$ stands with a **plus**. Both are true. The sign says only how the loss moves *while the
 # other named terms stay put*.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 learned = world.learn(n, gamma)
 for name, terms in {**learned.train_terms(), **learned.test_terms()}.items():
     print(
@@ -360,8 +358,7 @@ for name, terms in {**learned.train_terms(), **learned.test_terms()}.items():
 #
 # **Predict:** the second has $L(W;X) = 0$. How do its test loss, $L(W;Z)$ and $R$ compare?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 blind = FiniteWorld(world.p_xy, world.hypotheses, prior=learned.joint.sum((1, 2))).learn(
     n, gamma=0.0
 )
@@ -486,8 +483,7 @@ explorer_terms
 display(terms_at(distance=1.0, target_weight=0.1))
 terms_at(distance=1.0, target_weight=0.9)
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 for noise in (0.0, 0.1, 0.3):
     ends = [
         transferred(3, 6.0, noise, 1.0, weight).test_terms()["inputs, minus"]
@@ -508,8 +504,7 @@ print("target weight 0: every I and L with the target is 0:", max(map(abs, found
 # Empirical risk minimisation is the limit $\gamma \to \infty$. On some datasets a hypothesis then *never* comes out: $P(w|s)$ has holes, and the Lautum information of $W$ and $S$ is infinite. Networks are trained by an almost deterministic procedure. Whoever speaks of
 # $L$ of weights and data needs some noise in between; the next two notebooks put it into the *representation*.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 greedy = world.learn(n, math.inf)
 print(f"I(W;S) = {greedy.mutual_information:.4f}, L(W;S) = {greedy.lautum_information} nats")
 print(f"training loss {greedy.train_loss:.4f}, test loss {greedy.test_loss:.4f} nats")

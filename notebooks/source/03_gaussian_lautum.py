@@ -224,8 +224,7 @@ compare("I(Ax; By) = I(x; y)", gaussian_mutual_information(mapped, d_x), mutual)
 compare("L(Ax; By) = L(x; y)", gaussian_lautum_information(mapped, d_x), lautum)
 print("L >= I for every covariance:", bool((lautum >= mutual).all()))
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 rho = 0.6  # the value to remember
 pair = torch.tensor([[1, rho], [rho, 1]], dtype=torch.float64, device="cpu")
 for name, value in (
@@ -323,8 +322,7 @@ explorer_ascent
 # %%
 draw_ascent(one_correlation=0.6, other_correlation=0.5)
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 strong, weak = 0.9**2, 0.6**2
 for budget in "ts":
     print(
@@ -511,8 +509,7 @@ print(f"the formula says {(k * r + (n - 1) * s) / (n - k - r - 2):.2f}")
 draw_bias(sizes, means, reach, k, r, draws)
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 # What does this mean for a training batch of n = 256, k = 64 features and r = 784 pixels?
 def sample_correlations(z, x):
     """Cosines between the spans of the centred columns: defined for any n > k."""
@@ -710,8 +707,7 @@ for name in WORLDS:
     samples[name] = x[cells // grid], y[cells % grid]
 draw_worlds(all_rows(grid), samples)
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 print(all_rows(grid).abs().round(2).to_string())
 change = (all_rows(grid) - all_rows(grid // 2)).abs().max().max()
 print("half as many points a side change no number by 0.02 or more:", change < 0.02)

@@ -82,8 +82,7 @@ def with_gradient(function, z, *others):
 #
 # **Predict:** $\Sigma_x$ is the 256 x 256 covariance of the pixels. Does it have an inverse?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(seed)
 digits = load("digits", seed=seed).inputs.flatten(1).double()
 x = digits + 0.05 * torch.randn(digits.shape, generator=generator, dtype=torch.float64)
@@ -109,8 +108,7 @@ with torch.no_grad():
 z, x_batch = all_features[0, :batch], x[:batch]
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 def inverse(matrix):
     """As torch.linalg.inv, but silent where there is no inverse: we want to see what comes out."""
     return torch.linalg.inv_ex(matrix).inverse
@@ -145,8 +143,7 @@ print(f"L = {naive(z, x_batch):.1f} nats")
 # No inverse is formed. And whatever rounding does to $M$, this is never negative (it can be NaN). **Predict:** in float32, which of the two versions is closer to the truth?
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 def from_covariance(cov, k):
     """L from the joint covariance (..., k + r, k + r), z first."""
     factor = torch.linalg.cholesky_ex(cov).L
@@ -221,8 +218,7 @@ check("whiten", whiten)
 #
 # **Predict:** how large is $L$ for a batch in which each $z$ is paired with the *wrong* image, so that there is nothing to measure?
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 everything = LautumRegularizer(x, d, ridge=0.0)
 agree(
     "value: whitened, all components, and not whitened",
@@ -303,8 +299,7 @@ def lautum_penalty(z, u, ridge):
 check("lautum_penalty", lautum_penalty)
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 def ridged(z, u, ridge):
     """Version 4: observation noise on z."""
     k = z.shape[1]
@@ -331,8 +326,7 @@ print(
 # `torch.cov` takes one matrix only, so the product is written out.
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 def stacked(z, u, ridge):
     """Version 5: z (..., n, k) and u (..., n, r) give (...) values."""
     n, k = z.shape[-2:]
@@ -375,8 +369,7 @@ print("nats:", [round(value, 1) for value in one_by_one.tolist()])
 # The chain rule through $b$ and $\Sigma$ gives the rest. ($m$ depends on $Z$ too: $\varepsilon$ times the mean of the diagonal of $\partial L/\partial \Sigma$ is added to that diagonal.)
 
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 class ClosedForm(torch.autograd.Function):
     """Version 6: as version 5, with the gradient written down."""
 

@@ -146,8 +146,7 @@ draw_paradox(bins, binned_i, binned_l, sigma, mutual, lautum)
 #
 # So **$I + L = k/\varepsilon$, whatever the network does**: its weights cannot change it. Checked by quadrature, where $x$ takes a dozen values and $z$ is a number:
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
 sums, wanted, parts = [], [], []
 for _ in range(20):
@@ -884,8 +883,7 @@ figure
 #
 # *Question.* Validation with 500 labels is a luxury where 200 are for training. Which *unlabelled* rule chooses the weight nearly as well? *Open:* the dependence itself rises with the weight and cannot judge it. *You would know* by the regret: accuracy lost against the best weight in hindsight. *Start:* the regret of some rules on the whole record.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 RULES = {
     "never (weight 0)": lambda at: 0.0,
     "always 1e-4": lambda at: 1e-4,
@@ -922,8 +920,7 @@ for protocol in ("probe", "finetune"):
 # *Question.* $L(W;S_t|S_s)$ is part of the gap; $L(W;X)$, which needs no label, is part of $L(W;Z)$. Is there a class of learners for which $L(W;X)$ alone bounds the gap, or the test loss? *Open:* section 2 has counterexamples to "more $L(W;X)$, less test loss". *You would know* by a proof, and before that, by a class in which the rank
 # correlation is near one. *Start:* random worlds, and what goes with what.
 
-# %%
-# NBVAL_CHECK_OUTPUT
+# %% tags=["nbval-check-output"]
 found = [before for before, _ in pushed]
 quantities = {
     "L(W;X)": [lautum_terms(one)[1] for one in found],

@@ -14,7 +14,6 @@ NOTE = (
     '<p class="interactive">Interactive: open this notebook in JupyterLab (<code>make lab</code>) '
     "to use its controls.</p>"
 )
-MARKS = re.compile(r"^# NBVAL_\w+\n", re.MULTILINE)  # of the tests
 MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -22,7 +21,7 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 def code_and_outputs(cell: nbformat.NotebookNode, folder: Path, name: str) -> Iterator[str]:
     """The code of a cell, and each of its outputs; pictures go to the folder, under names that
     begin with `name`."""
-    code = MARKS.sub("", cell.source)
+    code = cell.source
     yield fence(code, "ipython3" if MAGIC.search(code) else "python")
     for number, output in enumerate(cell.outputs):
         yield shown(output, folder / f"{name}_{number}.png")

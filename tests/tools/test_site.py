@@ -108,7 +108,7 @@ def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
             "image/png" in output.get("data", {}) for output in outputs
         )
         assert text.count("<summary>") == sum(cell.source.count("<summary>") for cell in cells)
-        assert "NBVAL_" not in text
+        assert "nbval" not in text
         assert "widget-view" not in text
         formulas = site_checks.Page(site / f"{notebook.stem}.html").formulas
         assert (formulas > 0) == any(
