@@ -8,7 +8,7 @@ one of them gets the hint for just that mistake.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,12 +28,16 @@ class Exercise:
 
     observe : what is compared, from the value that a function returns and its inputs; by default
     the value.
+    read : a tensor from what a function returns, where that is no tensor (a set of letters).
+    without : name in a function's code -> what to say of a right answer that is taken from there.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
     reference: Function
     mistakes: dict[str, Function]
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
+    read: Callable[[Any], Any] = lambda raw: raw
+    without: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ def check(
     if difference > TOLERANCE:
         text = _hint(exercise, cases, given, wanted)
         text = text or f"{_description(given, wanted, difference)}{HELP}"
+    elif taken := [said for used, said in exercise.without.items() if used in _names(function)]:
+        text = taken[0]
     elif strange := [answer.raw for answer in given if not isinstance(answer.raw, Tensor)]:
         text = (
             f"the numbers are right, but they come as {_type_name(strange[0])}: "
@@ -118,7 +124,7 @@ def _answer(
         v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v
         for v in case
     )
-    raw = _called(function, inputs)
+    raw = _read(exercise, _called(function, inputs))
     value = _as_tensor(raw)
     if shape is not None and value.shape != shape:
         return Answer(raw, value.detach(), value.detach()[None])
@@ -140,6 +146,14 @@ def _called(function: Function, inputs: tuple[Any, ...]) -> Any:
     if raw is None or raw is Ellipsis:
         raise NotImplementedError(f" (the function returns {raw})")
     return raw
+
+
+def _read(exercise: Exercise, raw: Any) -> Any:
+    """What a function returned, as the exercise reads it; its ValueError is a sentence."""
+    try:
+        return exercise.read(raw)
+    except ValueError as error:
+        raise _NoAnswerError(str(error)) from error
 
 
 def _as_tensor(raw: Any) -> Tensor:
@@ -166,6 +180,11 @@ def _told(error: Exception) -> str:
     said = f"{said[:160]}…" if len(said) > 160 else said
     end = "" if said[-1:] in ("?", "!") else "."
     return f"{type(error).__name__}: {said}".rstrip(".: ") + end
+
+
+def _names(function: Function) -> set[str]:
+    """The names of other functions in the code of a function."""
+    return set(getattr(getattr(function, "__code__", None), "co_names", ()))
 
 
 def _type_name(value: object) -> str:
