@@ -6,6 +6,8 @@ with a reference. Each exercise also knows what the usual mistakes compute: an a
 one of them gets the hint for just that mistake.
 """
 
+import copy
+import dis
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,15 +30,19 @@ class Exercise:
 
     observe : what is compared, from the value that a function returns and its inputs; by default
     the value.
-    read : a tensor from what a function returns, where that is no tensor (a set of letters).
-    without : name in a function's code -> what to say of a right answer that is taken from there.
+    read : how an answer becomes a tensor, where other answers than tensors are welcome: `numbers`,
+    or what `choice` makes. TypeError or ValueError: a sentence on what is wanted.
+    otherwise : what is said of a wrong answer that is none of the mistakes; by default how far it
+    is from the reference.
+    without : name in a function's code -> what is said of a right answer that is taken from there.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
     reference: Function
     mistakes: dict[str, Function]
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
-    read: Callable[[Any], Any] = lambda raw: raw
+    read: Callable[[Any], Tensor] | None = None
+    otherwise: str = ""
     without: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -88,10 +94,10 @@ def check(
     difference = _largest_difference(given, wanted)
     if difference > TOLERANCE:
         text = _hint(exercise, cases, given, wanted)
-        text = text or f"{_description(given, wanted, difference)}{HELP}"
-    elif taken := [said for used, said in exercise.without.items() if used in _names(function)]:
+        text = text or f"{exercise.otherwise or _description(given, wanted, difference)}{HELP}"
+    elif taken := [said for name, said in exercise.without.items() if name in _names(function)]:
         text = taken[0]
-    elif strange := [answer.raw for answer in given if not isinstance(answer.raw, Tensor)]:
+    elif strange := _no_tensors(exercise, given):
         text = (
             f"the numbers are right, but they come as {_type_name(strange[0])}: "
             "stay with torch tensors, so that gradients can flow."
@@ -121,11 +127,13 @@ def _answer(
     """What a function answers to some inputs. A value of another shape than the one that is wanted
     can equal a mistake with this shape, never the reference."""
     inputs = tuple(
-        v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v
+        v.clone().detach().requires_grad_(v.requires_grad)
+        if isinstance(v, Tensor)
+        else copy.deepcopy(v)
         for v in case
     )
-    raw = _read(exercise, _called(function, inputs))
-    value = _as_tensor(raw)
+    raw = _called(function, inputs)
+    value = _read(exercise, raw)
     if shape is not None and value.shape != shape:
         return Answer(raw, value.detach(), value.detach()[None])
     try:
@@ -148,12 +156,22 @@ def _called(function: Function, inputs: tuple[Any, ...]) -> Any:
     return raw
 
 
-def _read(exercise: Exercise, raw: Any) -> Any:
-    """What a function returned, as the exercise reads it; its ValueError is a sentence."""
+def _read(exercise: Exercise, raw: Any) -> Tensor:
+    """What a function returned, as the exercise reads it."""
+    if exercise.read is None:
+        return _as_tensor(raw)
     try:
         return exercise.read(raw)
-    except ValueError as error:
-        raise _NoAnswerError(str(error)) from error
+    except (TypeError, ValueError) as problem:
+        raise _NoAnswerError(str(problem)) from problem
+    except Exception as error:
+        raise _NoAnswerError(f"your answer cannot be used: {_told(error)}") from error
+
+
+def _no_tensors(exercise: Exercise, given: Sequence[Answer]) -> list[Any]:
+    """The answers that are no tensors, where tensors are wanted."""
+    raws = [] if exercise.read else [answer.raw for answer in given]
+    return [raw for raw in raws if not isinstance(raw, Tensor)]
 
 
 def _as_tensor(raw: Any) -> Tensor:
@@ -183,8 +201,10 @@ def _told(error: Exception) -> str:
 
 
 def _names(function: Function) -> set[str]:
-    """The names of other functions in the code of a function."""
-    return set(getattr(getattr(function, "__code__", None), "co_names", ()))
+    """The names from outside that a function uses."""
+    code = getattr(function, "__code__", None)
+    steps = dis.get_instructions(code) if code else []
+    return {str(step.argval) for step in steps if step.opname == "LOAD_GLOBAL"}
 
 
 def _type_name(value: object) -> str:

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from lautum_utils.information import entropy, lautum_information, mutual_information
 
 from .checks import Exercise
-from .shared import REVERSED, SIGN, chosen, distribution, product, table, uniform
+from .shared import REVERSED, SIGN, distribution, product, statements, table, uniform
 
 NEGATIVE, UNNORMALISED, HOLED = 2.0, 3.0, 4.0
 
@@ -143,8 +143,7 @@ LESS_LAUTUM = Exercise(
     },
     observe=_which_is_larger,
 )
-FALSE_ARGUMENTS = chosen(
-    "ABCDEF",
+FALSE_ARGUMENTS = statements(
     right="BCE",
     hints={
         "A": "A holds: the mean of x - 1, with x the joint over the product, is at most 0.",
@@ -154,7 +153,6 @@ FALSE_ARGUMENTS = chosen(
         "E": "E: the sum over the cells decides, not one kind of cell. Recall exercise 1.4.",
         "F": "F holds: the log-sum inequality does not ask which of p and q comes before.",
     },
-    wanted='a set of letters from A to F, such as {"A", "F"},',
 )
 EXERCISES = {
     "entropy_bits": ENTROPY_BITS,

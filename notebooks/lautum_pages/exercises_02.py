@@ -6,7 +6,7 @@ from torch import Tensor
 from lautum_utils.information import lautum_information, mutual_information
 
 from .checks import Exercise, Function
-from .shared import between, chosen, distribution, judged, normal, product, table, uniform
+from .shared import between, distribution, normal, product, signs, statements, table, uniform
 
 
 def _posterior(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:
@@ -138,8 +138,7 @@ REMAINDER = Exercise(
         ),
     },
 )
-SIGNS_OF_R = judged(
-    "-0+",
+SIGNS_OF_R = signs(
     right="+-0",
     hints={
         (0, "-"): "a: R < 0 needs L above D, but here W knows nothing of the data: L = 0.",
@@ -149,10 +148,8 @@ SIGNS_OF_R = judged(
         (2, "+"): "c: R > 0 needs fractions above 1. Put f into the logarithm: what is it?",
         (2, "-"): "c: R < 0 needs fractions below 1. Put f into the logarithm: what is it?",
     },
-    wanted='a text of three signs, such as "+++",',
 )
-FALSE_STEPS = chosen(
-    "ABCDEF",
+FALSE_STEPS = statements(
     right="BCF",
     hints={
         "A": "A holds: the logarithm has no w, and a training example alone follows P(x,y).",
@@ -162,7 +159,6 @@ FALSE_STEPS = chosen(
         "E": "E holds: it is the identity, read from right to left.",
         "F": "F: R and L(W;Z) may move as well. What did the blind twin show?",
     },
-    wanted='a set of letters from A to F, such as {"A", "F"},',
 )
 EXERCISES = {
     "gibbs_posterior": GIBBS_POSTERIOR,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from .answers import choice
 from .checks import Exercise
 
 REVERSED = (
@@ -87,78 +88,52 @@ def noisy(
     return cov + torch.diag(on.to(cov.dtype) * ridge * scale)
 
 
-def judged(marks: str, right: str, hints: Mapping[tuple[int, str], str], wanted: str) -> Exercise:
-    """Reasoning: a mark for each of some statements, whose answer is a text, a set or a list.
+def statements(right: str, hints: Mapping[str, str]) -> Exercise:
+    """Reasoning: which of some statements are meant? The answer is their letters, "AC".
 
-    marks : those that can be given, in the order of their numbers -1, 0, 1 or 0, 1. right : the
-    right mark of each statement. hints : (statement, wrong mark) -> what to say where this is the
-    first that is wrong. wanted : how an answer looks, for those who give another.
+    hints : each letter -> what is said where it is the first that is wrongly in or out.
     """
-    answer = table([marks.index(mark) for mark in right])
-    return Exercise(
-        inputs=lambda g: (),
-        reference=answer.clone,
-        mistakes={
-            text: partial(_replaced, answer, place, float(marks.index(mark)))
-            for (place, mark), text in hints.items()
-        },
-        observe=partial(_first_wrong, answer),
-        read=partial(_marks, marks, len(right), wanted),
+    wrong = {"".join(sorted(set(right) ^ {letter})): hint for letter, hint in hints.items()}
+    return _judged(choice(right, wrong, offered="".join(hints)))
+
+
+def signs(right: str, hints: Mapping[tuple[int, str], str]) -> Exercise:
+    """Reasoning: the sign of each of some numbers? The answer is a text of +, - and 0.
+
+    hints : (number, wrong sign) -> what is said where this is the first that is wrong.
+    """
+    return _judged(
+        Exercise(
+            inputs=lambda generator: (),
+            reference=lambda: right,
+            mistakes={
+                hint: partial(str, f"{right[:place]}{sign}{right[place + 1 :]}")
+                for (place, sign), hint in hints.items()
+            },
+            read=partial(_signs, len(right)),
+        )
     )
 
 
-def chosen(letters: str, right: str, hints: Mapping[str, str], wanted: str) -> Exercise:
-    """Reasoning: which of some statements are meant? The answer is a set of their letters.
-
-    hints : letter -> what to say where this is the first that is wrongly in or out.
-    """
-    answer = "".join("01"[letter in right] for letter in letters)
-    wrong = {
-        (place, "01"[letter not in right]): hints[letter] for place, letter in enumerate(letters)
-    }
-    exercise = judged("01", answer, wrong, wanted)
-    return replace(exercise, read=partial(_letters, letters, wanted))
+def _judged(exercise: Exercise) -> Exercise:
+    """The exercise, with the hint for what is wrong before all else."""
+    assert exercise.read is not None
+    return replace(exercise, observe=partial(_wrong_at, exercise.read(exercise.reference())))
 
 
-def _replaced(answer: Tensor, place: int, value: float) -> Tensor:
-    changed = answer.clone()
-    changed[place] = value
-    return changed
-
-
-def _first_wrong(answer: Tensor, value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
-    """The number of the first statement that is judged wrongly, and the judgement; zeros if none
-    is."""
+def _wrong_at(answer: Tensor, value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
+    """The number of the first judgement that is wrong, and the judgement; zeros if none is."""
     wrong = (value != answer).nonzero().flatten().tolist()
     return table([wrong[0] + 1, value[wrong[0]]] if wrong else [0, 0])
 
 
-def _marks(marks: str, count: int, wanted: str, raw: Any) -> Any:
-    """A text or list of marks as their numbers; a tensor as it is."""
-    if isinstance(raw, Tensor):
-        return raw
-    given = [str(mark) for mark in raw] if isinstance(raw, str | list | tuple) else []
-    if len(given) != count or not set(given) <= set(marks):
-        raise ValueError(f"{wanted} is wanted, your function returned {_shown(raw)}.")
-    return table([marks.index(mark) for mark in given])
-
-
-def _letters(letters: str, wanted: str, raw: Any) -> Any:
-    """A set, list or text of letters as 1 where a letter is named and 0 where not; a tensor as it
-    is."""
-    if isinstance(raw, Tensor):
-        return raw
-    named = {str(letter).strip().upper() for letter in raw} if _holds_several(raw) else {"?"}
-    if not named <= set(letters):
-        raise ValueError(f"{wanted} is wanted, your function returned {_shown(raw)}.")
-    return table([letter in named for letter in letters])
-
-
-def _holds_several(raw: Any) -> bool:
-    return isinstance(raw, str | set | frozenset | list | tuple)
-
-
-def _shown(raw: Any) -> str:
-    """What was returned, if it is short, with its type."""
-    text = repr(raw)
-    return f"{text} ({type(raw).__name__})" if len(text) < 60 else type(raw).__name__
+def _signs(count: int, raw: Any) -> Tensor:
+    """A text or list of signs as -1, 0 and 1."""
+    given = [str(sign) for sign in raw] if isinstance(raw, str | list | tuple) else []
+    if len(given) != count or not set(given) <= set("-0+"):
+        told = repr(raw) if isinstance(raw, str) else type(raw).__name__
+        raise ValueError(
+            f'a text of {count} signs is wanted, such as "{"+" * count}", '
+            f"your function returned {told[:60]}."
+        )
+    return table(["-0+".index(sign) - 1 for sign in given])
