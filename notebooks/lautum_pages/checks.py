@@ -7,10 +7,9 @@ one of them gets the hint for just that mistake.
 """
 
 import copy
-import dis
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +33,7 @@ class Exercise:
     or what `choice` makes. TypeError or ValueError: a sentence on what is wanted.
     otherwise : what is said of a wrong answer that is none of the mistakes; by default how far it
     is from the reference.
-    without : name in a function's code -> what is said of a right answer that is taken from there.
+    refuse : what is said of a function whose right answer does not count; "" if it does.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
@@ -43,7 +42,7 @@ class Exercise:
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
     read: Callable[[Any], Tensor] | None = None
     otherwise: str = ""
-    without: Mapping[str, str] = field(default_factory=dict)
+    refuse: Callable[[Function], str] = lambda function: ""
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ def check(
     if difference > TOLERANCE:
         text = _hint(exercise, cases, given, wanted)
         text = text or f"{exercise.otherwise or _description(given, wanted, difference)}{HELP}"
-    elif taken := [said for name, said in exercise.without.items() if name in _names(function)]:
-        text = taken[0]
+    elif refused := exercise.refuse(function):
+        text = refused
     elif strange := _no_tensors(exercise, given):
         text = (
             f"the numbers are right, but they come as {_type_name(strange[0])}: "
@@ -198,13 +197,6 @@ def _told(error: Exception) -> str:
     said = f"{said[:160]}…" if len(said) > 160 else said
     end = "" if said[-1:] in ("?", "!") else "."
     return f"{type(error).__name__}: {said}".rstrip(".: ") + end
-
-
-def _names(function: Function) -> set[str]:
-    """The names from outside that a function uses."""
-    code = getattr(function, "__code__", None)
-    steps = dis.get_instructions(code) if code else []
-    return {str(step.argval) for step in steps if step.opname == "LOAD_GLOBAL"}
 
 
 def _type_name(value: object) -> str:

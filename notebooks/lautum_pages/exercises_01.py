@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from lautum_utils.information import entropy, lautum_information, mutual_information
 
 from .checks import Exercise
-from .shared import REVERSED, SIGN, distribution, product, statements, table, uniform
+from .shared import REVERSED, SIGN, distribution, product, statements, table, uniform, without
 
 NEGATIVE, UNNORMALISED, HOLED = 2.0, 3.0, 4.0
 
@@ -64,7 +64,9 @@ ENTROPY_BITS = Exercise(
             lambda p: entropy(p) / math.log(10)
         ),
     },
-    without={"entropy": "right, but taken from `entropy`: write the sum with torch operations."},
+    refuse=without(
+        "entropy", "right, but taken from `entropy`: write the sum with torch operations."
+    ),
 )
 LAUTUM = Exercise(
     inputs=lambda g: (distribution(g, 3, 4),),
@@ -91,11 +93,10 @@ LAUTUM = Exercise(
             lambda j: (product(j) * (product(j) / j).log().abs()).sum()
         ),
     },
-    without={
-        "lautum_information": (
-            "right, but taken from `lautum_information`: build the product of the marginals."
-        ),
-    },
+    refuse=without(
+        "lautum_information",
+        "right, but taken from `lautum_information`: build the product of the marginals.",
+    ),
 )
 Z_CHANNEL = Exercise(
     inputs=lambda g: tuple((0.1 + 0.3 * uniform(g, 2)).tolist()),

@@ -1,7 +1,8 @@
 """What the exercises of several notebooks share: random inputs (float64), a few computations,
 hints, and the exercises that ask for a judgement."""
 
-from collections.abc import Mapping
+import dis
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Generator, Tensor
 
 from .answers import choice
-from .checks import Exercise
+from .checks import Exercise, Function
 
 REVERSED = (
     "this is mutual information, D(P_AB || P_A P_B): for Lautum information the two arguments "
@@ -86,6 +87,18 @@ def noisy(
     on = torch.where(torch.arange(len(cov)) < k, on_features, on_inputs)
     scale = cov.diagonal()[on].mean() if scale is None else scale
     return cov + torch.diag(on.to(cov.dtype) * ridge * scale)
+
+
+def without(name: str, said: str) -> Callable[[Function], str]:
+    """Refuses a function that uses this name from outside, where the reader is to do that part."""
+    return partial(_used, name, said)
+
+
+def _used(name: str, said: str, function: Function) -> str:
+    code = getattr(function, "__code__", None)
+    steps = dis.get_instructions(code) if code else []
+    outside = {step.argval for step in steps if step.opname == "LOAD_GLOBAL"}
+    return said if name in outside else ""
 
 
 def statements(right: str, hints: Mapping[str, str]) -> Exercise:
