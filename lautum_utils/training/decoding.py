@@ -7,10 +7,10 @@ from torch import Tensor
 
 def paint(
     features: Float[Tensor, "n k"],
-    images: Float[Tensor, "n *pixels"],
+    images: Float[Tensor, "n ..."],
     shown: Float[Tensor, "m k"],
     ridge: float = 1e-2,
-) -> Float[Tensor, "m *pixels"]:
+) -> Float[Tensor, "m ..."]:
     """The best linear guess of images from their features, fitted on n pairs of both.
 
         x(z) = mean x + S_xz (S_zz + ridge * mean variance of z * I)^-1 (z - mean z)
@@ -39,7 +39,7 @@ def paint(
     return painted.to(images.dtype).view(len(shown), *images.shape[1:])
 
 
-def share_kept(painted: Float[Tensor, "n *pixels"], images: Float[Tensor, "n *pixels"]) -> float:
+def share_kept(painted: Float[Tensor, "n ..."], images: Float[Tensor, "n ..."]) -> float:
     """The share of the variance of images that what is painted of them explains: 1 where they are
     equal, 0 for the mean image.
 

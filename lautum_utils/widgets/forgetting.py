@@ -194,8 +194,8 @@ def _draw_row(ax: Axes, row: _Row) -> None:
     strip = side_by_side(padded)[:, :-GAP]
     extent = (0, n * (width + GAP) - GAP, height, 0)
     ax.imshow(strip, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
-    at, look = {"transform": ax.transAxes}, {"ha": "right", "va": "center", "fontsize": 9}
-    ax.text(-0.01, 0.5, row.words, color=row.style["color"], **at, **look)
+    look: dict[str, Any] = {"ha": "right", "va": "center", "fontsize": 9}
+    ax.text(-0.01, 0.5, row.words, color=row.style["color"], transform=ax.transAxes, **look)
 
 
 def _add_player(explorer: Explorer, name: str) -> None:
