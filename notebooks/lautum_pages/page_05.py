@@ -204,7 +204,7 @@ def draw_protocols(results: Results, shifts: Sequence[str]) -> Figure:
     labels, seeds = results[0].experiment.labels, len(results.values("seed"))
     finding = "fall behind" if clear else "are not clearly behind"
     figure.suptitle(
-        f"On a target far away, frozen features {finding} fine-tuning "
+        f"Where the target differs, frozen features {finding} fine-tuning "
         f"({labels} labels, {seeds} seeds, 95 % intervals)"
     )
     return figure
