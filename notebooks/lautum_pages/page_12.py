@@ -97,10 +97,10 @@ def draw_dice(results: pd.DataFrame) -> Figure:
     controls = [m for m in ("one for all", "no normalization") if m in methods]
     for k, control in enumerate(controls):
         gains = [gain_of(results, s, control=control) for s in scanners]
-        places = [-j - 0.15 * (2 * k - 1) for j in range(len(scanners))]
+        heights = [-j - 0.15 * (2 * k - 1) for j in range(len(scanners))]
         look = styles[control] | {"linestyle": "none", "label": f"against {control}"}
         reach = [g.reach for g in gains]
-        right.errorbar([g.mean for g in gains], places, xerr=reach, **look)
+        right.errorbar([g.mean for g in gains], heights, xerr=reach, **look)
     right.axvline(0, color="0.5", linewidth=1)
     right.set_yticks([-j for j in range(len(scanners))], [_named(s) for s in scanners])
     right.set(ylim=(0.5 - len(scanners), 1.1), xlabel="paired difference in Dice")
@@ -128,11 +128,9 @@ def _finding(results: pd.DataFrame, scanners: Sequence[str]) -> str:
             f"{known:+.3f} Dice on known scanners, {gains['unseen']:+.3f} on the unseen one"
         )
     failed = results[results.dice < FAILED].groupby("method").size()
-    of = len(scanners) * results.seed.nunique()
-    return (
-        f"One for all fails (Dice below {FAILED:g}) in {failed.get('one for all', 0)} of {of} cases, "
-        f"one each in {failed.get('one each', 0)}"
-    )
+    for_all, each = (failed.get(name, 0) for name in ("one for all", "one each"))
+    cases = f"{len(scanners) * results.seed.nunique()} cases"
+    return f"One for all fails (Dice below {FAILED:g}) in {for_all} of {cases}, one each in {each}"
 
 
 def draw_branches(shares: pd.DataFrame) -> Figure:

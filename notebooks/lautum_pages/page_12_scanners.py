@@ -96,6 +96,6 @@ def convolutions(channels: int, seed: int) -> nn.ModuleList:
         for layer in layers:
             unit = 2 * torch.rand(layer.weight.shape, generator=generator) - 1
             layer.weight.copy_(unit * (6 / layer.weight[0].numel()) ** 0.5)
-            torch.nn.init.zeros_(layer.bias)
-        torch.nn.init.constant_(layers[-1].bias, -2.0)
+            bias = -2.0 if layer is layers[-1] else 0.0
+            layer.bias = nn.Parameter(torch.full((layer.out_channels,), bias))
     return nn.ModuleList(layers)

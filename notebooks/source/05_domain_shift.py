@@ -201,14 +201,12 @@ with threadpool_limits(1):
 # **Predict:** do the measures reach their largest value where the loss is largest? And which of the three is not 0 where nothing moved?
 
 # %%
-page_05.draw_measures(judged)
-
-# %%
 at_rest = judged[judged.severity == min(severities)].mean(numeric_only=True).round(2) + 0.0
 z_s, z_t = (features(network, domain.inputs[:100]) for domain in (source, target))
 fewer = pd.DataFrame([measure(*z) for z in zip(z_s, z_t)])["Fréchet"].mean()
 print("not moved:", ", ".join(f"{m} {at_rest[m]:.2f}" for m in page_05.MEASURES))
 print(f"Fréchet with 100 samples in place of 400: {fewer:.2f}")
+page_05.draw_measures(judged)
 
 # %% [markdown]
 # The Fréchet distance is biased upwards. From few samples two covariances are never alike.
@@ -250,13 +248,11 @@ def rank_correlations(table, loss, measures=page_05.MEASURES):
 
 
 ranks = {loss: rank_correlations(judged, loss) for loss in page_05.ACCURACIES}
-page_05.draw_losses(judged, ranks)
-
-# %%
 for loss, of_measure in ranks.items():
     best, second = of_measure.mean().nlargest(2).index
     ahead = interval(of_measure[best] - of_measure[second])
     print(f"{loss}: {best} {interval(of_measure[best])}, ahead of {second} by {ahead}")
+page_05.draw_losses(judged, ranks)
 
 # %% [markdown]
 # ### Exercise 5.2 · A shift that the Fréchet distance misses (medium, 10 minutes)
@@ -399,8 +395,6 @@ for task, (copies, domain) in tasks.items():
         rho = canonical_correlations(batch_covariance(z, u.expand(seeds, -1, -1), noise), 64)
         off = max(off, (held[task, noise, step].sum(-1) - rho.square().sum(-1)).abs().max().item())
 print("sum of R² against sum of ρ²: largest difference below 1e-8:", off < 1e-8)
-
-# %%
 page_05_features.draw_held(held)
 
 # %% [markdown]
@@ -422,6 +416,8 @@ varied = {"protocol": ("probe", "finetune"), "seed": range(seeds)}
 experiments = grid(base, shift=shift, severity=severities, **varied)
 experiments += grid(swap, severity=severities[::2], **varied)
 results = run(experiments, device)
+if results_path:
+    save_results([r.as_row() for r in results], results_path)
 page_05.draw_protocols(results, (shift, "label_part_swap"))
 
 # %% [markdown]
@@ -443,10 +439,6 @@ by_pixels = judged.reset_index(drop=True).assign(**there)
 for loss in page_05.ACCURACIES:
     mean = rank_correlations(by_pixels, loss).mean()
     print(f"{loss}:", ", ".join(f"{m} of pixels {mean[m]:.2f}" for m in page_05.MEASURES))
-
-# %%
-if results_path:
-    save_results([r.as_row() for r in results], results_path)
 
 # %% [markdown]
 # ## What we saw, and what not, at the default parameters

@@ -308,13 +308,6 @@ check("control_gain", control_gain)
 
 
 # %%
-def train_all(training, names):
-    """The networks of every seed, by name, and what those with branches store."""
-    every = product(names, range(seeds))
-    fitted = {(name, s): fit(training[s], BRANCHES[name], s, rates[name]) for name, s in every}
-    return fitted, [stored(fitted["one each", s], training[s]) for s in range(seeds)]
-
-
 def evaluate(networks, memories, tests, scanners):
     """A row for each method, scanner and seed; for "one each" the share of images that takes each branch."""
     rows = []
@@ -334,6 +327,13 @@ def evaluate(networks, memories, tests, scanners):
 
 
 # %%
+def train_all(training, names):
+    """The networks of every seed, by name, and what those with branches store."""
+    every = product(names, range(seeds))
+    fitted = {(name, s): fit(training[s], BRANCHES[name], s, rates[name]) for name, s in every}
+    return fitted, [stored(fitted["one each", s], training[s]) for s in range(seeds)]
+
+
 networks, memories = train_all(training, BRANCHES)
 results = evaluate(networks, memories, tests, EVERY)
 page_12.draw_dice(results)
@@ -406,7 +406,7 @@ if results_path:
 # %% [markdown]
 # ## What we saw, and what not, at the default parameters
 #
-# - **On the unseen scanner a layer for each costs more than it gains anywhere else.** "One each" is clearly worse than one for all there (the interval excludes 0), by more than a tenth of Dice. These images have to take a branch
+# - **On the unseen scanner a layer for each costs more than it gains anywhere else.** "One each" is clearly worse than one for all there (the interval excludes 0), by about a tenth of Dice. These images have to take a branch
 #   that was made for another scanner, and they are divided among the branches.
 # - **On known scanners the gain is small:** a few hundredths of Dice at most. Some intervals exclude 0 by a hair, others do not, and which ones can change with the rounding of a processor.
 # - **Choosing the branch works without labels.** More than nine in ten images of known scanners take their own branch, and being told the scanner is hardly better.
@@ -431,7 +431,7 @@ if results_path:
 #
 # 1. **Write the control first.** What differs from your method in one thing only? What needs no network at all? Give each of them the same tuning as your own method.
 # 2. **Settle what will be reported** before you look: the seeds, the split that chooses, the interval, and what would make you say no.
-# 3. **Watch what is forgotten** (notebook 05) before you try to keep it. If your features still hold what the target needs, no penalty can help.
-# 4. **Start small.** `load_transfer_task` reads your folder of images (notebook 08), and one of the five projects of [notebook 10](10_limits_and_open_questions.ipynb) may be yours.
+# 3. **Watch what is forgotten** (`watch_forgetting`, notebooks 00 and 05) before you try to keep it. If your features still hold what the target needs, no penalty can help.
+# 4. **Start small.** `load_transfer_task("folder:PATH", ...)` reads images of your own, and one of the five projects of [notebook 10](10_limits_and_open_questions.ipynb) may be yours.
 #
 # The question that remains is one for you: where do you have many labels for a question that you do not ask, and hardly any for the one that you do?
