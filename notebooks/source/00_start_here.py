@@ -39,8 +39,6 @@ results_path = ""  # where to write every result as JSON; "" writes nothing
 # Move the steps, or press play. **Predict** before you look at the other images: MNIST digits are the source and notMNIST letters the target; then CIFAR-10 and CIFAR-100. Is the same thing lost there?
 
 # %%
-import platform
-
 import torch
 
 from lautum_pages.progress import show_progress
@@ -63,7 +61,7 @@ from lautum_utils.widgets.forgetting import draw_forgetting
 from lautum_utils.widgets.plots import accuracy_against_strength, gains
 from notebooks.tools.published import PUBLISHED
 
-print(f"Python {platform.python_version()}, torch {torch.__version__}, on {resolve_device(device)}")
+print(f"torch {torch.__version__}; networks train on: {resolve_device(device)}")
 
 # %%
 seen = page_00.recorded_forgetting()
