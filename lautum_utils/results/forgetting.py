@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,21 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
+from threadpoolctl import threadpool_limits
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from lautum_utils.data.domains import Domain
 from lautum_utils.files import write_whole
 from lautum_utils.results.store import versions
-from lautum_utils.results.sweeps import run
 from lautum_utils.training.decoding import paint, share_kept
 from lautum_utils.training.devices import resolve_device
-from lautum_utils.training.experiments import Experiment, baselines, grid, stored_experiment
-from lautum_utils.training.kept_tasks import TASKS, KeptTask, task_key
-from lautum_utils.training.outcomes import Result
+from lautum_utils.training.experiments import Experiment, grid, stored_experiment
+from lautum_utils.training.kept_tasks import KeptTask
+from lautum_utils.training.networks import StackedNetwork, alone
+from lautum_utils.training.probes import fit_probe, target_parts
+from lautum_utils.training.run import Teller, source_accuracy, train_stage_one
+from lautum_utils.training.stack_data import StackData
 
 _NUMBERS = ("lautum", "kept", "accuracy", "source_accuracy")
 
@@ -42,7 +46,7 @@ class Snapshot:
     painted: the images shown, as its features hold them, see `paint`. lautum: of features and
     target images, Gaussian, nats. kept: the share of the pixels' variance that painting explains,
     on validation images (in the label-part swap: of the letter's half). accuracy: of a linear probe
-    on the target's test images; source_accuracy: on the source's, NaN before training. Fractions.
+    on the target's test images; source_accuracy: on the source's. Fractions.
     """
 
     strength: float
@@ -89,53 +93,63 @@ def watch_forgetting(
     device: str | torch.device = "auto",
     progress: bool = True,
 ) -> Forgetting:
-    """Train with each strength and look at the network after each number of steps; 0 is the network
-    before training. The ridge that paints is the one of the base experiment.
+    """Train with each strength and look at the network after each of these steps of stage one; 0 is
+    the network before training. The ridge that paints is the one of the base experiment.
 
-    A network after 50 steps is the one that has 100 ahead, stopped there: batches depend on the
-    seed and the step alone. ValueError: as `Experiment`, for strengths and steps.
+    ValueError: as `Experiment`, for strengths and the last of the steps; no step.
     """
-    device = resolve_device(device)
-    wanted = grid(base, steps=[n for n in steps if n], strength=strengths, protocol="probe")
-    trained = run(wanted, device, progress=progress, keep_networks=True)
-    kept = TASKS.get(task_key(base, device))
-    rows = _one_a_class(kept.task.validation)
-    snapshots = []
-    if 0 in steps:
-        begin = run(
-            baselines(base, ["untrained_features"]), device, progress=False, keep_networks=True
+    if not steps or min(steps) < 0:
+        raise ValueError(f"steps need to be one or more of 0 or more, got {steps}.")
+    where, snapshots = resolve_device(device), []
+    with tqdm(
+        total=len(strengths) * max(steps),
+        unit="step",
+        delay=2,
+        disable=not progress,
+        desc="training",
+    ) as bar:
+        for e in grid(base, steps=max(1, *steps), strength=strengths, protocol="probe"):
+            data = StackData([e], where)
+            watcher = _Watcher(e, data.kept[0], steps)
+            train_stage_one([e], data, Teller(bar, bar.total, None), look=watcher)
+            snapshots += watcher.snapshots
+    part = watcher.kept.task.validation
+    chosen = part.inputs[watcher.rows].cpu(), part.labels[watcher.rows].cpu()
+    return Forgetting(base, Domain(*chosen, part.class_names), tuple(snapshots))
+
+
+class _Watcher:
+    """Takes a snapshot of a network after each of these steps."""
+
+    def __init__(self, e: Experiment, kept: KeptTask, steps: Sequence[int]) -> None:
+        self.experiment, self.kept, self.steps = e, kept, frozenset(steps)
+        part, classes = kept.task.validation, range(len(kept.task.validation.class_names))
+        # The number of the first image of each class that there is.
+        self.rows = torch.cat([(part.labels == label).nonzero()[:1, 0] for label in classes])
+        self.snapshots: list[Snapshot] = []
+
+    @torch.no_grad()
+    def __call__(self, step: int, stack: StackedNetwork) -> None:
+        if step not in self.steps:
+            return
+        e, task, network = self.experiment, self.kept.task, alone(stack, 0)
+        pool = self.kept.pool("target", "lautum", e.n_components, e.ridge)
+        features, images = network.features(pool.images), task.validation.inputs
+        painted = paint(features, pool.images, network.features(images), e.ridge)
+        # Where the target is asked about half of the image, that half.
+        asked = slice(images.shape[-1] // 2 if e.shift == "label_part_swap" else 0, None)
+        with threadpool_limits(1):  # the problem is too small to share
+            probe = fit_probe(*target_parts(task, e.labels, network.features))
+        snapshot = Snapshot(
+            strength=e.strength,
+            step=step,
+            painted=painted[self.rows.cpu()],
+            lautum=pool.regularizer(features, pool.whitened, validate_args=False).item(),
+            kept=share_kept(painted[..., asked], images[..., asked].cpu()),
+            accuracy=probe.test_accuracy,
+            source_accuracy=source_accuracy(network, e, task),
         )
-        of_begin = _snapshot(begin[0], kept, rows, base.ridge)
-        snapshots = [replace(of_begin, strength=s, step=0) for s in strengths]
-    snapshots += [_snapshot(result, kept, rows, base.ridge) for result in trained]
-    part = kept.task.validation
-    shown = Domain(part.inputs[rows].cpu(), part.labels[rows].cpu(), part.class_names)
-    return Forgetting(base, shown, tuple(snapshots))
-
-
-def _one_a_class(part: Domain) -> Tensor:
-    """The number of the first image of each class that there is."""
-    found = [(part.labels == label).nonzero()[:1, 0] for label in range(len(part.class_names))]
-    return torch.cat(found)
-
-
-def _snapshot(result: Result, kept: KeptTask, rows: Tensor, ridge: float) -> Snapshot:
-    e, network, task = result.experiment, result.network, kept.task
-    assert network is not None
-    pool = kept.pool("target", "lautum", e.n_components, ridge)
-    features, images = network.features(pool.images), task.validation.inputs
-    painted = paint(features, pool.images, network.features(images), ridge)
-    # Where the target is asked about half of the image, that half.
-    asked = slice(images.shape[-1] // 2 if e.shift == "label_part_swap" else 0, None)
-    return Snapshot(
-        strength=e.strength,
-        step=e.steps,
-        painted=painted[rows.cpu()],
-        lautum=pool.regularizer(features, pool.whitened, validate_args=False).item(),
-        kept=share_kept(painted[..., asked], images[..., asked].cpu()),
-        accuracy=result.test_accuracy,
-        source_accuracy=result.source_accuracy,
-    )
+        self.snapshots.append(snapshot)
 
 
 # ------------------------------------------------------------------------------------- as one file

@@ -75,7 +75,7 @@ def explore_forgetting(seen: Forgetting, step: int | None = None) -> Explorer:
 
     controls: dict[str, Any] = {"step": seen.steps} | ({"weight": below} if len(below) > 1 else {})
     explorer = Explorer(draw, **controls)
-    _add_player(explorer, "step")
+    add_player(explorer, "step")
     return explorer
 
 
@@ -198,7 +198,7 @@ def _draw_row(ax: Axes, row: _Row) -> None:
     ax.text(-0.01, 0.5, row.words, color=row.style["color"], transform=ax.transAxes, **look)
 
 
-def _add_player(explorer: Explorer, name: str) -> None:
+def add_player(explorer: Explorer, name: str) -> None:
     """A player below the controls that moves one of them."""
     slider = explorer.controls[name]
     player = widgets.Play(min=0, max=len(slider.options) - 1, interval=MILLISECONDS)
