@@ -32,10 +32,10 @@ def draw_idea() -> Figure:
     digits, letters = (label_part_swap(3, 1.0, label, seed=5) for label in ("digit", "letter"))
     figure, axes = new_figure(10, 1.75, 3)
     turned = shift(digits.inputs[..., :16], "inversion", 1.0)
-    moved = torch.cat((turned, shift(digits.inputs[..., 16:], "inversion", 1.0)), -1)
+    inverted = torch.cat((turned, shift(digits.inputs[..., 16:], "inversion", 1.0)), -1)
     panels = (
         (digits.inputs, digits, "The source asks:\nwhich digit?"),
-        (moved, digits, "The images move,\nthe question stays: which digit?"),
+        (inverted, digits, "The images move,\nthe question stays: which digit?"),
         (letters.inputs, letters, "The images stay,\nthe question changes: which letter?"),
     )
     for ax, (images, domain, title) in zip(axes, panels, strict=True):
@@ -151,8 +151,8 @@ def draw_shifted(
     margins = {"left": 0.055, "right": 0.99, "bottom": 0.17, "top": 0.8, "wspace": 0.28}
     ratios = {"width_ratios": (1.35, 1, 1, 1, 1.2)}
     figure, axes = new_figure(12.5, 3, 5, layout="none", gridspec_kw=margins | ratios)
-    moved = [shift(d.inputs[:5], shift_name, severity, seed=1) for d in (digits, letters)]
-    show_tiles(axes[0], torch.cat((digits.inputs[:5], *moved)), 5)
+    shown = [shift(d.inputs[:5], shift_name, severity, seed=1) for d in (digits, letters)]
+    show_tiles(axes[0], torch.cat((digits.inputs[:5], *shown)), 5)
     axes[0].set_yticks([8, 26, 44], ["digits", "shifted", "letters,\nshifted"], fontsize=9)
     for ax, measure, style in zip(axes[1:4], MEASURES, STYLES, strict=False):
         ax.plot(at, of_shift[measure], **style)
