@@ -9,11 +9,13 @@ import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from torch import Tensor
 
 from lautum_utils import SHIFTS, Domain, Results, interval, shift
 from lautum_utils.data.pairs import label_part_swap
 from lautum_utils.widgets.figures import Picture, new_figure
+from lautum_utils.widgets.sketch import Sketch
 from lautum_utils.widgets.style import STYLES
 
 LABELS = {
@@ -49,11 +51,16 @@ def draw_idea() -> Figure:
 
 
 def show_tiles(ax: Axes, images: Tensor, columns: int) -> None:
-    """Images (n, 1, h, w) side by side, `columns` in a row, with a gap of 2 pixels."""
+    """Images (n, 1, h, w) side by side, `columns` in a row."""
+    ax.imshow(_tiled(images, columns), cmap="gray", vmin=0, vmax=1)
+    without_frame(ax)
+
+
+def _tiled(images: Tensor, columns: int) -> np.ndarray:
+    """Images as one, with a gap of 2 pixels."""
     padded = F.pad(images[:, 0], (0, 2, 0, 2), value=0.5)
     rows = padded.unflatten(0, (-1, columns)).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
-    ax.imshow(rows[:-2, :-2].cpu().numpy(), cmap="gray", vmin=0, vmax=1)
-    without_frame(ax)
+    return rows[:-2, :-2].cpu().numpy()
 
 
 def without_frame(ax: Axes) -> None:
@@ -141,38 +148,54 @@ def draw_losses(judged: pd.DataFrame, ranks: Mapping[str, pd.DataFrame]) -> Figu
 
 
 def draw_shifted(
-    judged: pd.DataFrame, shift_name: str, severity: float, digits: Domain, letters: Domain
-) -> Figure:
-    """Digits and letters, shifted; three measures and two accuracies against severity, with rings
-    where the sliders stand."""
+    judged: pd.DataFrame, name: str, severity: float, digits: Domain, letters: Domain
+) -> Sketch:
+    """Digits and letters, shifted; measures and accuracies by severity, ringed where we stand."""
     means = _means(judged)
-    of_shift = means.loc[shift_name]
+    of_shift = means.loc[name]
     at, here = of_shift.index, of_shift.loc[severity]
+    shown = [shift(d.inputs[:5], name, severity, seed=1) for d in (digits, letters)]
+    tiles = _tiled(torch.cat((digits.inputs[:5], *shown)), 5)
+
+    def fill(axes: list[Axes]) -> None:
+        axes[0].imshow(tiles, cmap="gray", vmin=0, vmax=1)
+        panels = (*zip(MEASURES, axes[1:4], STYLES, strict=False),)
+        panels += (*zip(ACCURACIES, axes[4:] * 2, STYLES, strict=False),)
+        for quantity, ax, style in panels:
+            ax.plot(at, of_shift[quantity], **style)
+            ax.plot(severity, here[quantity], "o", **RING)
+        for measure, ax in zip(MEASURES, axes[1:4], strict=True):
+            words = f"{measure} {here[measure]:.3g}"
+            ax.text(0.5, 1.04, words, transform=ax.transAxes, ha="center")
+
+    said = (
+        f"{name}, severity {severity:g}: the unchanged network is right on "
+        f"{here['unchanged']:.0f} % of digits, a probe on {here['probe']:.0f} %"
+    )
+    tops = tuple(float(top) for top in means[MEASURES].max())
+    return Sketch(_frame_of_shifted, (tops, float(at.max())), fill, said)
+
+
+def _frame_of_shifted(tops: Sequence[float], last: float) -> tuple[Figure, list[Axes]]:
+    """tops: the largest value of each measure; last: the largest severity."""
     margins = {"left": 0.055, "right": 0.99, "bottom": 0.17, "top": 0.8, "wspace": 0.28}
     ratios = {"width_ratios": (1.35, 1, 1, 1, 1.2)}
     figure, axes = new_figure(12.5, 3, 5, layout="none", gridspec_kw=margins | ratios)
-    shown = [shift(d.inputs[:5], shift_name, severity, seed=1) for d in (digits, letters)]
-    show_tiles(axes[0], torch.cat((digits.inputs[:5], *shown)), 5)
+    without_frame(axes[0])
     axes[0].set_yticks([8, 26, 44], ["digits", "shifted", "letters,\nshifted"], fontsize=9)
-    for ax, measure, style in zip(axes[1:4], MEASURES, STYLES, strict=False):
-        ax.plot(at, of_shift[measure], **style)
-        ax.plot(severity, here[measure], "o", **RING)
-        ax.set_title(f"{measure} {here[measure]:.3g}", fontsize=10, y=1.0)
-        highest = means[measure].max()
-        ax.set_ylim(-0.06 * highest, 1.08 * highest)
-    for accuracy, style in zip(ACCURACIES, STYLES, strict=False):
-        axes[4].plot(at, of_shift[accuracy], label=LABELS[accuracy], **style)
-        axes[4].plot(severity, here[accuracy], "o", **RING)
+    axes[0].set(xlim=(-0.5, 87.5), ylim=(51.5, -0.5), aspect="equal")
+    for ax, top in zip(axes[1:4], tops, strict=True):
+        ax.set_ylim(-0.06 * top, 1.08 * top)
     axes[4].set(ylim=(0, 130), yticks=range(0, 101, 25))
     axes[4].set_title("right on digits (%)", fontsize=10, y=1.0)
-    axes[4].legend(fontsize=8, loc="upper center")
+    lines = [
+        Line2D([], [], label=LABELS[accuracy], **style)
+        for accuracy, style in zip(ACCURACIES, STYLES, strict=False)
+    ]
+    axes[4].legend(handles=lines, fontsize=8, loc="upper center")
     for ax in axes[1:]:
-        ax.set_xlabel("severity")
-    figure.suptitle(
-        f"{shift_name}, severity {severity:g}: the unchanged network is right on "
-        f"{here['unchanged']:.0f} % of digits, a probe on {here['probe']:.0f} %"
-    )
-    return figure
+        ax.set(xlabel="severity", xlim=(-0.05 * last, 1.08 * last))
+    return figure, axes
 
 
 def draw_protocols(results: Results, shifts: Sequence[str]) -> Figure:
@@ -196,8 +219,7 @@ def draw_protocols(results: Results, shifts: Sequence[str]) -> Figure:
             clear |= gap.low > 0
             gaps.append(f"{100 * gap.mean:+.1f} {ends} at {v:g}")
         words = name.replace("label_part", "label-part").replace("_", " ")
-        said = f"{words}: fine-tuning ahead by\n{', '.join(gaps)}"
-        ax.set_title(said, fontsize=10)
+        ax.set_title(f"{words}: fine-tuning ahead by\n{', '.join(gaps)}", fontsize=10)
         ax.set(xlabel="severity", ylim=(0, 102))
     axes[0].set_ylabel("target test accuracy (%)")
     axes[0].legend(loc="lower left")
