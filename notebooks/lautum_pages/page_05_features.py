@@ -1,89 +1,104 @@
-"""The pictures of notebook 05, middle: what source-trained features hold of the target."""
+"""Notebook 05, second half: networks kept while they learn a source, and the pictures of what their
+features hold of a target."""
 
-# ruff: noqa: RUF001 -- Greek letters, as on the page
+import copy
+from collections.abc import Collection, Mapping
 
-from collections.abc import Mapping
-
+import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lautum_pages.page_05 import without_frame
-from lautum_utils.widgets.figures import Picture, new_figure
+from lautum_utils import Batches, Domain, Interval, interval, make_method, make_optimizer, train
+from lautum_utils.training.batches import Samples
+from lautum_utils.training.networks import MLP
+from lautum_utils.widgets.figures import new_figure
 
-OfSteps = Mapping[int, Tensor]  # a value for each network, after so many steps of training
+Held = Mapping[tuple[str, float, int], Tensor]  # (task, noise, step): R² (networks, components)
 
 
-def draw_spectra(spectra: Mapping[str, OfSteps]) -> Figure:
-    """Canonical correlations (networks, r) of features and target inputs by rank, a panel a task, a
-    line for each number of steps."""
-    figure, axes = new_figure(10, 3.6, 2, sharey=True)
-    for ax, (task, of_steps) in zip(axes, spectra.items(), strict=True):
-        for step, rho in of_steps.items():
-            ranks = range(1, rho.shape[-1] + 1)
-            ax.plot(ranks, rho.mean(0), label=after(step), markevery=7)
-        sums = [rho.square().sum(-1).mean().item() for rho in of_steps.values()]
-        ax.set_title(f"{task}: sum of ρ² from {sums[0]:.1f} to {sums[-1]:.1f}", fontsize=10)
-        ax.set(xlabel="canonical correlation, by rank", ylim=(0, 1.02))
-    axes[0].set_ylabel("ρ (no unit)")
-    axes[0].legend()
-    figure.suptitle(
-        "What the features hold of the target while the source is learnt (with 1 % of noise)"
-    )
+def learn(
+    source: Domain, seeds: int, steps: int, kept: Collection[int], device: torch.device
+) -> dict[int, MLP]:
+    """MLPs trained side by side on a source by cross-entropy alone, one a seed, as `run` trains
+    them; a copy of what they were after each of the steps `kept`, and before the start (0)."""
+    x, y = source.inputs.to(device), source.labels.to(device)
+    network = MLP(tuple(x.shape[1:]), len(source.class_names), range(seeds)).to(device)
+    generators = [torch.Generator().manual_seed(i) for i in range(seeds)]
+    rows = torch.stack([torch.randint(len(x), (steps, 64), generator=g) for g in generators])
+    labelled = Samples(x.expand(seeds, *x.shape), y.expand(seeds, -1), rows.to(device))
+    batches = Batches(network, labelled, None, torch.arange(seeds, device=device), range(seeds))
+    optimizer, nothing = make_optimizer(network, 3e-3), torch.zeros(seeds, device=device)
+    copies = {0: copy.deepcopy(network)}
+    method = make_method("standard")
+    for step, _ in train(network, optimizer, batches, method, nothing, range(steps)):
+        if step + 1 in kept:
+            copies[step + 1] = copy.deepcopy(network)
+    return copies
+
+
+def draw_held(held: Held) -> Figure:
+    """How much of the target's components is read off the features while the source is learnt: the
+    sum of R² with intervals over networks, a panel a task, a line for each noise."""
+    tasks, noises, steps = ([*dict.fromkeys(k)] for k in zip(*held, strict=True))
+    figure, axes = new_figure(10, 3.8, len(tasks), sharey=True)
+    for ax, task in zip(axes, tasks, strict=True):
+        changes = []
+        for noise in noises:
+            sums = {step: held[task, noise, step].sum(-1) for step in steps}
+            points = [interval(of_step.tolist()) for of_step in sums.values()]
+            reach = [point.reach for point in points]
+            ax.errorbar(range(len(steps)), [p.mean for p in points], reach, label=_noise(noise))
+            changes.append(interval((sums[max(steps)] - sums[0]).tolist()))
+        ax.set_title(f"{task}: {_loss(*changes)}")
+        ax.set_xticks(range(len(steps)), [f"{step}" for step in steps])
+        ax.set(xlabel="steps of learning the source", ylim=(0, None))
+    axes[0].set_ylabel("sum of R² (components)")
+    axes[0].legend(loc="lower left")
+    figure.suptitle("What the features hold of the target, while they learn the source")
     return figure
 
 
-def draw_pixels(of_pixels: Mapping[str, OfSteps], fading: tuple[float, float]) -> Figure:
-    """R² of each pixel (h, w), the mean over the networks: a row a task, a column for each number
-    of steps.
-
-    fading: what is read off the pairs' letter half at random and in the end, as fractions.
-    """
-    columns = len(next(iter(of_pixels.values())))
-    figure = Picture(figsize=(11, 3.1))
-    axes = figure.subplots(len(of_pixels), columns)
-    for row, (task, of_steps) in zip(axes, of_pixels.items(), strict=True):
-        for ax, (step, image) in zip(row, of_steps.items(), strict=True):
-            drawn = ax.imshow(image, vmin=0, vmax=1, cmap="cividis")
-            without_frame(ax)
-            ax.set_title(after(step), fontsize=10)
-        row[0].set_ylabel(task, fontsize=9)
-    figure.colorbar(drawn, ax=axes, label="R² of a pixel", shrink=0.9)
-    figure.suptitle(
-        "How much of each pixel can be read off the features: of the pairs' letter half "
-        f"{100 * fading[0]:.0f} % at random, {100 * fading[1]:.0f} % in the end "
-        "(white: never changes)"
-    )
-    return figure
-
-
-def draw_components(
-    components: Mapping[str, Tensor],
-    random: Mapping[str, Tensor],
-    trained: Mapping[str, Tensor],
-    shown: int = 6,
-) -> Figure:
-    """The principal components (r, h, w) of each task that trained features hold best, and those
-    that they hold least.
-
-    random, trained: R² of each component (r,).
-    """
-    figure = Picture(figsize=(12, 3.3))
-    axes = figure.subplots(len(components), 2 * shown, height_ratios=(1.7, 1))
-    for row, (task, images) in zip(axes, components.items(), strict=True):
-        order = trained[task].argsort(descending=True).tolist()
-        for ax, j in zip(row, order[:shown] + order[-shown:], strict=True):
-            reach = images[j].abs().max()
-            ax.imshow(images[j], cmap="PuOr", vmin=-reach, vmax=reach)
-            ax.set_title(f"no. {j + 1}\n{random[task][j]:.2f} → {trained[task][j]:.2f}", fontsize=9)
-            without_frame(ax)
-        row[0].set_ylabel(task, fontsize=9)
-    figure.suptitle(
-        f"Principal components, the {shown} best kept and the {shown} least: "
-        "R² random → trained (no. 1 varies most)"
-    )
+def draw_kept(held: Held, noise: float, together: int = 8) -> Figure:
+    """Mean R² of components, `together` at a time, random and trained, with intervals over
+    networks, a panel a task."""
+    tasks = list(dict.fromkeys(task for task, _, _ in held))
+    steps = sorted({step for _, _, step in held})
+    figure, axes = new_figure(10, 3.4, len(tasks), sharey=True)
+    for ax, task in zip(axes, tasks, strict=True):
+        ends = []
+        for step in (steps[0], steps[-1]):
+            groups = held[task, noise, step].unflatten(-1, (-1, together)).mean(-1)
+            points = [interval(group.tolist()) for group in groups.mT]
+            at = range(1, len(points) * together, together)
+            ax.errorbar(at, [p.mean for p in points], [p.reach for p in points], label=after(step))
+            ends.append((points[0].mean, points[-1].mean))
+        ax.set_xticks(at, [f"{k} to {k + together - 1}" for k in at], fontsize=8)
+        (leading, trailing), (leading_then, trailing_then) = ends
+        ax.set_title(
+            f"{task}: the leading {together} from {leading:.2f} to {leading_then:.2f},\n"
+            f"the last {together} from {trailing:.2f} to {trailing_then:.2f}",
+            fontsize=10,
+        )
+        ax.set(xlabel="components (1 varies most)", ylim=(0, 1))
+    axes[0].set_ylabel("R² (no unit)")
+    axes[0].legend(loc="upper right")
+    figure.suptitle(f"What varies most is kept best ({_noise(noise)})")
     return figure
 
 
 def after(step: int) -> str:
     """So many steps of training, in words."""
     return f"{step} steps" if step else "random"
+
+
+def _noise(noise: float) -> str:
+    return "1 % of noise" if noise == 1e-2 else "a ten-thousandth of it"
+
+
+def _loss(with_noise: Interval, without: Interval) -> str:
+    """What the changes of two sums say, with noise and with next to none."""
+    if with_noise.high >= 0:
+        return "no clear loss"
+    change = f"({without.mean:+.1f} [{without.low:+.1f}, {without.high:+.1f}] without noise)"
+    gone = "what is lost is gone" if without.high < 0 else "what is lost is only quiet"
+    return f"{gone}\n{change}"
