@@ -48,7 +48,8 @@ def moving(widget: Moves, name: str) -> str:
     file, words = widget.positions["-".join(map(str, widget.start))]
     rows = zip(widget.names, widget.values, widget.start, strict=True)
     controls = [_control(f"{name}_{n}", *row) for n, row in enumerate(rows)]
-    data = {"start": widget.start, "positions": widget.positions}
+    data = json.dumps({"start": widget.start, "positions": widget.positions})
+    data = data.replace("<", "\\u003c")  # nothing that could end the script
     lines = [
         '<div class="moves">',
         '<div class="controls" role="group" aria-label="Controls of the picture" hidden>',
@@ -59,7 +60,7 @@ def moving(widget: Moves, name: str) -> str:
         f'<img src="moves/{file}" alt="{escape(words)}">',
         f'<p class="about">{escape(widget.about)}</p>' if widget.about else "",
         DRAWN.format(count=len(widget.positions)),
-        f'<script type="application/json">{json.dumps(data).replace("<", "\\u003c")}</script>',
+        f'<script type="application/json">{data}</script>',
         "</div>",
     ]
     return fence("\n".join(line for line in lines if line), "{raw} html")
@@ -77,7 +78,7 @@ def _control(place: str, name: str, values: Sequence[str], start: int) -> str:
         )
     else:
         options = [
-            f"<option value=\"{n}\"{' selected' * (n == start)}>{escape(value)}</option>"
+            f'<option value="{n}"{" selected" * (n == start)}>{escape(value)}</option>'
             for n, value in enumerate(values)
         ]
         control = f'<select id="{place}" autocomplete="off">{"".join(options)}</select>'

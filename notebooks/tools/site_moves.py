@@ -59,7 +59,9 @@ def moves(notebooks: Sequence[Path], pictures: Path, kept: Path = KEPT) -> dict[
 
     MovesError: a widget cannot be drawn.
     """
-    places = {notebook: kept / f"{notebook.stem}-{_fingerprint(notebook)}" for notebook in notebooks}
+    places = {
+        notebook: kept / f"{notebook.stem}-{_fingerprint(notebook)}" for notebook in notebooks
+    }
     work = [(notebook, place) for notebook, place in places.items() if not place.exists()]
     if work:
         spawn = multiprocessing.get_context("spawn")  # a notebook changes its process
@@ -82,7 +84,9 @@ def _read(place: Path) -> OfNotebook:
 def _fingerprint(notebook: Path) -> str:
     """It changes with the code of a notebook, with which of its outputs are widgets, and with all
     that notebooks import."""
-    code = [cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    code = [
+        cell for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"
+    ]
     known = hashlib.sha256(repr([(cell.source, _count(cell)) for cell in code]).encode())
     folders = (ROOT / "lautum_utils", NOTEBOOKS / "lautum_pages", NOTEBOOKS / "records")
     paths = [path for folder in folders for path in folder.rglob("*.*") if path.is_file()]
@@ -147,12 +151,18 @@ def of_cells(cells: Sequence[Any], folder: Path) -> Iterator[tuple[int, list[Mov
         yield n, found
 
 
-def _needs(nodes: Sequence[ast.expr | None], held: Mapping[int, list[Statement]], number: int
+def _needs(
+    nodes: Sequence[ast.expr | None], held: Mapping[int, list[Statement]], number: int
 ) -> list[Statement]:
     """The statements that expressions of a cell need."""
     before = [statement for n, of_cell in held.items() if n <= number for statement in of_cell]
-    used = [inner.id for node in nodes if node for inner in ast.walk(node)
-            if isinstance(inner, ast.Name)]
+    used = [
+        inner.id
+        for node in nodes
+        if node
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Name)
+    ]
     return needed(frozenset(used), before)
 
 
@@ -185,6 +195,4 @@ def _expression(node: ast.expr) -> Any:
 
 
 def _calls(node: ast.AST | None, names: Sequence[str]) -> bool:
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
-    )
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names

@@ -19,8 +19,8 @@ CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=[)\s])")
 EXTRA = "extra"  # what goes to the site as it is
 RUN = (
-    "These pages show the notebooks as they were saved; their sliders answer with pictures that were "
-    "drawn beforehand. To run them, with all their controls: `make lab`."
+    "These pages show the notebooks as they were saved; their sliders answer with pictures that "
+    "were drawn beforehand. To run them, with all their controls: `make lab`."
 )
 
 

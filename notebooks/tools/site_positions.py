@@ -148,5 +148,7 @@ def _kept(png: bytes, folder: Path) -> str:
     image = Image.open(io.BytesIO(png)).convert("RGB")
     name = f"{hashlib.sha256(image.tobytes()).hexdigest()[:16]}.webp"
     if not (folder / name).exists():
-        image.quantize(COLOURS).convert("RGB").save(folder / name, lossless=True, method=3)
+        image.quantize(COLOURS).convert("RGB").save(
+            folder / name, lossless=True, method=1, quality=0
+        )
     return name
