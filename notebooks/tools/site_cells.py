@@ -18,8 +18,8 @@ NOTE = (
     "to use its controls.</p>"
 )
 DRAWN = (
-    '<p class="interactive">Drawn beforehand, {count} positions. <span class="back"></span> For all '
-    "others open this notebook in JupyterLab (<code>make lab</code>).</p>"
+    '<p class="interactive">Drawn beforehand, {count} positions. <span class="back"></span> For '
+    "all others open this notebook in JupyterLab (<code>make lab</code>).</p>"
 )
 NUMBER = re.compile(r"-?(\d+\.?\d*(e[+-]?\d+)?|inf)")
 MAGIC = re.compile(r"^\s*[%!]", re.MULTILINE)
