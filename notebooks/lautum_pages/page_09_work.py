@@ -126,8 +126,8 @@ def compared(output: Path, batch: int) -> pd.DataFrame:
         for case, answer in cases.items():
             pairs = zip(("value", "gradient", "parameters"), answer, alone, strict=True)
             for what, ours, theirs in pairs:
-                found[case, (name, what)] = relative(_numbers(ours), _numbers(theirs))
-    return pd.Series(found).unstack()
+                found[case, name, what] = relative(_numbers(ours), _numbers(theirs))
+    return pd.Series(found).unstack([1, 2])
 
 
 def _numbers(values: Any) -> Tensor:

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -100,6 +101,7 @@ def _get_ready() -> None:
     """A process that draws: where notebooks run, quiet, ended by the one that asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir(NOTEBOOKS)
+    sys.path.insert(0, str(NOTEBOOKS))  # as a kernel has it
     os.environ["LAUTUM_PROGRESS"] = ""
     warnings.simplefilter("ignore")
 
