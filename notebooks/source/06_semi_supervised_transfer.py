@@ -144,6 +144,7 @@ rivals = {
     "principal components, no network": simple.where(method="components"),
     "from scratch": simple.where(method="from_scratch"),
 }
+print(f"with {fewest} labels, the best probe is")
 print(in_words(rivals, "best probe"))
 
 # %% [markdown]
@@ -319,6 +320,7 @@ gains(
 )
 
 # %%
+print("Lautum on target inputs is")
 print(in_words(picked | {"weight 0": control}, "Lautum, target inputs"))
 
 # %% [markdown]
