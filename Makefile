@@ -22,7 +22,7 @@ PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest -q -n 2 --dist
 CONTAINER = $(or $(container),$(wildcard /.dockerenv /run/.containerenv),$(KUBERNETES_SERVICE_HOST))
 AS_ROOT = $(if $(CONTAINER),$(if $(filter 0,$(shell id -u)),--allow-root))
 
-.PHONY: help lab app test check lint processors notebooks site course record methods published bench race hooks constraints clean
+.PHONY: help lab app test check lint processors notebooks site course record methods published forgetting bench race hooks constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -64,6 +64,9 @@ methods: $(VENV)/.test  ## compare all methods and baselines on the same runs (a
 
 published: $(VENV)/.test  ## the published tasks, every baseline and method (hours; goes on where it was; DATA=FOLDER: the images in it, in place of downloads)
 	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.published --data "$(DATA)" $(PUBLISHED_ARGS)
+
+forgetting: $(VENV)/.test  ## the painted images of "watch it forget" (a few minutes; DATA=FOLDER: those of real images too)
+	@$(ONE_THREAD) $(BIN)/python -m notebooks.tools.forgetting --data "$(DATA)"
 
 site: $(VENV)/.test  ## the notebooks as a website that needs no server and no network: build/site/index.html
 	@$(BIN)/python -m notebooks.tools.site

@@ -3,6 +3,7 @@ the picture that follows."""
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ def picture(image: Locator) -> str:
     expect(image, "the picture is visible").to_be_visible()
     read = "image.decode().then(() => fetch(image.src)).then(file => file.arrayBuffer())"
     return str(image.evaluate(f"image => {read}.then(bytes => new Uint8Array(bytes).join())"))
+
+
+def open_more(box: Locator) -> None:
+    """Show the controls of a playground that are not in sight, by keyboard."""
+    more = box.get_by_role("button", name=re.compile(r"\bMore$"))
+    expect(box.locator(".widget-checkbox"), "the rest is folded").to_be_hidden()
+    more.press("Enter")
+    expect(box.locator(".widget-checkbox"), "More shows it").to_be_visible()
 
 
 def controls(box: Locator) -> list[tuple[str, Locator]]:

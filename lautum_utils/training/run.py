@@ -120,7 +120,7 @@ def run_stack(
         return
     learnt, histories = train_stage_one(models, data, tell, checkpoints)
     of_source = [
-        _source_accuracy(alone(learnt, row), e, data.task(row)) for row, e in enumerate(models)
+        source_accuracy(alone(learnt, row), e, data.task(row)) for row, e in enumerate(models)
     ]
     for stage in dict.fromkeys(map(stage_two_of, stack)):
         alike = [e for e in stack if stage_two_of(e) == stage]
@@ -138,9 +138,10 @@ def train_stage_one(
     data: StackData,
     tell: Teller,
     checkpoints: str | Path | None = None,
+    look: Callable[[int, StackedNetwork], object] = lambda step, network: None,
 ) -> tuple[StackedNetwork, list[History]]:
     """Learn the source, and stay informative about unlabelled inputs: loss = cross-entropy of the
-    source + strength * the method's term."""
+    source + strength * the method's term. look: called before training (0) and after each step."""
     settings, seeds = models[0], [e.seed for e in models]  # in the rest, all are alike
     network = NETWORKS[settings.network](data.image_shape, data.source_classes, seeds)
     network.to(data.device)
@@ -163,11 +164,13 @@ def train_stage_one(
     begin = checkpoint.load(network, optimizer)
     for _ in range(begin):
         tell("stage one", models, recorder.histories)
+    look(begin, network)
     every = settings.every * strength  # the weight of a term that is added so much more rarely
     relative = settings.weighting == "gradient"
     steps = range(begin, settings.steps)
     for step, _ in train(network, optimizer, batches, method, every, steps, relative):
         recorder.after(step)
+        look(step + 1, network)
         tell("stage one", models, recorder.histories)
         checkpoint.save(step + 1, network, optimizer)
     checkpoint.remove()
@@ -202,7 +205,7 @@ def train_stage_two(
             yield one, probe
 
 
-def _source_accuracy(network: TrainedNetwork, model: Experiment, task: TransferTask) -> float:
+def source_accuracy(network: TrainedNetwork, model: Experiment, task: TransferTask) -> float:
     """On the source's test samples, which go through the source's normalizations, if there are
     any; NaN if nothing was learnt from the source."""
     if model.is_baseline:

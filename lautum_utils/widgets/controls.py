@@ -9,12 +9,15 @@ page), its picture stands in.
 import base64
 import gc
 import html
+import io
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
+import traitlets
 from IPython.display import display
+from PIL import Image
 
 from lautum_utils.widgets.figures import with_line
 
@@ -69,6 +72,34 @@ def picture(**layout: str) -> widgets.Image:
     shown at all.)"""
     place = widgets.Layout(align_self="flex-start", max_width="100%", **layout)
     return widgets.Image(format="png", layout=place)
+
+
+class Panels(widgets.Box):
+    """Room for a PNG image that is cut into panels: side by side, or below one another where the
+    page is narrow.
+
+    value: the whole image. cuts: where, as shares of its width.
+    """
+
+    value = traitlets.Bytes()
+
+    def __init__(self, cuts: Sequence[float], **layout: str) -> None:
+        self.cuts = (0.0, *cuts, 1.0)
+        place = widgets.Layout(flex_flow="row wrap", **layout)
+        super().__init__([picture() for _ in self.cuts[1:]], layout=place)
+        self.observe(self._cut, names="value")
+
+    def _cut(self, change: Any) -> None:
+        if not change["new"]:
+            for panel in self.children:
+                panel.value = b""
+            return
+        whole = Image.open(io.BytesIO(change["new"]))
+        places = [round(share * whole.width) for share in self.cuts]
+        for panel, left, right in zip(self.children, places, places[1:], strict=False):
+            buffer = io.BytesIO()
+            whole.crop((left, 0, right, whole.height)).save(buffer, "png", compress_level=1)
+            panel.value = buffer.getvalue()
 
 
 def caption(about: str, **layout: str) -> widgets.HTML:

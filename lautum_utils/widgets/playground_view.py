@@ -7,7 +7,15 @@ from typing import Any
 import ipywidgets as widgets
 
 from lautum_utils.training.experiments import Experiment
-from lautum_utils.widgets.controls import caption, grid, menu, picture, scale, show_widgets, wide
+from lautum_utils.widgets.controls import (
+    Panels,
+    caption,
+    grid,
+    menu,
+    scale,
+    show_widgets,
+    wide,
+)
 from lautum_utils.widgets.playground_known import Answer
 from lautum_utils.widgets.playground_settings import (
     CONTROLS,
@@ -30,6 +38,8 @@ LIVE = (
     " inputs, which the regularizer raises; how well the target can be read off the features, on"
     " validation data."
 )
+IN_SIGHT = ("severity", "strength", "labels")  # the other controls are under More
+CURVE_CUTS, LIVE_CUTS = (0.592,), (0.288, 0.577)  # between the panels of the pictures
 LOST = "Does nothing answer? The kernel was restarted: {} again."
 
 
@@ -43,15 +53,28 @@ class View:
         self._make_controls(base, seeds, device)
         self._make_buttons()
         self._make_pictures()
-        controls = [getattr(self, name) for name in CONTROLS if name in shown]
-        # Sliders, then rows of buttons.
-        controls.sort(key=lambda control: isinstance(control, widgets.ToggleButtons))
-        buttons = widgets.HBox([self.train_button, self.curve_button, self.stop_button])
+        buttons = widgets.HBox([self.train_button, self.stop_button, self.more_button])
         progress = widgets.HBox([self.bar, self.status])
         pictures = [widget for pair in self._captions.items() for widget in pair]
         lost = caption(LOST.format("load the page" if as_page else "run this cell"))
-        above = [grid(controls), self.auto, buttons, progress, self.sentence]
+        in_sight = grid([getattr(self, name) for name in IN_SIGHT if name in shown])
+        above = [in_sight, buttons, self._fold(shown), progress, self.sentence]
         self.box = widgets.VBox([*above, *pictures, self.restore, lost])
+
+    def _fold(self, shown: Sequence[str]) -> widgets.Box:
+        """What More shows: the other controls, sliders before rows of buttons. (The header of an
+        accordion cannot be reached by keyboard.)"""
+        names = [name for name in CONTROLS if name in shown and name not in IN_SIGHT]
+        controls = [getattr(self, name) for name in names]
+        controls.sort(key=lambda control: isinstance(control, widgets.ToggleButtons))
+        fold = grid([*controls, self.auto, self.curve_button])
+        fold.layout.display = "none"
+        self.more_button.observe(self._unfold, names="value")
+        return fold
+
+    def _unfold(self, change: Any) -> None:
+        self.box.children[2].layout.display = "flex" if change["new"] else "none"
+        self.more_button.icon = "caret-down" if change["new"] else "caret-right"
 
     def _make_controls(self, base: Experiment, seeds: int, device: str) -> None:
         shifts = [(name.replace("_", " "), name) for name in CONTROLS["shift"]]
@@ -76,12 +99,13 @@ class View:
         )
         self.curve_button = widgets.Button(description="Train all weights", icon="line-chart")
         self.stop_button = widgets.Button(description="Stop", icon="stop", disabled=True)
+        self.more_button = widgets.ToggleButton(description="More", icon="caret-right")
         place = widgets.Layout(width="320px", flex="0 0 auto")
         self.bar = widgets.FloatProgress(value=0, min=0, max=1, layout=place)
         self.status, self.sentence = widgets.HTML(), widgets.HTML()
 
     def _make_pictures(self) -> None:
-        self.curve, self.live = picture(display="none"), picture(display="none")
+        self.curve, self.live = (Panels(cuts, display="none") for cuts in (CURVE_CUTS, LIVE_CUTS))
         about = {self.curve: CURVE, self.live: LIVE}
         self._captions = {image: caption(text, display="none") for image, text in about.items()}
         self.restore = widgets.HTML()
@@ -108,7 +132,7 @@ class View:
         self.show_picture(self.curve, answer.curve)
         self.show_picture(self.live, answer.live)
 
-    def show_picture(self, image: widgets.Image, png: bytes) -> None:
+    def show_picture(self, image: Panels, png: bytes) -> None:
         """A picture, with its caption."""
         image.value = png
         image.layout.display = self._captions[image].layout.display = ""

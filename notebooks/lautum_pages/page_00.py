@@ -1,79 +1,200 @@
-"""The opening picture of notebook 00: all that competes, on the same recorded runs."""
+"""The pictures of notebook 00: what a network forgets, the two stages, and all that competes."""
 
 from collections.abc import Mapping
+from itertools import product
+from textwrap import fill
+from typing import Any
 
-import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lautum_pages.competitors import BASELINE_NAMES, NAMES
-from lautum_utils import interval
+from lautum_pages import page_08_record as record
+from lautum_utils import Explorer, Interval, Results, interval
+from lautum_utils.results.forgetting import Forgetting, read_forgetting
 from lautum_utils.widgets.figures import new_figure
+from lautum_utils.widgets.forgetting import add_player, draw_forgetting, draw_painted
+from lautum_utils.widgets.sketch import Sketch
 from lautum_utils.widgets.style import SHEET, STYLES
+from notebooks.tools.forgetting import FORGETTING, TASKS
 
-PIXELS = BASELINE_NAMES["pixels"]
-LOOKS = {  # what is drawn, always in the same look
-    PIXELS: {"color": "0.3", "linestyle": "--", "marker": "D", "markerfacecolor": "white"},
-    BASELINE_NAMES["earlier_layer"]: STYLES[2],
-    BASELINE_NAMES["from_scratch"]: STYLES[4],
-    NAMES["standard"]: STYLES[1],
-    NAMES["lautum"]: STYLES[0],
-    NAMES["lautum_between_views"]: STYLES[3],
-}
+# ------------------------------------------------------------------------------------------ forget
 
 
-def competitors(accuracy: pd.DataFrame, target: str) -> dict[str, pd.DataFrame]:
-    """For each protocol, pixels beside both: a row for each name and number of labels, a column for
-    each seed, the mean of the severities.
+def opening_picture(strength: float = 1e-3) -> Figure:
+    """Images of a digit beside a letter, and what features still hold of them: before training,
+    and after training on the digits without and with the penalty."""
+    seen = recorded_forgetting()["digits beside letters"]
+    end = seen.steps[-1]
+    plain, kept = seen.at(0.0, end), seen.at(strength, end)
+    rows = {
+        "the image": seen.shown.inputs,
+        "before training": seen.at(0.0, 0).painted,
+        "after learning\nthe digits": plain.painted,
+        "the same,\nwith the penalty": kept.painted,
+    }
+    left, with_penalty = (f"{100 * snapshot.kept:.0f} %" for snapshot in (plain, kept))
+    return draw_painted(
+        rows,
+        f"A network that learns the digit forgets the letter: its features still hold {left} of it."
+        f"\nA penalty that needs no label slows that: {with_penalty}",
+    )
 
-    accuracy: as `chosen_accuracy` gives it.
+
+def recorded_forgetting() -> dict[str, Forgetting]:
+    """What has been recorded, by the titles of the tasks."""
+    return {TASKS[name].title: seen for name, seen in read_forgetting(FORGETTING).items()}
+
+
+def watch_it_forget(
+    seen: Mapping[str, Forgetting], images: str, step: int, weight: str = "smaller"
+) -> Sketch:
+    """One task at one step: at weight 0, and at two of the weights that were trained.
+
+    weight: the "smaller" ones or the "larger" ones; for each task they are others.
     """
-    of_target = accuracy.xs(target, level="target")
-    means = of_target.groupby(["protocol", "name", "labels"]).mean()
-    pixels = means.loc[["probe"]].xs(PIXELS, level="name", drop_level=False).droplevel("protocol")
-    found = {}
-    for protocol in ("probe", "finetune"):
-        rows = means.loc[protocol]
-        known = rows[rows.index.isin(list(LOOKS), "name") & ~rows.index.isin([PIXELS], "name")]
-        found[protocol] = pd.concat([pixels, known])
+    positive = [s for s in seen[images].strengths if s > 0]
+    strength = positive[0] if weight == "smaller" else positive[-2]
+    return draw_forgetting(seen[images], step, strength)
+
+
+def explorer(draw: Any, seen: Mapping[str, Forgetting]) -> Explorer:
+    """Sliders over tasks, steps and weights, with a player for the steps."""
+    steps = next(iter(seen.values())).steps
+    made = Explorer(draw, images=list(seen), step=steps, weight=["smaller", "larger"])
+    add_player(made, "step")
+    return made
+
+
+# ------------------------------------------------------------------------------------------ stages
+
+BOX: dict[str, Any] = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.35"}
+ENTERS: dict[str, Any] = BOX | {"edgecolor": STYLES[0]["color"], "linewidth": 1.8}
+GREY: dict[str, Any] = {"color": "0.35"}
+
+
+@SHEET
+def draw_stages() -> Figure:
+    """Both stages as boxes and arrows; where the Lautum information L enters is in blue."""
+    figure, axes = new_figure(10, 2.7, 2, layout="none", gridspec_kw=_whole_page(1.55))
+    one, two = axes
+    for ax, title in zip(axes, ("Stage one: learn the source", "Stage two: reuse it"), strict=True):
+        ax.set_axis_off()
+        ax.set(xlim=(0, 10), ylim=(0, 6))
+        ax.set_title(title, loc="left")
+    _box(one, 1.5, 4.7, "many source images\nwith labels")
+    _box(one, 1.5, 1.3, "many target images\nwithout labels", ENTERS)
+    _box(one, 5.0, 3.0, "network\nfeatures z")
+    _box(one, 8.5, 4.7, "cross-entropy\nof the labels")
+    _box(one, 8.5, 1.3, "$-$ weight $\\times$ L(z; image)", ENTERS)
+    for begin, end, blue in (
+        ((2.8, 4.4), (4.3, 3.6), False),
+        ((2.8, 1.7), (4.3, 2.5), True),
+        ((5.7, 3.6), (7.4, 4.4), False),
+        ((5.7, 2.5), (7.2, 1.8), True),
+        ((2.8, 1.1), (6.9, 1.1), True),
+    ):
+        _arrow(one, begin, end, blue)
+    one.text(8.5, 3.0, "+", ha="center", va="center", fontsize=14, **GREY)
+    _box(two, 1.9, 4.7, "a few target images\nwith labels")
+    _box(two, 1.9, 1.3, "the network\nof stage one")
+    _box(two, 7.4, 4.7, "probe: features stay frozen,\na linear classifier on them")
+    _box(two, 7.4, 1.3, "fine-tuning: all weights\nlearn on")
+    for begin, end in product((4.7, 1.3), repeat=2):
+        _arrow(two, (3.8, begin), (4.8, end + 0.25 * (begin - end)), False)
+    figure.suptitle("The penalty acts in stage one only, and sees no label of the target")
+    return figure
+
+
+def _whole_page(left: float) -> dict[str, Any]:
+    margins: dict[str, Any] = {"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 0.82}
+    return margins | {"wspace": 0.05, "width_ratios": (left, 1)}
+
+
+def _box(ax: Axes, x: float, y: float, words: str, look: Mapping[str, Any] = BOX) -> None:
+    ax.text(x, y, words, ha="center", va="center", fontsize=9, color="0.15", bbox=dict(look))
+
+
+def _arrow(ax: Axes, begin: tuple[float, float], end: tuple[float, float], blue: bool) -> None:
+    look = {"color": STYLES[0]["color"]} if blue else GREY
+    ax.annotate("", end, begin, arrowprops={"arrowstyle": "-|>", "linewidth": 1.4} | look)
+
+
+# ---------------------------------------------------------------------------------------- headline
+
+LAUTUM = record.NAMES["lautum"]
+NO_NETWORK: dict[str, Any] = {"color": "0.35", "marker": "D", "markerfacecolor": "white"}
+SIMPLE: dict[str, Any] = {"color": STYLES[1]["color"], "marker": "s", "markerfacecolor": "white"}
+OTHERS: dict[str, Any] = {"color": STYLES[3]["color"], "marker": "^"}
+SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # what is drawn: in which words, in which look
+    "pixels": ("pixels, no network", NO_NETWORK),
+    "components": ("principal components, no network", NO_NETWORK),
+    "from scratch": ("from scratch, without the source", SIMPLE),
+    "the control's earlier layer": ("the control's earlier layer", SIMPLE),
+    record.CONTROL_NAME: ("standard transfer (weight 0)", SIMPLE),
+    "lautum": ("Lautum", {"color": STYLES[0]["color"], "marker": "o"}),
+    "mutual_information_maximised": ("mutual information, maximised", OTHERS),
+    "lautum_between_views": ("Lautum between two views", OTHERS),
+    "vicreg": ("VICReg (two views)", OTHERS),
+}
+SAID = ("clearly worse than", "level with", "clearly better than")
+Competing = dict[str, dict[str, Results]]  # protocol -> name -> results, a seed each
+
+
+def competitors(recorded: Results, source: str, target: str, labels: int) -> Competing:
+    """All that is drawn of a task, by the words of SHOWN: for frozen features ("probe") and for
+    "finetune"; what needs no network is in both. Validation data picked each weight."""
+    found: Competing = {}
+    for protocol in record.PROTOCOLS:
+        there = record.contestants(recorded, record.Place(source, target, labels, protocol))
+        named = {name: there.get(record.NAMES.get(name, name)) for name in SHOWN}
+        found[protocol] = {SHOWN[name][0]: c.results for name, c in named.items() if c}
     return found
 
 
 @SHEET
-def draw_competitors(found: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """Test accuracy against the number of labels: a panel for each protocol, a line for each that
-    competes."""
-    figure, axes = new_figure(10, 4.4, 2, sharey=True)
+def draw_competitors(competing: Competing, title: str) -> Figure:
+    """Target test accuracy with its 95 % interval: a panel for each protocol, a row for each that
+    competes, the best of the probe on top."""
+    order = sorted(competing["probe"], key=lambda name: competing["probe"][name].mean())
+    looks = dict(SHOWN.values())
+    figure, axes = new_figure(10, 0.27 * len(order) + 1.5, 2, sharex=True, sharey=True)
     words = {"probe": "features frozen, a linear probe", "finetune": "all weights learn on"}
-    drawn = {}
-    for ax, (protocol, rows) in zip(axes, found.items(), strict=True):
-        names = [name for name in LOOKS if name in rows.index.unique("name")]
-        labels = rows.index.unique("labels")
-        for number, name in enumerate(names):
-            points = [interval(row) for row in (100 * rows.loc[name]).to_numpy().tolist()]
-            x = np.arange(len(labels)) + 0.06 * (number - len(names) / 2)
-            mean, reach = [p.mean for p in points], [p.reach for p in points]
-            drawn[name] = ax.errorbar(x, mean, reach, capsize=2, label=name, **LOOKS[name])
-        ax.set_xticks(range(len(labels)), [str(n) for n in labels])
-        ax.set_xlabel("labelled target images")
+    for ax, (protocol, found) in zip(axes, competing.items(), strict=True):
+        for name, results in found.items():
+            point = interval([100 * r.test_accuracy for r in results])
+            look = looks[name] | {"linestyle": "none", "capsize": 3}
+            ax.errorbar([point.mean], [order.index(name)], xerr=[point.reach], **look)
         ax.set_title(words[protocol], fontsize=10)
-    axes[0].set_ylabel("target test accuracy (%)")
-    figure.legend(
-        handles=list(drawn.values()), labels=list(drawn), loc="outside lower center", ncols=3
-    )
-    figure.suptitle(title)
+        ax.set_xlabel("target test accuracy (%)")
+    axes[0].set_yticks(range(len(order)), order)
+    axes[0].get_yticklabels()[order.index(SHOWN["lautum"][0])].set_fontweight("bold")
+    figure.suptitle(fill(title, 92))
     return figure
 
 
-def compared_with(rows: pd.DataFrame, name: str, labels: int) -> list[str]:
-    """Who beats it and whom it beats, with so many labels, each a sentence with the paired
-    difference in points and its interval."""
-    ours, sentences = rows.loc[name, labels], []
-    for other in rows.index.unique("name").drop(name):
-        difference = interval((100 * (ours - rows.loc[other, labels])).tolist())
-        said = "not distinguishable from"
-        if difference.low > 0 or difference.high < 0:
-            said = "better than" if difference.low > 0 else "worse than"
-        span = f"{difference.mean:+.1f} points, {difference.low:+.1f} to {difference.high:+.1f}"
-        sentences.append(f"{said} '{other}' ({span})")
-    return sentences
+def differences(found: Mapping[str, Results], name: str = LAUTUM) -> dict[str, Interval]:
+    """By how much it is ahead of each other one: paired over seeds, with its interval."""
+    return {other: found[name].against(r) for other, r in found.items() if other != name}
+
+
+def in_words(found: Mapping[str, Results], name: str = LAUTUM) -> str:
+    """Whom it is clearly worse than, clearly better than (the interval excludes 0), or level with:
+    a line for each, with the paired difference in points."""
+    groups: dict[str, list[str]] = {said: [] for said in SAID}
+    for other, d in differences(found, name).items():
+        said = SAID[0] if d.high < 0 else SAID[2] if d.low > 0 else SAID[1]
+        groups[said].append(f"    {other:34} {record.points(d)}")
+    return "\n".join(line for said, who in groups.items() if who for line in (f"  {said}", *who))
+
+
+def finding(competing: Competing) -> str:
+    """The title: what is reached with frozen features, by Lautum, weight 0 and the best simple
+    one."""
+    reached = {name: 100 * results.mean() for name, results in competing["probe"].items()}
+    control = SHOWN[record.CONTROL_NAME][0]
+    simple = [words for words, look in SHOWN.values() if look in (NO_NETWORK, SIMPLE)]
+    best = max(set(simple) & reached.keys() - {control}, key=reached.__getitem__)
+    return (
+        f"Features frozen: Lautum reaches {reached[LAUTUM]:.0f} %, weight 0 reaches "
+        f"{reached[control]:.0f} %, and '{best}' reaches {reached[best]:.0f} %"
+    )

@@ -7,13 +7,15 @@
 # ---
 
 # %% [markdown]
-# # 00 · Start here: one idea, two sliders
+# # 00 · Start here: watch a network forget
 #
-# A network trained on a *source* task is to be used for a *target* task. We have many **unlabelled** target inputs now, and will get
-# only a few labels later. The idea of this suite: **while the network trains on the source, keep its features informative about
-# the target inputs**, and measure how informative they are by *Lautum information*.
-#
-# The first picture says what that is worth beside the simplest things that one can do with the same labels.
+# **Training on a source makes a network forget what it does not need. An unlabelled penalty slows that.**
+# Why *Lautum information*, how much does it help, and is it worth it?
+
+# %%
+from lautum_pages import page_00
+
+page_00.opening_picture()
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -26,16 +28,19 @@ labels = 200  # labelled target samples
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %% [markdown]
-# ## Is everything there?
+# ## What you have just seen
+#
+# Each image is a handwritten digit beside a letter. The network learned to name the **digit** (the *source* task). Nobody asked it about the letter. Then we froze it and fitted a linear map
+# from its 64 features back to the pixels, on other images, without any label. The map paints what the features still hold. The digit stays sharp. The letter fades to grey.
+#
+# If someone asks for the **letter** tomorrow (the *target* task), the frozen features have little left to say. The last row is the same network, trained with a penalty for forgetting. The penalty
+# needs target *images* only, no target labels.
+#
+# Move the steps, or press play. **Predict** before you look at the other images: MNIST digits are the source and notMNIST letters the target; then CIFAR-10 and CIFAR-100. Is the same thing lost there?
 
 # %%
-import platform
-
 import torch
-import torchvision
 
-from lautum_pages.competitors import NAMES, chosen_accuracy, named_runs
-from lautum_pages.page_00 import compared_with, competitors, draw_competitors
 from lautum_pages.progress import show_progress
 from lautum_utils import (
     Experiment,
@@ -46,68 +51,66 @@ from lautum_utils import (
     gaussian_lautum_information,
     gaussian_mutual_information,
     grid,
-    load_transfer_task,
     read_record,
     run,
     save_results,
 )
+from lautum_utils.results.forgetting import watch_forgetting
 from lautum_utils.training.devices import resolve_device
-from lautum_utils.widgets.plots import accuracy_against_strength, gains, show_domains
-from notebooks.tools import compare
+from lautum_utils.widgets.forgetting import draw_forgetting
+from lautum_utils.widgets.plots import accuracy_against_strength, gains
+from notebooks.tools.published import PUBLISHED
 
-versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
-print(f"Python {platform.python_version()}, {versions}")
-print(f"networks train on: {resolve_device(device)}")
-
-# %% [markdown]
-# ## What is it worth?
-#
-# A small network learns handwritten **digits**. Then it is to name **letters** in front of a texture, from 50 to 400 labels. All of this has been recorded
-# (`make methods`), with ten seeds, and notebook [07](07_methods_compared.ipynb) takes it apart. Here compete:
-#
-# - **pixels, no network:** a linear classifier on the labelled images themselves. It is in both panels.
-# - **standard transfer:** weight 0. **The control's earlier layer** is the same network, asked one layer earlier.
-# - **from scratch:** the same network without the digits.
-# - **Lautum**, this suite's subject: the features stay informative about the *pixels* of the letters. **Lautum between views** asks for what two
-#   distorted views of a letter share. (Our letters are drawn with much the same distortions, which flatters it here.)
-#
-# Left, the features stay frozen, and a linear *probe* is fitted on them. Right, all weights learn on. Validation data picks each weight.
-#
-# **Predict:** with frozen features, does keeping them informative beat the pixels? Does it still help where all weights learn on?
-
-# %% tags=["headline"]
-record, _ = read_record(compare.COMPARED)
-accuracy = chosen_accuracy(named_runs(Results(record.values()), compare.BASE))
-competing = competitors(accuracy, "letters")
-at = min(compare.LABELS, key=lambda n: abs(n - labels))  # of the numbers recorded
-best_of = {
-    protocol: rows.xs(at, level="labels").mean(axis=1).idxmax()
-    for protocol, rows in competing.items()
-}
-draw_competitors(
-    competing,
-    f"Letters from {at} labels. Best, features frozen: {best_of['probe']}; "
-    f"all weights learn on: {best_of['finetune']}",
-)
+print(f"torch {torch.__version__}; networks train on: {resolve_device(device)}")
 
 # %%
-for protocol, rows in competing.items():
-    for name in (NAMES["lautum"], NAMES["lautum_between_views"]):
-        print(f"{protocol}, {at} labels: {name} is")
-        for sentence in compared_with(rows, name, at):
-            print(f"   {sentence}")
+seen = page_00.recorded_forgetting()
+
+
+def watch(images="MNIST to notMNIST", step=400, weight="larger"):
+    """Target images, and what a linear map can still paint of them from the features after so many steps on the source.
+    Rows below: weight 0, and two weights of the penalty. The grey bar marks the step."""
+    return page_00.watch_it_forget(seen, images, step, weight)
+
+
+explorer_forget = page_00.explorer(watch, seen)
+explorer_forget
+
+# %%
+watch("digits beside letters", weight="smaller")
 
 # %% [markdown]
-# ## The quantity
+# The two curves give the pictures a number.
 #
-# Mutual information compares a joint distribution with the product of its marginals. Lautum information ("mutual" spelled backwards)
-# exchanges the two arguments of the same divergence:
+# - **Lautum information**, in nats, says how much the features tell about the *whole* image, linearly. A network that names digits better also paints the digit better, so the number may rise
+#   while the letter fades. Compare the weights at one step: with the penalty it is far higher.
+# - **The probe** is a linear classifier for the *target* label, fitted on a few labelled target images. Guessing has 10 %.
+#
+# These pictures were recorded. The next cell trains the same kind of networks now, in a few seconds.
+
+# %%
+base = Experiment(shift=shift, severity=severities[-1], labels=labels, steps=steps)
+middle = sorted(strengths)[len(strengths) // 2]
+anew = watch_forgetting(base, [0.0, middle], [0, steps // 4, steps // 2, steps], device)
+draw_forgetting(anew, steps, middle)
+
+# %% [markdown]
+# ## The idea: two stages, one penalty
+
+# %%
+page_00.draw_stages()
+
+# %% [markdown]
+# In stage one, the loss is
+#
+# $$\text{cross-entropy on the source} \;-\; \text{weight} \cdot L(\text{features of target inputs};\ \text{target inputs}).$$
+#
+# $L$ is Lautum information: "mutual" spelled backwards. Mutual information $I(A;B)$ compares how two things occur together, $P_{AB}$, with how they would occur if they had nothing to do with each
+# other, $P_A P_B$. Lautum information $L(A;B)$ exchanges the two, in the same measure of distance, the Kullback-Leibler divergence $D$:
 #
 # $$I(A;B) = D(P_{AB}\,\|\,P_A P_B), \qquad L(A;B) = D(P_A P_B\,\|\,P_{AB}).$$
 #
-# Both are 0 exactly when $A$ and $B$ are independent. For two Gaussian variables with correlation $\rho$ (`rho`) both have a closed form.
-#
-# **Predict:** at $\rho = 0.6$, which of the two is larger?
+# Both are 0 exactly when $A$ and $B$ are independent. For two Gaussian variables with correlation $\rho$ (`rho`) both have a closed form. **Predict:** at $\rho = 0.6$, which of the two is larger?
 
 # %% tags=["nbval-check-output"]
 rho = 0.6
@@ -116,43 +119,54 @@ print(f"I = {gaussian_mutual_information(covariance, 1):.4f} nats")
 print(f"L = {gaussian_lautum_information(covariance, 1):.4f} nats")
 
 # %% [markdown]
-# $L$ is larger here. Notebook [06](06_semi_supervised_transfer.ipynb) puts it to work: during training, the loss is
+# $L$ is larger here. Why should one want it large? Notebook [02](02_the_loss_bound.ipynb) answers that, and says what the answer does not promise.
 #
-# $$\text{cross-entropy on the source} \;-\; \text{weight} \cdot L(\text{features of target inputs};\ \text{target inputs}).$$
+# ## Is it worth it? The published task, and all that competes
 #
-# ## Two tasks on the same kind of image
+# MNIST digits are the source, notMNIST letters the target. All of this has been recorded (`make published`, eight seeds; notebook [08](08_paper_experiments.ipynb) takes it apart). Here compete:
 #
-# Each image holds a handwritten digit beside a letter. The **source** label is the digit, the **target** label is the letter. At severity 0 the letter
-# can be read off the digit (0 = A, 1 = B, ...); at severity 1 the digit says nothing about it.
+# - **no network at all:** a linear classifier on the pixels, or on their principal components;
+# - **without the source:** the same network, trained **from scratch** on the few labelled letters;
+# - **standard transfer:** weight 0, and **its earlier layer**: the same network, asked one layer earlier;
+# - **Lautum**, this suite's subject, and **mutual information, maximised**;
+# - **two views:** Lautum information between two distorted copies of an image, and VICReg, a method that is widely used. They ask for what the copies *share*, not for pixels.
+#
+# Left, the features stay frozen. Right, all weights learn on. Validation data picks each weight.
+#
+# **Predict:** with frozen features, does Lautum beat weight 0? Does it beat the pixels? And what is left of its gain where all weights learn on?
+
+# %% tags=["headline"]
+recorded = Results(read_record(PUBLISHED)[0].values())
+at = min(recorded.values("labels"), key=lambda n: abs(n - labels))
+competing = page_00.competitors(recorded, "mnist", "notmnist_small", at)
+page_00.draw_competitors(competing, page_00.finding(competing))
 
 # %%
-task = load_transfer_task("digits", "letters", shift, severities[-1], seed=0)
-show_domains(
-    {"source": task.source, "target": task.test},
-    title=f"The same kind of image, two questions (severity {severities[-1]:g})",
-)
+for protocol, found in competing.items():
+    print(f"{protocol}, {at} labels: by how many points Lautum is ahead, with 95 % intervals")
+    print(page_00.in_words(found))
 
 # %% [markdown]
-# A network trained to name the digit has no reason to keep what it saw of the letter.
+# So there are two answers. **Yes:** the penalty does what it is made for; the frozen features keep more than at weight 0. **No:** on this task something simpler is clearly better (the interval
+# excludes 0), and where all weights learn on, its gain over weight 0 is gone. Keep both in mind: the notebooks explain why each is so, and what two views do better.
 #
-# **Predict:** we freeze its features and fit a linear classifier for the *letter* on a few labels. There are 10 letters. How
-# good will it be with weight 0, and how good if the features were kept informative about the target images? Set the sliders to what
-# you expect (mouse or arrow keys), then press **Reveal**. The answer has been recorded; below it, the same networks are trained anew.
+# ## Your turn to predict
+#
+# Back to digits beside letters. A network learns the digits, for each weight; we freeze it and fit a linear classifier for the letter. Ten letters: guessing has 10 %. Set the sliders to what you
+# expect (mouse or arrow keys), then press **Reveal**. The answer has been recorded; below it, the same networks are trained anew.
 
 # %%
-base = Experiment(shift=shift, severity=severities[-1], labels=labels, steps=steps)
 experiments = grid(base, strength=strengths, seed=range(seeds))
-recorded, _ = read_record()
-expected = [recorded[e] for e in experiments if e in recorded]
+known, _ = read_record()
+expected = [known[e] for e in experiments if e in known]
 complete = len(expected) == len(experiments)
 prediction = Prediction(Results(expected) if complete else run(experiments, device))
 prediction
 
 # %%
 results = run(experiments, device)
-best = results.best()  # the strength that validation data picks
-chosen = best or max(strengths)
 pixels = run(grid(baselines(base, ["pixels"]), seed=range(seeds)), device)
+chosen = results.best() or max(strengths)  # validation data picks it
 accuracy_against_strength(
     {f"linear probe, {labels} labels": results},
     f"Frozen features: {results.verdict(chosen)}",
@@ -160,18 +174,14 @@ accuracy_against_strength(
 )
 
 # %%
-for strength in strengths[1:]:
-    print(results.verdict(strength))
-print(f"weight chosen on validation data: {best:g}")
-ahead = results.where(strength=chosen).against(pixels)
-print(f"weight {chosen:g} against pixels without a network: {ahead}")
+print(results.verdict())
+print(f"weight {chosen:g} minus pixels: {results.where(strength=chosen).against(pixels)}")
 
 # %% [markdown]
 # ## Two sliders
 #
-# Move one: the picture tells whether the difference with and without the regularizer can be told from chance. What is on the
-# sliders has been **recorded**, so the answer is there at once. **Train live** trains the same networks here, in a few seconds, and
-# puts its result in the record's place; **Stop** ends it. (Here are only two sliders; notebook 06 has all the controls.)
+# **Severity** says how little the digit tells about the letter: at 0 the letter follows from the digit (0 = A, 1 = B, ...), at 1 it is drawn by chance. **Weight** is that of the penalty.
+# What has been recorded is there at once. **Train live** trains the same networks here, in a few seconds; **Stop** ends it. Notebook [06](06_semi_supervised_transfer.ipynb) has all the controls.
 
 # %%
 playground = Playground(
@@ -185,25 +195,11 @@ playground = Playground(
 playground
 
 # %% [markdown]
-# ## The same without widgets
-#
-# The more the two tasks have in common, the less there is to gain:
+# The same without widgets:
 
 # %%
 swept = run(grid(base, severity=severities, strength=[0.0, chosen], seed=range(seeds)), device)
-by_severity = {
-    v: swept.where(severity=v, strength=chosen).against(swept.where(severity=v, strength=0.0))
-    for v in severities
-}
-gains(
-    {f"severity {v:g}": gain for v, gain in by_severity.items()},
-    f"What weight {chosen:g} gains, by how far the tasks are apart",
-)
-
-# %%
-for v, gain in by_severity.items():
-    span = f"95 % interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f}"
-    print(f"severity {v:g}: {100 * gain.mean:+.1f} points, {span}")
+gains(swept.gain(), f"What weight {chosen:g} gains at each severity, with 95 % intervals")
 
 # %%
 if results_path:
@@ -212,20 +208,23 @@ if results_path:
 # %% [markdown]
 # ## What we saw, and what not
 #
-# - With frozen features and a target label that the source label says nothing about, the regularizer gains a lot over weight 0 (the picture of the pairs).
-# - A gain over weight 0 is not yet worth a training. The first picture, and the dashed line in the picture of the pairs, show what a linear classifier reaches on the
-#   pixels, with no network at all. Where this line is higher, the network has only been kept from losing what the pixels had.
-# - The gain depends on severity: see the last figure for where it is small, or even a loss.
-# - We did *not* see that it always helps: at severity 0, above, it does not. Notebook 06 asks more: fine-tuning, other ways to be informative, other controls.
-#   Notebook 07 holds all methods against the simple baselines; notebook 10 says why the pixels are so hard to beat.
+# - **A gain over weight 0 is not yet worth a training.** On the published task, pixels without a network and a network from scratch are ahead of Lautum's frozen features. On the pairs, the dashed line of
+#   the pixels is far above the whole curve.
+# - **Where all weights learn on,** Lautum's gain over weight 0 is gone on the published task.
+# - **Forgetting is real, and the penalty slows it.** At weight 0 the letter fades from the features while the digit is learned. With the penalty more of it stays, and the probe names more letters.
+# - **The gain depends on the severity:** where the digit already says everything about the letter, there is nothing to gain, and the penalty costs.
+# - **The number is not the picture.** Lautum information counts the whole image, digit and letter alike.
+#
+# What we did *not* see: why $L$ should be large at all, how it is measured in a network, and whether the loss is bound by it.
 #
 # ## The map
 #
+# **In a hurry? The 90-minute path:** what has bold words in the last column, from top to bottom.
+#
 # <!-- map -->
 #
-# Notebooks 01 to 04 have exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
-# like. The solutions are notebooks too: [01](solutions/01_measuring_dependence.ipynb), [02](solutions/02_the_loss_bound.ipynb),
-# [03](solutions/03_gaussian_lautum.ipynb), [04](solutions/04_the_regularizer.ipynb).
+# Every notebook from 01 on has exercises, with folded hints in two steps. `check(...)` says at once whether your answer is right, and if not, which mistake it looks
+# like. The solutions are notebooks too: <!-- solutions -->.
 #
 # ## Your progress
 #
@@ -278,3 +277,5 @@ show_progress()
 #
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019.
 # - D. Palomar, S. Verdú, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
+#
+# **The question that comes next:** two things are dependent. How much, and why are there two numbers for it?

@@ -74,8 +74,8 @@ def readme_with_map() -> str:
 
 def _map(rows: list[Row], path: str, minutes: bool) -> str:
     lines = [
-        "| No. | notebook | holds |" + " minutes | exercises |" * minutes,
-        "|---|---|---|" + "--:|--:|" * minutes,
+        "| No. | notebook | holds |" + " minutes | exercises | 90-minute path |" * minutes,
+        "|---|---|---|" + "--:|--:|---|" * minutes,
     ]
     for row in rows:
         page = f"[{row['title']}]({path.format(row['name'])})"
@@ -84,6 +84,7 @@ def _map(rows: list[Row], path: str, minutes: bool) -> str:
         cells += [
             str(row["read"]),
             f"{asked}, {sum(_exercises(row))} min" if asked else "",
+            f"**{row['path']}**" if "path" in row else "",
         ] * minutes
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import nbformat
 import pytest
 import waiting
-from browsing import every_control_draws, note, operate, picture
+from browsing import every_control_draws, note, open_more, operate, picture
 from plan import NOTEBOOKS
 from playwright.sync_api import Page, TimeoutError, expect
 from waiting import GUARD
@@ -191,6 +191,7 @@ class Seen:
             self.box.get_by_role("button", name=re.compile(rf"\b{x}$"))
             for x in ("Train live", "Stop")
         )
+        open_more(self.box)
         self.box.scroll_into_view_if_needed()
         page.evaluate("() => { window.said = []; }")
         # Some texts last milliseconds, so the page itself writes down all of them.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from browsing import controls, every_control_draws, note, open_page, operate, picture
+from browsing import controls, every_control_draws, note, open_more, open_page, operate, picture
 from plan import ROOT
 from playwright.sync_api import Browser, Locator, Page, expect
 from waiting import outcome, until
@@ -80,6 +80,7 @@ def opened(page: Page, address: str, query: str = "") -> tuple[Locator, Locator]
     expect(box).to_have_count(1)
     expect(box.locator(BOXES)).to_have_count(len(CONTROLS) + 1)
     expect(box).to_contain_text("Does nothing answer?")
+    open_more(box)
     return box, box.locator("img").first
 
 
