@@ -21,14 +21,14 @@ def draw_idea() -> Figure:
     _boxes(
         left,
         [
-            (0.02, 0.06 + 0.3 * i, 0.2, 0.24, f"runs {4 * i + 1} to {4 * i + 4}", 0)
+            (0.02, 0.06 + 0.3 * i, 0.2, 0.24, f"runs {9 - 4 * i} to {12 - 4 * i}", 0)
             for i in range(3)
         ],
     )
-    _boxes(left, [(0.36, 0.06 + 0.3 * i, 0.22, 0.24, f"worker {i + 1}", 1) for i in range(3)])
+    _boxes(left, [(0.36, 0.06 + 0.3 * i, 0.22, 0.24, f"worker {3 - i}", 1) for i in range(3)])
     _boxes(left, [(0.74, 0.25, 0.24, 0.45, "store:\na file\na result", 2)])
     _boxes(
-        right, [(0.02, 0.06 + 0.3 * i, 0.22, 0.24, f"rows of\ndevice {i + 1}", 0) for i in range(3)]
+        right, [(0.02, 0.06 + 0.3 * i, 0.22, 0.24, f"rows of\ndevice {3 - i}", 0) for i in range(3)]
     )
     _boxes(right, [(0.38, 0.25, 0.24, 0.45, "n, sums,\nsecond\nmoments\nadd up", 1)])
     _boxes(right, [(0.74, 0.25, 0.24, 0.45, "L of the\nwhole batch,\nits gradient", 2)])

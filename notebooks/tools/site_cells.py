@@ -88,6 +88,8 @@ def _control(place: str, name: str, values: Sequence[str], start: int) -> str:
 def shown(output: nbformat.NotebookNode, picture: Path) -> str:
     """A picture if there is one, then HTML, then text; below what a kernel would have to answer, a
     note."""
+    if output.get("metadata", {}).get("needs_kernel"):
+        return ""
     data = output.get("data", {})
     text = output.get("text", data.get("text/plain", "\n".join(output.get("traceback", []))))
     if "image/png" in data:
