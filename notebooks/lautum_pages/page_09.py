@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import torch
@@ -51,7 +52,7 @@ def _boxes(ax: Axes, boxes: Sequence[tuple[float, float, float, float, str, int]
     ax.axis("off")
     ax.set(xlim=(0, 1), ylim=(0, 1))
     for left, bottom, width, height, text, line in boxes:
-        style = {"boxstyle": "round,pad=0,rounding_size=0.03", "alpha": 0.25}
+        style: dict[str, Any] = {"boxstyle": "round,pad=0,rounding_size=0.03", "alpha": 0.25}
         colour = STYLES[line]["color"]
         ax.add_patch(FancyBboxPatch((left, bottom), width, height, color=colour, **style))
         ax.text(left + width / 2, bottom + height / 2, text, ha="center", va="center")
