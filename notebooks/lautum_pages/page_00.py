@@ -196,5 +196,5 @@ def finding(competing: Competing) -> str:
     best = max(set(simple) & reached.keys() - {control}, key=reached.__getitem__)
     return (
         f"Features frozen: Lautum reaches {reached[LAUTUM]:.0f} %, weight 0 reaches "
-        f"{reached[control]:.0f} %, and '{best}' reaches {reached[best]:.0f} %"
+        f"{reached[control]:.0f} %, and '{best.split(',')[0]}' reaches {reached[best]:.0f} %"
     )
