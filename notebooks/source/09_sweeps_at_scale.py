@@ -126,7 +126,7 @@ mixed.table[["strength", "seed", "n_components", "test_accuracy", "error"]].tail
 #
 # ### Exercise 9.1 · Mend an interrupted sweep (easy, 5 minutes)
 #
-# A colleague sends a table from a cluster that was switched off. `missing_runs(wanted, stored)` says which runs are still to be done. `wanted` is a list of runs (strength, seed). `stored` is a dict: the accuracy of each run in the table, `nan` for a run that failed.
+# A colleague sends a table from a cluster that was switched off. `missing_runs(wanted, stored)` says which runs are still to be done. `wanted` is a list of runs (strength, seed). `stored` is a `dict`: the accuracy of each run in the table, `nan` for a run that failed.
 # Return the places in `wanted`, counted from 0, as a list in rising order.
 #
 # <details><summary>Hint 1 of 2</summary>
