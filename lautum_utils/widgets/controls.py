@@ -22,6 +22,11 @@ from PIL import Image
 from lautum_utils.widgets.figures import with_line
 
 STILL = "A still picture: run this cell to move the controls."
+# What stands below a widget, outside of it: after a restart the widget itself may be empty.
+RESTARTED = (
+    "Does nothing move, or is there nothing? The kernel was restarted: choose Run > Run All Above "
+    "Selected Cell, then run this cell again."
+)
 LABEL = {"description_width": "140px"}
 
 
@@ -109,9 +114,15 @@ def caption(about: str, **layout: str) -> widgets.HTML:
     return widgets.HTML(text if about else "", layout=place)
 
 
-def show_widgets(box: widgets.Box, image: widgets.Image, about: str) -> None:
-    """Show widgets, and to whoever cannot show widgets their picture."""
+def show_widgets(
+    box: widgets.Box, image: widgets.Image, about: str, in_notebook: bool = True
+) -> None:
+    """Show widgets, and to whoever cannot show widgets their picture; in a notebook, below them,
+    what to run when they do not answer. (`needs_kernel`: the website leaves that line out.)"""
     bundle = box._repr_mimebundle_()
     if image.value:
         bundle["image/png"] = base64.b64encode(with_line(bytes(image.value), STILL)).decode()
     display(bundle, metadata={"image/png": {"alt": about}}, raw=True)
+    if in_notebook:
+        line = {"text/markdown": f"*{RESTARTED}*", "text/plain": RESTARTED}
+        display(line, metadata={"needs_kernel": True}, raw=True)

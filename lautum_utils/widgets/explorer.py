@@ -18,7 +18,7 @@ from lautum_utils.widgets.controls import (
     scale,
     show_widgets,
 )
-from lautum_utils.widgets.figures import png_bytes
+from lautum_utils.widgets.figures import png_bytes, titles
 from lautum_utils.widgets.sketch import Sketch
 
 
@@ -40,6 +40,7 @@ class Explorer:
         answer_without_pauses()
         parameters = inspect.signature(draw).parameters
         self.controls: dict[str, Any] = {}
+        self.values: dict[str, list[Any]] = {}  # that each control can have
         for name, allowed in controls.items():
             if name not in parameters or parameters[name].default is inspect.Parameter.empty:
                 raise ValueError(
@@ -48,12 +49,19 @@ class Explorer:
                 )
             control = _control(name.replace("_", " "), allowed, parameters[name].default)
             control.observe(self._redraw, names="value")
-            self.controls[name] = control
+            self.controls[name], self.values[name] = control, _values(allowed)
         self.draw = draw
         self.about = " ".join((inspect.getdoc(draw) or "").split("\n\n")[0].split())
         self.image, self.caption = picture(), caption(self.about)
         self.box = widgets.VBox([grid(list(self.controls.values())), self.image, self.caption])
         self._redraw(None)
+
+    def at(self, **values: Any) -> tuple[bytes, str]:
+        """The picture of these values as a PNG image, and its title."""
+        drawn = self.draw(**values)
+        if isinstance(drawn, Sketch):
+            return drawn.png(), drawn.title or titles(drawn.figure())
+        return png_bytes(drawn), titles(drawn)
 
     def _redraw(self, change: object) -> None:
         try:
@@ -68,6 +76,17 @@ class Explorer:
 
     def _ipython_display_(self) -> None:
         show_widgets(self.box, self.image, self.about or self.draw.__name__.replace("_", " "))
+
+
+def _values(allowed: Any) -> list[Any]:
+    """All values among which a control chooses."""
+    if isinstance(allowed, bool):
+        return [False, True]
+    if isinstance(allowed, list):
+        return list(allowed)
+    low, high, step = allowed
+    values = [low + n * step for n in range(int((high - low) / step + 1e-9) + 1)]
+    return [round(value, 10) if isinstance(value, float) else value for value in values]
 
 
 def _control(description: str, allowed: Any, default: Any) -> widgets.Widget:

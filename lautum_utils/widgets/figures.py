@@ -51,8 +51,7 @@ class Picture(Figure):
         return ax
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
-        titles = [self.get_suptitle()] if self.get_suptitle() else map(Axes.get_title, self.axes)
-        text = "Figure: " + "; ".join(title.replace("\n", " ") for title in titles if title)
+        text = f"Figure: {titles(self)}"
         image = Image.open(io.BytesIO(png_bytes(self, SHEET["savefig.dpi"])))
         # As large on a page as at WIDGET_DPI, with finer dots.
         size = {"width": round(image.width * WIDGET_DPI / SHEET["savefig.dpi"])}
@@ -72,6 +71,12 @@ def new_figure(
     """
     figure = Picture(figsize=(width, height), layout=subplots.pop("layout", None))
     return figure, np.atleast_1d(figure.subplots(1, columns, **subplots)).ravel().tolist()
+
+
+def titles(figure: Figure) -> str:
+    """The title of a figure, or those of its axes: what it says in words."""
+    found = [figure.get_suptitle()] if figure.get_suptitle() else map(Axes.get_title, figure.axes)
+    return "; ".join(title.replace("\n", " ") for title in found if title)
 
 
 def png_bytes(figure: Figure, dpi: float = WIDGET_DPI, compression: int = 6) -> bytes:

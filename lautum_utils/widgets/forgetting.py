@@ -14,6 +14,7 @@ from lautum_utils.results.forgetting import Forgetting, Snapshot, side_by_side
 from lautum_utils.widgets.explorer import Explorer
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.sketch import Sketch
+from lautum_utils.widgets.strength_axis import limits_around
 from lautum_utils.widgets.style import SHEET, STYLES
 
 GAP = 2  # pixels between two images
@@ -45,7 +46,10 @@ def draw_forgetting(
         _Row(f"weight {s.strength:g}", s.painted, _style(number))
         for number, s in enumerate(snapshots)
     ]
-    steps, names = tuple(seen.steps), tuple(seen.shown.class_names[k] for k in seen.shown.labels)
+    steps, names = (
+        tuple(seen.steps),
+        tuple(seen.shown.class_names[k].replace("_", " ") for k in seen.shown.labels),
+    )
     limits = tuple(_limits(seen, name) for name in CURVES)
 
     def fill(axes: list[Axes]) -> None:
@@ -107,10 +111,10 @@ def _value(snapshot: Snapshot, name: str) -> float:
 
 
 def _limits(seen: Forgetting, name: str) -> tuple[float, float]:
+    values = [_value(snapshot, name) for snapshot in seen.snapshots]
     if name == "accuracy":
-        return 0.0, 100.0
-    values = [max(_value(s, name), 1e-3) for s in seen.snapshots]
-    return min(values) / 1.5, max(values) * 1.5
+        return limits_around([min(values) - 3, max(values) + 3], 10)
+    return max(min(values), 1e-3) / 1.5, max(*values, 1e-3) * 1.5
 
 
 def _said(seen: Forgetting, snapshots: Sequence[Snapshot], step: int) -> str:
@@ -141,7 +145,7 @@ def _frame(
     wide = width > height
     across = 8.6 if wide else 5.9  # inches of a row
     tall = across / n * height / width
-    top = 0.62
+    top = 0.5
     inches = rows * tall + top + (1.95 if wide else 0.15)
     figure, (unused,) = new_figure(10, inches, layout="none")
     unused.remove()
@@ -151,9 +155,10 @@ def _frame(
         bottom = 1 - (top + (row + 1) * tall) / inches
         axes.append(figure.add_axes((left, bottom, across / 10, 0.94 * tall / inches)))
         _bare(axes[-1], n, height, width)
+    size = 8 if max(map(len, names)) < 7 else 6.5
     for number, name in enumerate(names):
         across_at = (number + 0.5) / n
-        axes[0].text(across_at, 1.04, name, transform=axes[0].transAxes, ha="center", fontsize=8)
+        axes[0].text(across_at, 1.04, name, transform=axes[0].transAxes, ha="center", fontsize=size)
     if wide:
         places = [
             (left, 0.62 / inches, 0.38, 1.05 / inches),

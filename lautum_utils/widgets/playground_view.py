@@ -39,8 +39,8 @@ LIVE = (
     " validation data."
 )
 IN_SIGHT = ("severity", "strength", "labels")  # the other controls are under More
-CURVE_CUTS, LIVE_CUTS = (0.592,), (0.335, 0.667)  # between the panels of the pictures
-LOST = "Does nothing answer? The kernel was restarted: {} again."
+CURVE_CUTS, LIVE_CUTS = (0.592,), (0.281, 0.57)  # between the panels of the pictures
+LOST = "Does nothing answer? The kernel was restarted: load the page again."
 
 
 class View:
@@ -56,10 +56,10 @@ class View:
         buttons = widgets.HBox([self.train_button, self.stop_button, self.more_button])
         progress = widgets.HBox([self.bar, self.status])
         pictures = [widget for pair in self._captions.items() for widget in pair]
-        lost = caption(LOST.format("load the page" if as_page else "run this cell"))
+        lost = [caption(LOST)] if as_page else []  # a notebook says it below the widgets
         in_sight = grid([getattr(self, name) for name in IN_SIGHT if name in shown])
         above = [in_sight, buttons, self._fold(shown), progress, self.sentence]
-        self.box = widgets.VBox([*above, *pictures, self.restore, lost])
+        self.box = widgets.VBox([*above, *pictures, self.restore, *lost])
 
     def _fold(self, shown: Sequence[str]) -> widgets.Box:
         """What More shows: the other controls, sliders before rows of buttons. (The header of an
@@ -111,7 +111,7 @@ class View:
         self.restore = widgets.HTML()
 
     def _ipython_display_(self) -> None:
-        show_widgets(self.box, self.curve, CURVE)
+        show_widgets(self.box, self.curve, CURVE, in_notebook=not self._as_page)
 
     def settings(self) -> dict[str, Any]:
         """The values of the controls."""

@@ -33,7 +33,7 @@ from lautum_utils.widgets.strength_axis import (
 )
 from lautum_utils.widgets.style import SHEET, STYLES
 
-LETTERS_A_LINE = 66  # of a title
+PAGE, LETTERS_A_LINE = 10, 92  # inches across, and letters of a title
 
 
 def show_domains(domains: Mapping[str, Domain], n: int = 10, title: str = "") -> Figure:
@@ -68,7 +68,7 @@ def accuracy_against_strength(
     """
     groups = results if isinstance(results, Mapping) else by_what_varies(results)
     points = {name: summarise(group, confidence) for name, group in groups.items()}
-    figure, (ax,) = new_figure()
+    figure, (ax,) = new_figure(PAGE)
     draw_accuracy(ax, points, strength_axis(ax, [s for group in points.values() for s in group]))
     for name, baseline in (levels or {}).items():
         draw_level(ax, name, baseline.mean())
@@ -92,7 +92,7 @@ def gains(
     intervals = (
         differences_of(differences) if isinstance(differences, pd.DataFrame) else differences
     )
-    figure, (ax,) = new_figure(height=0.5 * len(intervals) + 1.2)
+    figure, (ax,) = new_figure(PAGE, 0.4 * len(intervals) + 1.2)
     for row, point in enumerate(intervals.values()):
         reach = [100 * point.reach]
         ax.errorbar([100 * point.mean], [-row], xerr=reach, capsize=4, linestyle="none")
@@ -201,7 +201,7 @@ def history_curves(
             for strength, curve in zip(by_strength, means, strict=True):
                 ax.plot(curve["step"], curve[name], label=f"weight {strength:g}", markersize=3)
         if by_strength:
-            axes[0].legend(fontsize=8)
+            axes[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
 
     last = max([steps or 1, *(curve["step"][-1] for curve in means if len(curve["step"]))])
     loss = [value for curve in means for value in curve["loss"]]
@@ -213,8 +213,8 @@ def history_curves(
 
 CURVES = {
     "loss": "source cross-entropy (nats)",
-    "dependence": "dependence of features and inputs (nats)",
-    "target_accuracy": "target validation accuracy (%)",
+    "dependence": "features and target inputs (nats)",
+    "target_accuracy": "target read-out (%)",
 }
 
 
@@ -230,12 +230,12 @@ def _history_frame(
 ) -> tuple[Figure, list[Axes]]:
     # Fixed margins in place of a layout engine: drawn every second while training, that halves the
     # time.
-    margins = {"left": 0.05, "right": 0.99, "bottom": 0.16, "top": 0.9, "wspace": 0.2}
-    margins["top"] -= 0.1 * bool(title)
+    margins = {"left": 0.055, "right": 0.85, "bottom": 0.16, "top": 0.97, "wspace": 0.33}
+    margins["top"] -= 0.09 * bool(title)
     figure, axes = new_figure(10, 3, 3, layout="none", gridspec_kw=margins)
     for ax, label, limit in zip(axes, CURVES.values(), limits, strict=True):
         ax.set_xlabel("step of stage one")
-        ax.set_title(label, fontsize=10, y=1.0)
+        ax.set_ylabel(label, fontsize=9)
         ax.set_xlim(0, steps * 1.03)
         ax.set_ylim(limit)
         ax.xaxis.set_major_locator(MaxNLocator(4))

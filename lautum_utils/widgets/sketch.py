@@ -3,7 +3,8 @@
 import io
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +18,8 @@ from lautum_utils.widgets.style import SHEET
 Frame = Callable[..., tuple[Figure, list[Axes]]]
 
 
-class Sketch(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Sketch:
     """A figure in two parts: `frame(*key)` makes the axes with their ticks and labels, `fill(axes)`
     draws the data.
 

@@ -136,6 +136,7 @@ SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # what is drawn: in which word
     "lautum_between_views": ("Lautum between two views", OTHERS),
     "vicreg": ("VICReg (two views)", OTHERS),
 }
+SAID = ("clearly worse than", "level with", "clearly better than")
 Competing = dict[str, dict[str, Results]]  # protocol -> name -> results, a seed each
 
 
@@ -177,19 +178,13 @@ def differences(found: Mapping[str, Results], name: str = LAUTUM) -> dict[str, I
 
 
 def in_words(found: Mapping[str, Results], name: str = LAUTUM) -> str:
-    """Whom it is clearly better than, clearly worse than (the interval excludes 0), or level
-    with, with the paired differences in points."""
-    groups: dict[str, list[str]] = {
-        "clearly worse than": [],
-        "level with": [],
-        "clearly better than": [],
-    }
+    """Whom it is clearly worse than, clearly better than (the interval excludes 0), or level with:
+    a line for each, with the paired difference in points."""
+    groups: dict[str, list[str]] = {said: [] for said in SAID}
     for other, d in differences(found, name).items():
-        where = "clearly worse than" if d.high < 0 else "level with"
-        groups["clearly better than" if d.low > 0 else where].append(
-            f"{other} ({record.points(d)})"
-        )
-    return "\n".join(f"{said}: {', '.join(who)}" for said, who in groups.items() if who)
+        said = SAID[0] if d.high < 0 else SAID[2] if d.low > 0 else SAID[1]
+        groups[said].append(f"    {other:34} {record.points(d)}")
+    return "\n".join(line for said, who in groups.items() if who for line in (f"  {said}", *who))
 
 
 def finding(competing: Competing) -> str:
@@ -201,5 +196,5 @@ def finding(competing: Competing) -> str:
     best = max(set(simple) & reached.keys() - {control}, key=reached.__getitem__)
     return (
         f"Features frozen: Lautum reaches {reached[LAUTUM]:.0f} %, weight 0 reaches "
-        f"{reached[control]:.0f} %, and '{best}' reaches {reached[best]:.0f} %"
+        f"{reached[control]:.0f} %, and '{best.split(',')[0]}' reaches {reached[best]:.0f} %"
     )

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lautum_pages.page_00 import recorded_forgetting
@@ -101,26 +100,21 @@ def _points(found: Interval) -> str:
 
 @SHEET
 def draw_how_often(results: Mapping[int, Results], seconds: Mapping[int, float]) -> Figure:
-    """Target and source accuracy, and the seconds of training, against how rarely the term is
-    added; each beside the other over the same steps."""
-    figure, axes = new_figure(10, 3.2, 3, sharex=True)
+    """Target and source accuracy on one axis, and the seconds of training, against how rarely the
+    term is added."""
+    figure, (accuracies, times) = new_figure(10, 3.2, 2, sharex=True)
     x = np.arange(len(results))
-    for ax, outcome, words in zip(axes, CHANGES, ("target", "source"), strict=False):
+    for outcome, words, style in zip(CHANGES, ("target", "source"), STYLES, strict=False):
         found = [interval([100 * getattr(r, outcome) for r in g]) for g in results.values()]
-        ax.errorbar(x, [f.mean for f in found], [f.reach for f in found], capsize=3, **STYLES[0])
-        ax.set_ylabel(f"{words} test accuracy (%)")
-        _at_least(ax, 20)
-    axes[2].bar(x, [seconds[m] for m in results], width=0.6, color="0.6")
-    axes[2].set_ylabel("seconds of training")
-    for ax in axes:
+        mean = [f.mean for f in found]
+        accuracies.errorbar(x, mean, [f.reach for f in found], capsize=3, **style)
+        look = {"color": style["color"], "va": "center", "textcoords": "offset points"}
+        accuracies.annotate(words, (x[-1], mean[-1]), (12, 0), **look)
+    accuracies.set(ylabel="test accuracy (%)", xlim=(-0.4, len(x) - 0.2))
+    times.bar(x, [seconds[m] for m in results], width=0.6, color="0.6")
+    times.set(ylabel="seconds of training")
+    for ax in (accuracies, times):
         ax.set_xticks(x, [f"{m}" for m in results])
         ax.set_xlabel("steps from one term to the next")
     figure.suptitle("A rarer term, as many times as heavy, trains faster")
     return figure
-
-
-def _at_least(ax: Axes, span: float) -> None:
-    """An axis that makes no mountain of a point of accuracy."""
-    low, high = ax.get_ylim()
-    room = max(0.0, span - (high - low)) / 2
-    ax.set_ylim(low - room, high + room)

@@ -143,7 +143,7 @@ page_00.draw_competitors(competing, page_00.finding(competing))
 
 # %%
 for protocol, found in competing.items():
-    print(f"{protocol}, {at} labels. Lautum, in points of accuracy with 95 % intervals, is")
+    print(f"{protocol}, {at} labels: by how many points Lautum is ahead, with 95 % intervals")
     print(page_00.in_words(found))
 
 # %% [markdown]

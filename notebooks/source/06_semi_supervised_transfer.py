@@ -144,6 +144,7 @@ rivals = {
     "principal components, no network": simple.where(method="components"),
     "from scratch": simple.where(method="from_scratch"),
 }
+print(f"with {fewest} labels, the best probe is")
 print(in_words(rivals, "best probe"))
 
 # %% [markdown]
@@ -167,7 +168,9 @@ playground
 
 # %%
 accuracy_against_strength(
-    {"probe": probe.where(labels=fewest)}, levels={"pixels, no network": pixels}
+    {"linear probe": probe.where(labels=fewest)},
+    f"A linear probe with {fewest} labels, and what the pixels reach without a network",
+    levels={"pixels, no network": pixels},
 )
 
 # %% [markdown]
@@ -319,6 +322,7 @@ gains(
 )
 
 # %%
+print("Lautum on target inputs is")
 print(in_words(picked | {"weight 0": control}, "Lautum, target inputs"))
 
 # %% [markdown]
@@ -351,7 +355,7 @@ if results_path:
 # - **Why:** without the penalty the target fades from the features *while the source is learned*; with it, less does.
 # - **How often:** a term at every 8th step trains faster (the seconds count records and probes too).
 # - **Severity:** where the digit already says everything about the letter, the penalty costs accuracy. The gain grows with severity.
-# - **What makes the difference:** on digits to letters, being informative is what helps, and *minimising* mutual information hurts. Lautum has no monopoly: mutual information *maximised* does better here.
+# - **What makes the difference:** on digits to letters, being informative about *target* inputs is what helps, and *minimising* mutual information hurts. Lautum has no monopoly: mutual information *maximised* does better here.
 #   Notebook [07](07_methods_compared.ipynb) has more seeds, and finds that part of the gain is plain diversity of features.
 # - **The control** depends on how it is trained, and so does the gain: see both learning rates.
 #

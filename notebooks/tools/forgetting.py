@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lautum_utils.data.domains import EMBEDDED
+from lautum_utils.data.letters import LETTERS
 from lautum_utils.results.forgetting import (
     Forgetting,
     read_about,
@@ -68,7 +69,11 @@ def watched(name: str, sets: Sets, device: str = "auto") -> Forgetting:
         if called in sets.missing:
             raise ValueError(f"{title} needs its images: {sets.missing[called]}")
     seen = watch_forgetting(replace(base, **found), strengths, steps, device)
-    return replace(seen, base=replace(seen.base, source=base.source, target=base.target))
+    shown = seen.shown
+    if base.target == "notmnist_small":  # files in MNIST's format have no names
+        shown = replace(shown, class_names=LETTERS)
+    base = replace(seen.base, source=base.source, target=base.target)
+    return replace(seen, base=base, shown=shown)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,6 +1,7 @@
 """What could be wrong with a finished site: links, anchors, text alternatives, addresses outside,
 formulas, size."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
@@ -33,6 +34,7 @@ class Page(HTMLParser):
         self.loads: list[str] = []
         self.without_alternative: list[str] = []
         self.formulas = 0
+        self.pictures: dict[str, str] = {}  # of the positions of widgets, with their words
         self.text: list[str] = []
         self._inside: list[str] = []
         self.feed(path.read_text(encoding="utf-8"))
@@ -49,16 +51,21 @@ class Page(HTMLParser):
             self.loads.append(address)
         if tag == "img" and not given.get("alt", "").strip():
             self.without_alternative.append(given.get("src", ""))
+        if given.get("type") == "application/json":
+            self._inside.append("positions")
         if tag in VERBATIM:
             self._inside.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         """An element ends."""
-        if tag in self._inside:
-            self._inside.remove(tag)
+        for ended in {tag, "positions" if tag == "script" else tag} & set(self._inside):
+            self._inside.remove(ended)
 
     def handle_data(self, data: str) -> None:
-        """Text, unless it is to be shown as it is."""
+        """Text, unless it is to be shown as it is; pictures by position."""
+        if "positions" in self._inside:
+            found = json.loads(data)["positions"].values()
+            self.pictures |= {f"moves/{file}": words for file, words in found}
         if not self._inside:
             self.text.append(data)
 
@@ -80,7 +87,8 @@ def problems(site: Path) -> list[str]:
 
 
 def _of_page(page: Page) -> Iterator[str]:
-    for source in page.without_alternative:
+    silent = [source for source, words in page.pictures.items() if not words.strip()]
+    for source in [*page.without_alternative, *silent]:
         yield f"{source} needs a text alternative"
     for address in page.loads:
         if urlsplit(address).netloc:
@@ -90,7 +98,8 @@ def _of_page(page: Page) -> Iterator[str]:
 
 
 def _of_links(path: Path, pages: Mapping[Path, Page]) -> Iterator[str]:
-    for link in pages[path].links + pages[path].loads:
+    page = pages[path]
+    for link in [*page.links, *page.loads, *page.pictures]:
         address = urlsplit(link)
         if address.scheme or address.netloc:
             continue

@@ -13,12 +13,14 @@ import nbformat
 from notebooks.tools.contents import contents
 from notebooks.tools.places import NOTEBOOKS, README, ROOT, SOLUTIONS
 from notebooks.tools.site_cells import code_and_outputs, fence
+from notebooks.tools.site_moves import MovesError, OfNotebook, moves
 
 CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=[)\s])")
+EXTRA = "extra"  # what goes to the site as it is
 RUN = (
-    "These pages show the notebooks as they were saved. To run them and use their controls: "
-    "`make lab`."
+    "These pages show the notebooks as they were saved; their sliders answer with pictures that "
+    "were drawn beforehand. To run them, with all their controls: `make lab`."
 )
 
 
@@ -40,6 +42,7 @@ class Pages:
         }
         self.names |= {SOLUTIONS: "solutions/index", README: "index"}
         self.listings: set[Path] = set()
+        self.moves: dict[Path, OfNotebook] = {}
         if not self.notebooks:
             raise SiteError(
                 f"The site needs built notebooks in {NOTEBOOKS.name}/, got none: run "
@@ -47,7 +50,13 @@ class Pages:
             )
 
     def write(self) -> None:
-        """Fill the folder."""
+        """Fill the folder. SiteError: a widget that cannot be drawn."""
+        extra = self.folder / EXTRA
+        extra.mkdir()
+        try:
+            self.moves = moves(self.notebooks, extra / "moves")
+        except MovesError as error:
+            raise SiteError(str(error)) from error
         for path in self.notebooks:
             self.page(self.names[path], self._notebook(path))
         for path in self.solutions:
@@ -73,12 +82,13 @@ class Pages:
 
     def _notebook(self, path: Path) -> str:
         parts: list[str] = []
-        name = self.names[path].replace("/", "_")
+        name, widgets = self.names[path].replace("/", "_"), self.moves.get(path, {})
         for number, cell in enumerate(read(path).cells):
             if cell.cell_type == "markdown":
                 parts.append(self.linked(cell.source, path))
             elif cell.cell_type == "code":
-                parts += code_and_outputs(cell, self.folder, f"{name}_{number}")
+                of_cell = widgets.get(number, ())
+                parts += code_and_outputs(cell, self.folder, f"{name}_{number}", of_cell)
         return "\n\n".join(parts)
 
     def _index(self) -> str:

@@ -11,7 +11,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from notebooks.tools.places import ASSETS
 from notebooks.tools.site_cells import ANSI
-from notebooks.tools.site_pages import SiteError
+from notebooks.tools.site_pages import EXTRA, SiteError
 
 STATIC = ("site.css", "site.js", "STIXTwoMath.woff", "OFL.txt")
 SETTINGS: dict[str, Any] = {
@@ -58,8 +58,10 @@ def render(pages: Path, site: Path, progress: Callable[[], object]) -> None:
     """Run Sphinx; progress is called twice a page. Warnings are errors."""
     warnings = io.StringIO()
     with tempfile.TemporaryDirectory() as cache, patch_docutils(), docutils_namespace():
+        extra = [str(pages / EXTRA)] if (pages / EXTRA).exists() else []
+        settings = SETTINGS | {"html_extra_path": extra, "exclude_patterns": [EXTRA]}
         app = Sphinx(
-            pages, None, site, cache, "html", SETTINGS, status=None, warning=warnings, freshenv=True
+            pages, None, site, cache, "html", settings, status=None, warning=warnings, freshenv=True
         )
         for event in ("doctree-read", "html-page-context"):
             app.connect(event, lambda *_: progress())

@@ -6,14 +6,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from lautum_pages import page_00, page_06
 from lautum_pages.competitors import BASELINE_NAMES, NAMES, by_seed, chosen_accuracy, named_runs
-from lautum_pages.page_00 import LOOKS, compared_with, competitors, draw_competitors
 from lautum_pages.page_07_views import distances, draw_collapse, draw_views
 
-from lautum_utils import BASELINES, METHODS, STAGE_TWO_METHODS, Results, load
+from lautum_utils import BASELINES, METHODS, STAGE_TWO_METHODS, Results, load, read_record
 from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.outcomes import Result
 from notebooks.tools import compare
+from notebooks.tools.published import PUBLISHED
 
 
 def result(e: Experiment, test: float, validation: float) -> Result:
@@ -51,7 +52,6 @@ def recorded() -> Results:
 def test_everything_that_is_recorded_has_a_name() -> None:
     assert set(NAMES) == {*METHODS, *STAGE_TWO_METHODS, *BASELINES}
     assert set(BASELINE_NAMES) == set(BASELINES)
-    assert set(LOOKS) <= set(NAMES.values())
 
 
 def test_runs_are_named_by_method_stage_and_recipe(recorded: Results) -> None:
@@ -76,30 +76,70 @@ def test_validation_data_chooses_the_weight(recorded: Results) -> None:
     assert by_seed(named_runs(recorded, compare.BASE)[:1], ["name"]).shape == (1, 1)
 
 
-def test_the_opening_picture_has_pixels_in_both_panels_and_says_who_is_better(
-    recorded: Results,
-) -> None:
-    found = competitors(chosen_accuracy(named_runs(recorded, compare.BASE)), "letters")
-    assert set(found["probe"].index.unique("name")) == {
-        "pixels, no network",
-        "standard transfer",
-        "Lautum",
-    }
-    assert "from scratch" in found["finetune"].index.unique("name")
-    sentences = compared_with(found["probe"], "Lautum", 50)
-    assert sentences[0] == "worse than 'pixels, no network' (-10.0 points, -10.0 to -10.0)"
-    assert sentences[1].startswith("better than 'standard transfer' (+11.0 points, ")
-    figure = draw_competitors(found, "a finding")
+def test_the_headline_has_all_that_competes_and_says_who_is_clearly_better() -> None:
+    published = Results(read_record(PUBLISHED)[0].values())
+    found = page_00.competitors(published, "mnist", "notmnist_small", 100)
+    words = [shown for shown, _ in page_00.SHOWN.values()]
+    for protocol in ("probe", "finetune"):
+        assert set(found[protocol]) == set(words)
+        assert {len(results) for results in found[protocol].values()} == {8}, (
+            "not those that choose"
+        )
+    figure = page_00.draw_competitors(found, page_00.finding(found))
     left, right = figure.axes
     for ax in (left, right):
-        heights = {c.get_label(): c[0].get_ydata()[0] for c in ax.containers}
-        assert heights["pixels, no network"] == pytest.approx(82)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "pixels, no network",
-        "standard transfer",
-        "Lautum",
-        "from scratch",
+        drawn = {round(c[0].get_ydata()[0]): c[0].get_xdata()[0] for c in ax.containers}
+        assert len(drawn) == len(words)
+    names = [text.get_text() for text in left.get_yticklabels()]
+    means = [found["probe"][name].mean() for name in names]
+    assert means == sorted(means), "the best of the probe is on top"
+    assert "weight 0 reaches" in page_00.finding(found)
+
+
+def made_up(*accuracies: float) -> Results:
+    return Results(
+        result(Experiment(seed=seed), accuracy, 0.5) for seed, accuracy in enumerate(accuracies)
+    )
+
+
+def test_who_is_clearly_better_is_said_by_the_paired_interval() -> None:
+    found = {
+        "Lautum": made_up(0.70, 0.72, 0.74),
+        "pixels": made_up(0.80, 0.82, 0.85),
+        "scratch": made_up(0.60, 0.62, 0.63),
+        "other": made_up(0.60, 0.82, 0.75),
+    }
+    said = [line.split() for line in page_00.in_words(found).split("\n")]
+    assert said == [
+        ["clearly", "worse", "than"],
+        ["pixels", "-10.3", "[-11.8,", "-8.9]"],
+        ["level", "with"],
+        ["other", "-0.3", "[-25.2,", "+24.5]"],
+        ["clearly", "better", "than"],
+        ["scratch", "+10.3", "[+8.9,", "+11.8]"],
     ]
+
+
+def test_what_a_weight_costs_is_paired_and_drawn_on_one_axis() -> None:
+    runs = [
+        replace(result(Experiment(seed=seed, strength=s), target, 0.5), source_accuracy=source)
+        for seed in (0, 1, 2)
+        for s, target, source in ((0.0, 0.5, 0.9), (1e-3, 0.6, 0.7))
+    ]
+    found = page_06.changes(Results(runs), "source_accuracy")
+    assert found[1e-3].mean == pytest.approx(-20)
+    (said,) = page_06.trade_in_words(Results(runs))
+    assert said.startswith("weight 0.001   target +10.0 [")
+    (ax,) = page_06.draw_trade(Results(runs), "a finding").axes
+    assert [text.get_text() for text in ax.texts] == ["target (probe)", "source"]
+
+
+def test_the_pictures_of_the_beginning_are_drawn_and_say_what_they_show() -> None:
+    assert "forgets the letter" in page_00.opening_picture().get_suptitle()
+    assert "weight 0" in page_06.opening_picture().axes[2].texts[0].get_text()
+    assert "no label" in page_00.draw_stages().get_suptitle()
+    seen = page_00.recorded_forgetting()
+    assert all(page_00.watch_it_forget(seen, images, 400).title for images in seen)
 
 
 def test_squared_distances_are_those_of_a_gaussian_and_large_where_few_images_say_all() -> None:

@@ -10,7 +10,7 @@ import pytest
 from plan import NOTEBOOKS, ROOT
 from spellchecker import SpellChecker
 
-from lautum_utils.widgets.controls import STILL
+from lautum_utils.widgets.controls import RESTARTED, STILL
 from lautum_utils.widgets.playground_view import CURVE, LIVE
 from lautum_utils.widgets.prediction import GUESS
 from notebooks.tools import contents, glossary
@@ -70,7 +70,7 @@ def test_captions_are_spelt_as_in_a_dictionary_and_a_wrong_word_is_seen(
     dictionary: SpellChecker,
 ) -> None:
     assert not misspelt(
-        " ".join((CURVE, LIVE, GUESS, STILL)),
+        " ".join((CURVE, LIVE, GUESS, STILL, RESTARTED)),
         dictionary,
     )
     assert misspelt("The regularisor trians.", dictionary) == {"regularisor", "trians"}

@@ -14,8 +14,9 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lautum_utils.widgets.controls import RESTARTED
 from lautum_utils.widgets.explorer import Explorer
-from lautum_utils.widgets.figures import new_figure, png_bytes
+from lautum_utils.widgets.figures import new_figure, png_bytes, titles
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CONTROLS: dict[str, Any] = {
@@ -185,7 +186,10 @@ def test_a_cell_that_ends_with_it_shows_the_controls_above_the_picture(
     )
     explorer = Explorer(Drawing(), **CONTROLS)
     explorer._ipython_display_()
-    ((bundle, metadata),) = shown
+    (bundle, metadata), (below, marked) = shown
+    assert RESTARTED in below["text/markdown"]
+    assert below["text/plain"] == RESTARTED, "outside the widget, which a restart can empty"
+    assert marked == {"needs_kernel": True}, "the site leaves it out"
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.box.model_id
     still = Image.open(
         io.BytesIO(base64.b64decode(bundle["image/png"]))
@@ -208,6 +212,16 @@ def broken_above(limit: int) -> Callable[..., Figure]:
         return written({"points": points})
 
     return draw
+
+
+def test_it_tells_the_values_of_its_controls_and_the_picture_and_words_of_any_of_them() -> None:
+    explorer = Explorer(Drawing(), **CONTROLS)
+    for name, values in explorer.values.items():
+        assert explorer.controls[name].value in values
+        assert len(values) >= 2
+    png, words = explorer.at(points=6)
+    assert np.array_equal(pixels(png), pixels(png_bytes(Drawing()(points=6))))
+    assert words == titles(Drawing()(points=6))
 
 
 def test_exceptions_of_draw_reach_the_caller_and_no_picture_of_other_values_stays() -> None:
