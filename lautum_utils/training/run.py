@@ -150,25 +150,23 @@ def train_stage_one(
     pools = data.pools(settings, settings.inputs, settings.method)
     batches = data.stage_one_batches(network, models, pools)
     strength = torch.tensor([e.strength for e in models], device=data.device)
-    how = settings.views, settings.view_noise, settings.decay
-    watched = method = make_method(settings.method, pools[0].regularizer, *how)
+    views = settings.views, settings.view_noise, settings.decay
+    watched = method = make_method(settings.method, pools[0].regularizer, *views)
     if settings.is_control:
         method = Method()
     else:
         method.start(network, strength, batches.n_unlabelled, data.source_classes)
-    recorder = Recorder(
-        network, batches, watched, settings.steps, data.parts("labelled"), data.parts("validation")
-    )
+    parts = data.parts("labelled"), data.parts("validation")
+    recorder = Recorder(network, batches, watched, settings.steps, *parts)
     optimizer = make_optimizer(network, settings.learning_rate)
     checkpoint = Checkpoint(checkpoints, models, recorder.histories, method.memory)
     begin = checkpoint.load(network, optimizer)
     for _ in range(begin):
         tell("stage one", models, recorder.histories)
     look(begin, network)
-    every = settings.every * strength  # the weight of a term that is added so much more rarely
-    relative = settings.weighting == "gradient"
-    steps = range(begin, settings.steps)
-    for step, _ in train(network, optimizer, batches, method, every, steps, relative):
+    # A term that is added so much more rarely has so much more weight.
+    how = settings.every * strength, range(begin, settings.steps), settings.weighting == "gradient"
+    for step, _ in train(network, optimizer, batches, method, *how):
         recorder.after(step)
         look(step + 1, network)
         tell("stage one", models, recorder.histories)

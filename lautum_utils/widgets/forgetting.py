@@ -157,33 +157,27 @@ def _frame(
         _bare(axes[-1], n, height, width)
     size = 8 if max(map(len, names)) < 7 else 6.5
     for number, name in enumerate(names):
-        across_at = (number + 0.5) / n
-        axes[0].text(across_at, 1.04, name, transform=axes[0].transAxes, ha="center", fontsize=size)
-    if wide:
-        places = [
-            (left, 0.62 / inches, 0.38, 1.05 / inches),
-            (left + 0.48, 0.62 / inches, 0.38, 1.05 / inches),
-        ]
-    else:
-        half = (inches - 1.6) / 2
-        places = [
-            (0.765, (0.95 + half) / inches, 0.225, half / inches),
-            (0.765, 0.5 / inches, 0.225, half / inches),
-        ]
-    for place, label, limit in zip(places, CURVES.values(), limits, strict=True):
-        ax = figure.add_axes(place)
+        look: dict[str, Any] = {"ha": "center", "fontsize": size, "transform": axes[0].transAxes}
+        axes[0].text((number + 0.5) / n, 1.04, name, **look)
+    curves = [figure.add_axes(place) for place in _places(inches, wide)]
+    for ax, label, limit in zip(curves, CURVES.values(), limits, strict=True):
         ax.set_title(label, fontsize=9)
         ax.set_xticks(range(len(steps)), [str(s) for s in steps], fontsize=8)
-        ax.set_xlim(-0.3, len(steps) - 0.7)
-        ax.set_ylim(limit)
+        ax.set(xlim=(-0.3, len(steps) - 0.7), ylim=limit)
         ax.tick_params(axis="y", labelsize=8)
-        axes.append(ax)
-    axes[-2].set_yscale("log")
-    axes[-2].minorticks_off()
-    axes[-1].set_xlabel("step of training on the source", fontsize=8)
+    curves[0].set_yscale("log")
+    curves[0].minorticks_off()
+    for ax in curves if wide else curves[1:]:
+        ax.set_xlabel("step of training on the source", fontsize=8)
+    return figure, axes + curves
+
+
+def _places(inches: float, wide: bool) -> list[tuple[float, float, float, float]]:
+    """Of the two curves, in a figure so many inches high: beside or below each other."""
     if wide:
-        axes[-2].set_xlabel("step of training on the source", fontsize=8)
-    return figure, axes
+        return [(left, 0.62 / inches, 0.38, 1.05 / inches) for left in (0.125, 0.605)]
+    half = (inches - 1.6) / 2
+    return [(0.765, bottom / inches, 0.225, half / inches) for bottom in (0.95 + half, 0.5)]
 
 
 def _bare(ax: Axes, n: int, height: int, width: int) -> None:

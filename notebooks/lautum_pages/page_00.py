@@ -99,8 +99,8 @@ def draw_stages() -> Figure:
     _box(two, 1.9, 1.3, "the network\nof stage one")
     _box(two, 7.4, 4.7, "probe: features stay frozen,\na linear classifier on them")
     _box(two, 7.4, 1.3, "fine-tuning: all weights\nlearn on")
-    for begin, end in product((4.7, 1.3), repeat=2):
-        _arrow(two, (3.8, begin), (4.8, end + 0.25 * (begin - end)), False)
+    for low, high in product((4.7, 1.3), repeat=2):
+        _arrow(two, (3.8, low), (4.8, high + 0.25 * (low - high)), False)
     figure.suptitle("The penalty acts in stage one only, and sees no label of the target")
     return figure
 

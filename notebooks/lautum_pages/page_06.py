@@ -1,12 +1,13 @@
 """The pictures of notebook 06: what each weight keeps, what is reached, what it costs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from lautum_pages.page_00 import recorded_forgetting
-from lautum_utils import Interval, Results, interval
+from lautum_utils import Interval, Results, interval, mutual_information
+from lautum_utils.data.pairs import swap_joint
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.forgetting import draw_painted
 from lautum_utils.widgets.strength_axis import draw_level, strength_axis
@@ -96,6 +97,13 @@ def trade_in_words(results: Results) -> Iterator[str]:
 
 def _points(found: Interval) -> str:
     return f"{found.mean:+.1f} [{found.low:+.1f}, {found.high:+.1f}]"
+
+
+def told_by_the_digit(severities: Sequence[float]) -> Iterator[str]:
+    """A line for each severity of the pairs: how many nats the digit tells about the letter."""
+    for severity in severities:
+        told = mutual_information(swap_joint(severity)).item()
+        yield f"severity {severity:g}: the digit tells {told:.2f} nats about the letter"
 
 
 @SHEET

@@ -33,7 +33,6 @@ results_path = ""  # where to write every result as JSON; "" writes nothing
 # The pictures were painted from the features by a linear map, as in [00](00_start_here.ipynb). In this notebook we train such networks ourselves.
 
 # %%
-import math
 import time
 from dataclasses import replace
 
@@ -49,11 +48,9 @@ from lautum_utils import (
     baselines,
     grid,
     load_transfer_task,
-    mutual_information,
     run,
     save_results,
 )
-from lautum_utils.data.pairs import swap_joint
 from lautum_utils.widgets.plots import (
     accuracy_against_strength,
     gains,
@@ -248,7 +245,7 @@ def paired_interval(ours, control, t):
     """Mean gain over the control with the ends of its interval, paired over seeds."""
     ### BEGIN SOLUTION
     differences = ours - control
-    half = t * differences.std() / math.sqrt(len(differences))
+    half = t * differences.std() / len(differences) ** 0.5
     return torch.stack((differences.mean(), differences.mean() - half, differences.mean() + half))
     ### END SOLUTION
 
@@ -284,9 +281,7 @@ gains(swept.gain(), f"What weight {weight:g} gains at each severity, with 200 la
 
 # %%
 if shift == "label_part_swap":
-    for v in severities:
-        told = mutual_information(swap_joint(v)).item()
-        print(f"severity {v:g}: the digit tells {told:.2f} nats about the letter")
+    print(*page_06.told_by_the_digit(severities), sep="\n")
 
 # %% [markdown]
 # ## What makes the difference?
