@@ -137,7 +137,7 @@ class Results(Sequence[Result]):
 
     def verdict(self, strength: float | None = None, control: "Results | None" = None) -> str:
         """A sentence for each combination of the settings that vary: is this strength, by default
-        the one that validation data picks, distinguishable from the control?"""
+        the one that validation data picks, clearly different from the control?"""
         names, sentences = self.varied(NOT_COMPARED), []
         for alike, matching in self._compared(control):
             place = ", ".join(f"{n} {getattr(alike[0].experiment, n)}" for n in names)

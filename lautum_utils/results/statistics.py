@@ -95,13 +95,13 @@ def _with_strengths(results: Sequence[Result]) -> Sequence[Result]:
 
 
 def verdict(difference: Interval, name: str = "this weight", control: str = "weight 0") -> str:
-    """One sentence: is a paired difference to a control distinguishable from none, in points of
-    test accuracy? By its 95 % interval."""
+    """One sentence: is a paired difference to a control clear, in points of test accuracy? It is if
+    its 95 % interval excludes 0."""
     points = f"{100 * difference.mean:+.1f} points"
     if difference.n == 1:
         return f"{name}: {points} against {control} on one seed; train more seeds for an interval."
     span = f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}, {difference.n} seeds"
-    said = "not distinguishable from"
+    said = "not clearly different from"
     if difference.low > 0 or difference.high < 0:
-        said = f"distinguishably {'better' if difference.low > 0 else 'worse'} than"
+        said = f"clearly {'better' if difference.low > 0 else 'worse'} than"
     return f"{name} is {said} {control}: {points} (95 % interval {span})."

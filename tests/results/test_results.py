@@ -258,17 +258,17 @@ def test_a_verdict_is_of_the_strength_that_validation_data_picks() -> None:
     said = results.verdict()
     assert said == verdict(gain, "weight 0.001, chosen on validation data,")
     assert said.startswith(
-        "weight 0.001, chosen on validation data, is distinguishably better than weight 0: +10.0"
+        "weight 0.001, chosen on validation data, is clearly better than weight 0: +10.0"
     )
     assert "worse" in better(-0.1).verdict()
 
 
 def test_a_verdict_can_be_of_a_given_strength_and_against_a_given_control() -> None:
     results = better(0.1)
-    assert results.verdict(1e-3).startswith("weight 0.001 is distinguishably better")
-    assert results.verdict(0.0).startswith("weight 0 is not distinguishable from weight 0: +0.0")
+    assert results.verdict(1e-3).startswith("weight 0.001 is clearly better")
+    assert results.verdict(0.0).startswith("weight 0 is not clearly different from weight 0: +0.0")
     against = results.verdict(1e-3, better(0.3).where(strength=1e-3))
-    assert against.startswith("weight 0.001 is distinguishably worse than weight 0: -20.0")
+    assert against.startswith("weight 0.001 is clearly worse than weight 0: -20.0")
 
 
 def test_where_validation_data_picks_weight_0_nothing_is_gained() -> None:
@@ -279,7 +279,7 @@ def test_where_validation_data_picks_weight_0_nothing_is_gained() -> None:
 def test_several_places_have_a_sentence_each() -> None:
     results = better(0.1, labels=50) + better(-0.1, labels=100)
     one, other = results.verdict().splitlines()
-    assert one.startswith("labels 50: weight 0.001, chosen on validation data, is distinguishably")
+    assert one.startswith("labels 50: weight 0.001, chosen on validation data, is clearly")
     assert "better" in one
     assert other.startswith("labels 100: weight 0.001")
     assert "worse" in other
@@ -344,12 +344,12 @@ def test_a_verdict_names_baselines() -> None:
         said = results.where(method=("lautum", "pixels")).verdict(strength).splitlines()
         assert said[0].startswith("method lautum: weight 0.001")
         assert said[1].startswith(
-            "method pixels: pixels is distinguishably better than weight 0: +20.0 points"
+            "method pixels: pixels is clearly better than weight 0: +20.0 points"
         )
     assert lautum.verdict(control=pixels).startswith(
-        "weight 0.001, chosen on validation data, is distinguishably worse than pixels: -10.0"
+        "weight 0.001, chosen on validation data, is clearly worse than pixels: -10.0"
     )
-    assert lautum.verdict(0.0, pixels).startswith("weight 0 is distinguishably worse than pixels")
+    assert lautum.verdict(0.0, pixels).startswith("weight 0 is clearly worse than pixels")
     control = lautum.where(strength=0)
     assert control.verdict(control=pixels).startswith("weight 0, chosen on validation data, is ")
     assert control.verdict() == "validation data chooses weight 0: nothing is gained."

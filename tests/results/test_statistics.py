@@ -77,9 +77,9 @@ def test_a_summary_is_an_interval_for_each_strength_from_the_smallest_on() -> No
 @pytest.mark.parametrize(
     ("difference", "said"),
     [
-        (Interval(0.031, 0.01, 0.052, 4), "it is distinguishably better than weight 0: +3.1"),
-        (Interval(-0.031, -0.052, -0.01, 4), "it is distinguishably worse than weight 0: -3.1"),
-        (Interval(0.031, -0.01, 0.072, 4), "it is not distinguishable from weight 0: +3.1"),
+        (Interval(0.031, 0.01, 0.052, 4), "it is clearly better than weight 0: +3.1"),
+        (Interval(-0.031, -0.052, -0.01, 4), "it is clearly worse than weight 0: -3.1"),
+        (Interval(0.031, -0.01, 0.072, 4), "it is not clearly different from weight 0: +3.1"),
     ],
 )
 def test_a_verdict_is_one_sentence_with_its_interval(difference: Interval, said: str) -> None:
