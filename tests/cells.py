@@ -1,6 +1,7 @@
-"""Notebooks run without a kernel, and their widgets' controls."""
+"""Notebooks run without a kernel, their exercises alone, and their widgets' controls."""
 
 import ast
+import re
 from typing import Any
 
 import nbformat
@@ -9,8 +10,13 @@ from plan import NOTEBOOKS
 from lautum_utils.widgets.explorer import Explorer
 from notebooks.tools.sources import has_solutions
 
-# The notebooks with exercises.
+# The notebooks with exercises: those of the theory run whole, of those that train only the
+# exercises run.
 SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
+THEORY = [p for p in SOURCES if p.stem[:2] <= "04"]
+TRAININGS = [p for p in SOURCES if p not in THEORY]
+CHECK = re.compile(r"^check\(", re.MULTILINE)
+IMPORTS_CHECK = re.compile(r"^from lautum_pages import .*\bcheck\b", re.MULTILINE)
 
 
 def run_cells(notebook: nbformat.NotebookNode) -> tuple[dict[str, Any], list[Any]]:
@@ -27,6 +33,18 @@ def run_cells(notebook: nbformat.NotebookNode) -> tuple[dict[str, Any], list[Any
                 eval(compile(ast.Expression(last.value), cell.id, "eval"), names) if last else None
             )
     return names, values
+
+
+def only_exercises(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook's parameters, its imports and its exercises: nothing that trains. The imports are
+    the first code cell after the one tagged `parameters`; a picture's short cell may stand before
+    them."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    begin = next(i for i, c in enumerate(code) if "parameters" in c.metadata.get("tags", []))
+    imports = next((i for i, c in enumerate(code) if IMPORTS_CHECK.search(c.source)), -1)
+    assert begin < imports <= begin + 2, "the import cell comes first, and imports `check`"
+    kept = [*code[begin : imports + 1], *(c for c in code[imports + 1 :] if CHECK.search(c.source))]
+    return nbformat.from_dict(dict(notebook) | {"cells": kept})
 
 
 def explorers(names: dict[str, Any]) -> list[Explorer]:

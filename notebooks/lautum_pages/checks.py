@@ -6,6 +6,7 @@ with a reference. Each exercise also knows what the usual mistakes compute: an a
 one of them gets the hint for just that mistake.
 """
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +29,18 @@ class Exercise:
 
     observe : what is compared, from the value that a function returns and its inputs; by default
     the value.
+    read : how an answer becomes a tensor, where other answers than tensors are welcome: `numbers`,
+    or what `choice` makes. TypeError or ValueError: a sentence on what is wanted.
+    otherwise : what is said of a wrong answer that is none of the mistakes; by default how far it
+    is from the reference.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
     reference: Function
     mistakes: dict[str, Function]
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
+    read: Callable[[Any], Tensor] | None = None
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,8 @@ def check(
     difference = _largest_difference(given, wanted)
     if difference > TOLERANCE:
         text = _hint(exercise, cases, given, wanted)
-        text = text or f"{_description(given, wanted, difference)}{HELP}"
-    elif strange := [answer.raw for answer in given if not isinstance(answer.raw, Tensor)]:
+        text = text or f"{exercise.otherwise or _description(given, wanted, difference)}{HELP}"
+    elif strange := _no_tensors(exercise, given):
         text = (
             f"the numbers are right, but they come as {_type_name(strange[0])}: "
             "stay with torch tensors, so that gradients can flow."
@@ -115,11 +122,13 @@ def _answer(
     """What a function answers to some inputs. A value of another shape than the one that is wanted
     can equal a mistake with this shape, never the reference."""
     inputs = tuple(
-        v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v
+        v.clone().detach().requires_grad_(v.requires_grad)
+        if isinstance(v, Tensor)
+        else copy.deepcopy(v)
         for v in case
     )
     raw = _called(function, inputs)
-    value = _as_tensor(raw)
+    value = _read(exercise, raw)
     if shape is not None and value.shape != shape:
         return Answer(raw, value.detach(), value.detach()[None])
     try:
@@ -140,6 +149,24 @@ def _called(function: Function, inputs: tuple[Any, ...]) -> Any:
     if raw is None or raw is Ellipsis:
         raise NotImplementedError(f" (the function returns {raw})")
     return raw
+
+
+def _read(exercise: Exercise, raw: Any) -> Tensor:
+    """What a function returned, as the exercise reads it."""
+    if exercise.read is None:
+        return _as_tensor(raw)
+    try:
+        return exercise.read(raw)
+    except (TypeError, ValueError) as problem:
+        raise _NoAnswerError(str(problem)) from problem
+    except Exception as error:
+        raise _NoAnswerError(f"your answer cannot be used: {_told(error)}") from error
+
+
+def _no_tensors(exercise: Exercise, given: Sequence[Answer]) -> list[Any]:
+    """The answers that are no tensors, where tensors are wanted."""
+    raws = [] if exercise.read else [answer.raw for answer in given]
+    return [raw for raw in raws if not isinstance(raw, Tensor)]
 
 
 def _as_tensor(raw: Any) -> Tensor:

@@ -6,6 +6,7 @@ environment variable LAUTUM_PROGRESS names another file; set to nothing, it swit
 """
 
 import json
+import math
 import os
 import re
 from datetime import datetime
@@ -107,18 +108,25 @@ def exercises(folder: Path | None = None) -> dict[str, dict[str, str]]:
 def show_progress(folder: Path | None = None) -> Figure:
     """A picture of all exercises: a filled mark for each one that was solved on this machine."""
     solved, pages = read_progress(), exercises(folder)
-    rows = [row for page in pages.values() for row in page.items()]
+    rows = [(name, heading) for page in pages.values() for name, heading in page.items()]
     done = [name in solved.when for name, _ in rows]
-    figure, (ax,) = new_figure(9, 0.27 * len(rows) + 0.8)
+    height = max(1, math.ceil(len(rows) / 2))
+    places = [(row // height, -(row % height)) for row in range(len(rows))]
+    figure, (ax,) = new_figure(10, 0.27 * height + 0.8)
     for mark, colour in ((True, STYLES[2]["color"]), (False, "none")):
-        at = [-row for row, filled in enumerate(done) if filled == mark]
-        label = "solved" if mark else "open"
+        at = [place for place, filled in zip(places, done, strict=True) if filled == mark]
         ax.scatter(
-            [0] * len(at), at, marker="s", s=60, facecolor=colour, edgecolor="0.3", label=label
+            [x for x, _ in at],
+            [y for _, y in at],
+            marker="s",
+            s=50,
+            facecolor=colour,
+            edgecolor="0.3",
+            label="solved" if mark else "open",
         )
-    for row, ((_, heading), filled) in enumerate(zip(rows, done, strict=True)):
-        ax.text(0.03, -row, f"{heading}{'  ✓' if filled else ''}", va="center", fontsize=9)
-    ax.set(xlim=(-0.05, 1), ylim=(0.7 - len(rows), 0.7))
+    for (x, y), (_, heading), filled in zip(places, rows, done, strict=True):
+        ax.text(x + 0.03, y, f"{heading}{'  ✓' if filled else ''}", va="center", fontsize=8)
+    ax.set(xlim=(-0.03, 2), ylim=(0.7 - height, 0.7))
     ax.axis("off")
     said = solved.problem or f"{sum(done)} of {len(rows)} exercises solved on this machine"
     figure.suptitle(said, fontsize=10)

@@ -28,8 +28,9 @@ from tqdm import tqdm
 
 from lautum_utils.files import write_whole
 from notebooks.tools.contents import measured
+from notebooks.tools.course_cells import teaching_with_points
 from notebooks.tools.navigation import readme_with_map
-from notebooks.tools.places import ASSETS, NOTEBOOKS, README, ROOT, SOLUTIONS, SOURCES
+from notebooks.tools.places import ASSETS, NOTEBOOKS, README, ROOT, SOLUTIONS, SOURCES, TEACHING
 from notebooks.tools.sources import beginning_with, has_solutions, read
 
 HIDING = re.compile("hide|hidden|collaps|remove")
@@ -138,6 +139,7 @@ def main() -> None:
     options = parser.parse_args()
     _build_all(beginning_with(options.names, sorted(SOURCES.glob("*.py"))), options.text)
     write_whole(README, readme_with_map().encode())
+    write_whole(TEACHING, teaching_with_points().encode())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Build an nbgrader course from the notebooks with exercises: what notebooks/teaching.md is
 about.
 
-python -m notebooks.tools.course             all of them, into build/course
-python -m notebooks.tools.course 01 --to F   those whose names start so, into F
+python -m notebooks.tools.course                the theory, 01 to 04, into build/course
+python -m notebooks.tools.course 01 07 --to F   those whose names start so, into F
 
 The course holds nbgrader_config.py, source/ (for the teacher: solutions, tests, points), release/
 (for students: made by nbgrader from source/, and notebook 00 for its glossary) and gradebook.db. An
@@ -32,6 +32,7 @@ from notebooks.tools.sources import beginning_with, has_solutions
 # Glossary and notation, which the others link to: released as it is, without points.
 READING = "00_start_here"
 WORK = ("submitted", "autograded", "feedback")
+THEORY = ("01", "02", "03", "04")  # without names: they train nothing, so grading is quick
 OURS = '"""nbgrader\'s settings for this course, written by Lautum Lab'
 CONFIG = '''\
 """nbgrader's settings for this course, written by Lautum Lab. Run nbgrader in this folder."""
@@ -139,7 +140,11 @@ def main() -> None:
     )
     place = ROOT / "build" / "course"
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="beginnings of names, such as 01; none builds all"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        default=THEORY,
+        help="beginnings of names, such as 01 (default: 01 to 04; the others train while graded)",
     )
     parser.add_argument("--to", type=Path, default=place, help="folder (default: build/course)")
     parser.add_argument(

@@ -9,6 +9,7 @@ import jupytext
 import nbformat
 from nbformat.v4 import new_code_cell
 
+from notebooks.tools.places import SOURCES, TEACHING
 from notebooks.tools.sources import read
 
 POINTS = {"easy": 1, "medium": 2, "hard": 3}
@@ -16,6 +17,7 @@ HEADING = re.compile(
     r"^### Exercise (\d+)\.(\d+) · .+ \((easy|medium|hard), \d+ minutes\)$", re.MULTILINE
 )
 CHECK = re.compile(r'^check\("(?P<name>\w+)", (?P<function>\w+)\)\s*\Z', re.MULTILINE)
+TABLE = re.compile(r"(?s)(?<=<!-- points -->\n).*?(?=<!-- /points -->)")
 LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+|solutions)(|(?:/\w+)?\.ipynb[^)]*)\)")
 TEST = """\
 # Worth {points}. Run this cell as often as you like; it cannot be edited.
@@ -67,6 +69,18 @@ def instructor_version(source: Path, course: Sequence[str], seed: int) -> nbform
         at = notebook.cells.index(cell)
         notebook.cells[at : at + 1] = _answer_and_test(cell, code, heading, seed)
     return linked(notebook, course)
+
+
+def teaching_with_points() -> str:
+    """The teacher's page with the points of today's exercises between its marks."""
+    lines, total = ["| notebook | exercises | points |", "|---|---|--:|"], 0
+    for source in sorted(SOURCES.glob("*.py")):
+        text = re.sub(r"(?m)^# ", "", source.read_text(encoding="utf-8"))
+        if worth := [POINTS[difficulty] for _, _, difficulty in HEADING.findall(text)]:
+            lines.append(f"| {source.stem} | {' + '.join(map(str, worth))} | {sum(worth)} |")
+            total += sum(worth)
+    rows = "\n".join([*lines, f"| together | | {total} |", ""])
+    return TABLE.sub(lambda _: rows, TEACHING.read_text(encoding="utf-8"))
 
 
 def _answer_and_test(

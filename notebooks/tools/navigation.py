@@ -11,16 +11,17 @@ import nbformat
 from notebooks.tools import contents as table
 from notebooks.tools.contents import START, Row, link
 from notebooks.tools.glossary import link_first_uses
-from notebooks.tools.places import README
+from notebooks.tools.places import README, SOURCES
 
 MAP = "<!-- map -->"
+SOLVED = "<!-- solutions -->"  # becomes links to the notebooks with solutions
 SAW = re.compile(r"^## What we saw.*$", re.MULTILINE)
 MOVES = (
     "*Accuracies, and what is made of them, come from trainings: on another kind of processor each "
     "moves, by up to a point or two, as with another seed. What is said here holds within the "
     "intervals; the digits may move.*"
 )
-EXERCISE = re.compile(r"^#* ?### Exercise .+, (\d+) minutes\)$", re.MULTILINE)
+EXERCISE = re.compile(r"^(?:# )?### Exercise .+, (\d+) minutes\)$", re.MULTILINE)
 COLAB = "https://colab.research.google.com/github/{}/blob/main/notebooks/{}.ipynb"
 BINDER = "https://mybinder.org/v2/gh/{}/main?urlpath=lab%2Ftree%2Fnotebooks%2F{}.ipynb"
 # The project beside the notebook, without another torch than Colab's.
@@ -51,6 +52,7 @@ def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
     for cell in texts:
         if at == 0:
             cell.source = cell.source.replace(MAP, _map(rows, "{}.ipynb", minutes=True))
+            cell.source = cell.source.replace(SOLVED, _solutions(rows))
         if rows[at].get("trains"):
             cell.source = SAW.sub(lambda heading: f"{heading.group()}\n\n{MOVES}", cell.source)
     exercises = sum(int(m) for cell in texts for m in EXERCISE.findall(cell.source))
@@ -72,14 +74,30 @@ def readme_with_map() -> str:
 
 def _map(rows: list[Row], path: str, minutes: bool) -> str:
     lines = [
-        "| No. | notebook | holds |" + " minutes |" * minutes,
-        "|---|---|---|" + "--:|" * minutes,
+        "| No. | notebook | holds |" + " minutes | exercises |" * minutes,
+        "|---|---|---|" + "--:|--:|" * minutes,
     ]
     for row in rows:
         page = f"[{row['title']}]({path.format(row['name'])})"
-        cells = [row["name"][:2], page, row["holds"], *[str(row["read"])] * minutes]
+        cells = [row["name"][:2], page, row["holds"]]
+        asked = len(_exercises(row)) if minutes else 0
+        cells += [
+            str(row["read"]),
+            f"{asked}, {sum(_exercises(row))} min" if asked else "",
+        ] * minutes
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _exercises(row: Row) -> list[int]:
+    """The minutes of each exercise of a notebook."""
+    text = (SOURCES / f"{row['name']}.py").read_text(encoding="utf-8")
+    return [int(minutes) for minutes in EXERCISE.findall(text)]
+
+
+def _solutions(rows: list[Row]) -> str:
+    names = [row["name"] for row in rows if _exercises(row)]
+    return ", ".join(f"[{name[:2]}](solutions/{name}.ipynb)" for name in names)
 
 
 def _neighbours(rows: list[Row], at: int) -> str:

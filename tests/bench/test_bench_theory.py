@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from benching import Bench, Times
-from cells import SOURCES, explorers, extremes, run_cells
+from cells import THEORY, explorers, extremes, run_cells
 
 from lautum_utils.finite_world import FiniteWorld
 from notebooks.tools.sources import read
@@ -34,7 +34,7 @@ def test_finite_world_of_the_promised_size(bench: Bench) -> None:
     bench.promise(name, 1e3 * medians["world"], "ms", "<= 1000")
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("source", THEORY, ids=lambda p: p.stem)
 def test_theory_widgets(bench: Bench, source: Path) -> None:
     """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the
     new value to the new picture."""

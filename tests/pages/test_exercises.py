@@ -1,5 +1,5 @@
-"""The theory notebooks with their solutions filled in, run without a kernel: checks, identities,
-every widget's controls."""
+"""The notebooks with their solutions filled in, run without a kernel: checks, identities, every
+widget's controls. Of those that train, only the exercises run."""
 
 import itertools
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from cells import SOURCES, explorers, extremes, run_cells
+from cells import SOURCES, THEORY, TRAININGS, explorers, extremes, only_exercises, run_cells
 from lautum_pages import EXERCISES
 from lautum_pages.checks import Report
 from plan import NOTEBOOKS
@@ -23,7 +23,7 @@ LIMITS = {"04_the_regularizer": 1e-9}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-@pytest.fixture(scope="module", params=SOURCES, ids=lambda p: p.stem)
+@pytest.fixture(scope="module", params=THEORY, ids=lambda p: p.stem)
 def solved(request: pytest.FixtureRequest) -> Iterator[tuple[Path, dict[str, Any], list[Any]]]:
     """A notebook with its solutions, run to the end."""
     with warnings.catch_warnings():
@@ -40,9 +40,46 @@ def test_solutions_pass_every_check_and_every_identity_holds(
     reports = [value for value in values if isinstance(value, Report)]
     assert [r.status for r in reports] == ["right"] * len(reports), reports
     assert len(reports) == source.read_text(encoding="utf-8").count("### BEGIN SOLUTION")
-    assert 2 <= len(reports) <= 5
+    assert 2 <= len(reports) <= 8
     assert names["differences"]
     assert max(names["differences"].values()) < LIMITS.get(source.stem, 1e-12), names["differences"]
+
+
+@pytest.mark.parametrize("source", TRAININGS, ids=lambda p: p.stem)
+def test_exercises_beside_trainings_need_only_the_imports_and_their_solutions_pass(
+    source: Path,
+) -> None:
+    """A reader can start with an exercise: nothing has to be trained before."""
+    _, values = run_cells(only_exercises(read(source, solutions=True)))
+    reports = [value for value in values if isinstance(value, Report)]
+    assert [r.status for r in reports] == ["right"] * len(reports), reports
+    assert len(reports) == source.read_text(encoding="utf-8").count("### BEGIN SOLUTION")
+    assert 1 <= len(reports) <= 5
+
+
+def test_only_the_exercises_run_where_cells_train() -> None:
+    def code(source: str, **metadata: list[str]) -> nbformat.NotebookNode:
+        return nbformat.v4.new_code_cell(source, metadata=metadata)
+
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("# 05"),
+            code("seeds = 4", tags=["parameters"]),
+            code("shown = 1"),
+            code("import math\nfrom lautum_pages import check"),
+            code("trained = 1 / 0"),
+            code(
+                "def entropy_bits(p):\n    kept = p[p > 0]\n"
+                '    return -(kept * kept.log2()).sum()\n\n\ncheck("entropy_bits", entropy_bits)'
+            ),
+        ]
+    )
+    names, values = run_cells(only_exercises(notebook))
+    assert (names["seeds"], names["shown"], "trained" in names) == (4, 1, False)
+    assert [value.status for value in values if isinstance(value, Report)] == ["right"]
+    del notebook.cells[3]
+    with pytest.raises(AssertionError, match="imports `check`"):
+        only_exercises(notebook)
 
 
 def test_every_control_at_minimum_default_and_maximum_draws(
@@ -101,7 +138,7 @@ def test_the_solutions_that_are_committed_are_the_sources() -> None:
 def test_every_exercise_is_asked_for_in_one_notebook_and_announced() -> None:
     asked = [
         name
-        for source in SOURCES
+        for source in sorted((NOTEBOOKS / "source").glob("*.py"))
         for name in re.findall(r'^check\("(\w+)"', source.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert sorted(asked) == sorted(EXERCISES)

@@ -17,10 +17,11 @@ from nbgrader.api import Gradebook
 from plan import NOTEBOOKS
 
 from notebooks.tools import course as tool
-from notebooks.tools.course_cells import instructor_version
+from notebooks.tools.course_cells import instructor_version, teaching_with_points
 from notebooks.tools.sources import SOLUTION, STUB, has_solutions
 
-SOURCES = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
+ASKING = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
+SOURCES = [p for p in ASKING if p.stem.startswith(tool.THEORY)]
 NAMES = [p.stem for p in SOURCES]
 GRADED = "02_the_loss_bound"  # the quickest; its exercises are worth 1, 1, 2 and 2 points
 EXCHANGED = """def train_and_test_loss(joint, losses):
@@ -284,7 +285,8 @@ def test_a_test_cell_only_reports_until_nbgrader_runs_it(
 def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_many(
     course: Path,
 ) -> None:
-    page = (NOTEBOOKS / "teaching.md").read_text(encoding="utf-8")
+    assert (NOTEBOOKS / "teaching.md").read_text(encoding="utf-8") == teaching_with_points()
+    page = teaching_with_points()
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         assert sorted(assignment.name for assignment in gradebook.assignments) == NAMES
         for source in SOURCES:
@@ -293,6 +295,7 @@ def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_m
             expected = {f"check-{int(source.stem[:2])}-{n}": p for n, p in enumerate(worth, 1)}
             assert {cell.name: cell.max_score for cell in cells} == expected
             assert f"| {source.stem} | {' + '.join(map(str, worth))} | {sum(worth)} |" in page
+    assert all(f"| {source.stem} | " in page for source in ASKING)
 
 
 def test_every_link_of_what_students_get_leads_somewhere(course: Path) -> None:
@@ -335,9 +338,16 @@ def test_help_says_what_the_command_makes(
 
 def test_an_unknown_name_gets_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
-        run_main(monkeypatch, "07")
-        == f"NAME needs to be the beginning of one of {', '.join(NAMES)}, got 07."
+        run_main(monkeypatch, "99")
+        == f"NAME needs to be the beginning of one of {', '.join(p.stem for p in ASKING)}, got 99."
     )
+
+
+@pytest.mark.parametrize("source", ASKING, ids=lambda p: p.stem)
+def test_a_teacher_can_name_any_notebook_with_exercises(source: Path) -> None:
+    cells = instructor_version(source, ["00_start_here", source.stem], 1).cells
+    worth = [c.metadata.nbgrader["points"] for c in cells if c.id.startswith("check-")]
+    assert worth == points_announced(source)
 
 
 def test_an_exercise_without_heading_is_refused(tmp_path: Path) -> None:
