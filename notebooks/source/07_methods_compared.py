@@ -70,9 +70,6 @@ from lautum_utils.training.devices import resolve_device
 from notebooks.tools import compare
 
 where = resolve_device(device)
-compared = comparison(confidence)
-recorded = compared.recorded
-print(f"{len(recorded):,} recorded runs (make methods)")
 
 # %% [markdown]
 # ## One number of the picture, by hand
@@ -82,6 +79,9 @@ print(f"{len(recorded):,} recorded runs (make methods)")
 # **Predict:** is Lautum's difference to standard transfer above 0? And its difference to the pixels?
 
 # %%
+compared = comparison(confidence)
+recorded = compared.recorded  # Results, made by `make methods`
+print(f"{len(recorded):,} recorded runs")
 usual = {name: getattr(compare.BASE, name) for name in USUAL}
 place = {"target": target, "severity": severity, "labels": labels, "protocol": "probe"}
 here = recorded.where(recipe="plain", stage_two="standard", **usual, **place)
