@@ -21,12 +21,27 @@ from notebooks.tools import compare
 PLACES = tuple(product(compare.TARGETS, compare.SEVERITIES, compare.LABELS))
 IN_WORDS = {"probe": "features frozen", "finetune": "all weights learn on"}
 STAGE_TWO = "acts in stage two"
-FAMILIES: dict[str, tuple[str, ...]] = {  # "(2)": in stage two, while fine-tuning
-    "match": ("Mk-MMD", "Deep CORAL"),
-    "inform": tuple(NAMES[m] for m in list(NAMES)[1:6]),
-    "two views": tuple(NAMES[m] for m in ("lautum", *compare.BETWEEN_VIEWS)),
-    "agree": tuple(NAMES[m] for m in list(NAMES)[13:18]),
-    "take out": tuple(NAMES[m] for m in list(NAMES)[11:13]),
+FAMILIES: dict[str, tuple[str, ...]] = {
+    family: tuple(NAMES[method] for method in methods)
+    for family, methods in {
+        "match": ("mk_mmd", "deep_coral"),
+        "inform": (
+            "lautum",
+            "mutual_information",
+            "mutual_information_maximised",
+            "information_maximisation",
+            "label_lautum",
+        ),
+        "two views": ("lautum", *compare.BETWEEN_VIEWS),
+        "agree": (
+            "temporal_ensembling",
+            "adaptive_reinforcement",
+            "adaptive_knowledge_consistency",
+            "adaptive_representation_consistency",
+            "contrastive_regularization",
+        ),
+        "take out": ("task_nuisance_filtration", "multiple_layer_normalization"),
+    }.items()
 }
 
 
@@ -54,7 +69,7 @@ class Comparison:
         self.weight = {index[:-1]: index[-1] for index in best}
         self.validation = validation.loc[best].droplevel("weight")
         self.recorded, self.confidence = recorded, confidence
-        rows = zip(self.gain.index, self.gain.to_numpy(), strict=True)
+        rows = zip(self.gain.index, self.gain.to_numpy().tolist(), strict=True)
         self.spread = {index: interval(row, confidence) for index, row in rows}
 
     def means(self, protocol: str, target: str) -> pd.DataFrame:
@@ -81,7 +96,7 @@ class Comparison:
     def margin(self, name: str, rival: str, protocol: str, target: str) -> Interval:
         """A name's gain minus a rival's, paired over seeds."""
         means = self.means(protocol, target)
-        return interval((means.loc[name] - means.loc[rival]).to_numpy(), self.confidence)
+        return interval((means.loc[name] - means.loc[rival]).to_list(), self.confidence)
 
     def winners(self, protocol: str, target: str, confidence: float | None = None) -> list[str]:
         """The methods that beat every rival: each paired difference has an interval above 0."""
@@ -90,7 +105,10 @@ class Comparison:
         return [
             name
             for name in self.methods(protocol)
-            if all(interval(d, level).low > 0 for d in (means.loc[name] - means.loc[rivals]).values)
+            if all(
+                interval(d, level).low > 0
+                for d in (means.loc[name] - means.loc[rivals]).to_numpy().tolist()
+            )
         ]
 
     def margins(self, protocol: str) -> dict[str, dict[str, Interval]]:
@@ -130,7 +148,7 @@ class Comparison:
         keys = [(rivals[place], *place, protocol) for place in PLACES]
         theirs = self.chosen.loc[keys].to_numpy()
         ours = self.chosen.loc[[(name, *place, protocol) for place in PLACES]].to_numpy()
-        return [interval(row, self.confidence) for row in ours - theirs]
+        return [interval(row, self.confidence) for row in (ours - theirs).tolist()]
 
     def over_standard(self, name: str, protocol: str) -> list[Interval]:
         """At each of `PLACES`, the gain over standard transfer."""

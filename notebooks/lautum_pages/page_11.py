@@ -82,7 +82,7 @@ def draw_source(
     n = len(CLASSES)
     counts = torch.bincount((truth * n + answers).flatten(), minlength=n * n).view(n, n)
     share = 100 * counts / counts.sum(1, keepdim=True)
-    right.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    right.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=100)
     for i in range(n):
         for j in range(n):
             colour = "white" if share[i, j] > 60 else "black"

@@ -355,7 +355,7 @@ check("fair_gain", fair_gain)
 # %% [markdown]
 # ## What we saw, at the default parameters
 #
-# - **Neither method is clearly better than tuned standard fine-tuning.** At the weights that validation data picks, all intervals hold 0, with 10 labels and with 20. Nor can the two methods be told apart.
+# - **Neither method is clearly better than tuned standard fine-tuning.** At the weights that validation data picks, the intervals hold 0, with 10 labels and with 20 (one of them ends close to it). Nor can the two methods be told apart.
 # - **The learning rate of fine-tuning matters more than either method:** the left panel. Between the best and the worst there are more points than any method gains. Against a control at a bad rate, both would have
 #   looked good.
 # - **The shift is real.** Without target labels the source networks take nearly every healthy target transformer for one with a fault in phase A: the imbalance of the target looks like it. A few labels repair most of that.
