@@ -178,7 +178,7 @@ display(draw_family("match", target="digits"), draw_family("match", target="lett
 #
 # $$I(\hat y; x) = H(\bar p) - \operatorname{mean}_i H(p_i), \qquad L(\hat y; x) = \textstyle\sum_c \bar p_c\,(\log \bar p_c - \operatorname{mean}_i \log p_{ic}) .$$
 #
-# The twin has no upper bound: one probability near 0 is enough. **Predict:** does minimising $I$ help, as published, or does maximising it?
+# The twin has no upper bound: one probability near 0 is enough. **Predict:** what helps, a small $I$, as published, or a large one?
 
 # %%
 draw_family("inform")
@@ -221,14 +221,20 @@ draw_collapse(watched, 1 + 2 / 64)  # 64 features
 # %% [markdown]
 # ### Agree: Temporal Ensembling, adaptive reinforcement, AKC, ARC, contrastive regularization
 #
-# These act in stage two, and trust the network's own predictions $p_i$ on the target. Agree with your earlier ones $\hat p_i$ (Temporal Ensembling, with a ramp $w(t)$). Let the prediction $q_i$ of a strong view
-# follow that of a weak one where it is sure, $c_i$ (adaptive reinforcement). Stay near the source network's features $z^0_i$ (adaptive knowledge consistency, AKC). Give labelled and unlabelled features
-# one distribution (adaptive representation consistency, ARC). Attract features of one predicted label, with $s_{ij}$ their likeness, and repel others (contrastive):
+# These act in stage two, and trust what the network already says of the target.
+#
+# <details><summary>In one formula each</summary>
+#
+# Agree with your earlier predictions $\hat p_i$, with a weight $w(t)$ that grows (Temporal Ensembling). Let the prediction $q_i$ of a strong view follow $p_i$ of a weak one where that is sure, $c_i$ (adaptive reinforcement). Stay near the
+# source network's features $z^0_i$ (adaptive knowledge consistency, AKC). Give labelled and unlabelled features one distribution (adaptive representation consistency, ARC). Attract features of one predicted label, with
+# $s_{ij}$ their likeness, and repel others (contrastive):
 #
 # $$w(t)\,\tfrac1C\lVert p_i-\hat p_i\rVert^2, \quad c_i\,\text{KL}(p_i\Vert q_i), \quad \lVert z_i - z^0_i\rVert^2, \quad \text{MMD}^2(z_\text{labelled}, z_\text{unlabelled}),
 # \quad -\log\frac{e^{s_{ij}}}{\sum_l e^{s_{il}}} .$$
 #
-# **Predict:** with 50 labels these predictions are often wrong. Do they help more with 50 labels or with 400?
+# </details>
+#
+# **Predict:** with 50 labels the network is often wrong. Do they help more with 50 labels or with 400?
 
 # %%
 draw_family("agree", against="labels")
@@ -236,11 +242,17 @@ draw_family("agree", against="labels")
 # %% [markdown]
 # ### Take the domain out: task nuisance filtration, multiple layer normalization
 #
-# The domain is a nuisance: filter it out, or give it parameters of its own. *Inspired by* task nuisance filtration: target features are to be small, far from Gaussian one by one (negentropy $J$ of whitened features $s_k$), and
-# smooth. Multiple layer normalization gives each domain $d$ a gain $\gamma_d$ and an offset $\beta_d$ of its own; ours mixes this in with the weight $w$, and learns the target's by information maximisation:
+# The domain is a nuisance: filter it out of the features (task nuisance filtration; ours is *inspired by* it), or give each domain a gain and an offset of its own and share all else (multiple layer normalization).
+#
+# <details><summary>In one formula each</summary>
+#
+# Target features are to be small, far from Gaussian one by one (negentropy $J$ of whitened features $s_k$), and smooth. The normalization has a gain $\gamma_d$ and an offset $\beta_d$ for each domain $d$; ours mixes it into the
+# features $h$ with the weight $w$, and learns the target's by information maximisation:
 #
 # $$\tfrac12\operatorname{mean} z_t^2 - \operatorname{mean}_k J(s_k) + \frac{\lVert f(x_t+\text{noise})-z_t\rVert^2}{\lVert z_t\rVert^2}, \qquad
 # h \leftarrow h + w\,\Big(\gamma_d\,\frac{h-\operatorname{mean}h}{\operatorname{sd}h} + \beta_d - h\Big) .$$
+#
+# </details>
 #
 # **Predict:** which of the two keeps its gain where all weights learn on?
 

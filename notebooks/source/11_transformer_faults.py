@@ -301,23 +301,23 @@ for n in labels:
 
 
 # %%
-def against(way, n, setting, rival, of_rival):
-    """The paired difference in test accuracy, with its interval."""
-    return interval(np.subtract(tried[way, n, setting]["test"], tried[rival, n, of_rival]["test"]))
+def against(ours, theirs):
+    """The paired difference in test accuracy, with its interval; each is a (way, labels, setting)."""
+    return interval(np.subtract(tried[ours]["test"], tried[theirs]["test"]))
 
 
 ways = {"standard": learning_rates, "Lautum": strengths, "reinforcement": consistencies}
 gains = {way: {n: {} for n in labels} for way in ways}
 for way, n, s in tried:
-    gains[way][n][s] = against(way, n, s, "standard", chosen["standard", n])
+    gains[way][n][s] = against((way, n, s), ("standard", n, chosen["standard", n]))
 draw_gains(gains, chosen)
 
 # %%
 for n in labels:
-    for way in ("Lautum", "reinforcement"):
-        print(f"{n} labels, {way} against standard: {gains[way][n][chosen[way, n]]}")
-    pair = [(way, n, chosen[way, n]) for way in ("Lautum", "reinforcement")]
-    print(f"{n} labels, Lautum against reinforcement: {against(*pair[0], pair[1][0], pair[1][2])}")
+    standard, lautum, other = ((way, n, chosen[way, n]) for way in ways)
+    print(f"{n} labels: standard reaches {np.mean(tried[standard]['test']):.1%}. Over it:")
+    told = f"Lautum {against(lautum, standard)}, reinforcement {against(other, standard)}"
+    print(f"    {told}; Lautum over reinforcement {against(lautum, other)}")
 if results_path:
     save_results(rows_of(tried, steps=steps, shift=shift), results_path)
 
