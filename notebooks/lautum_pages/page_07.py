@@ -214,7 +214,7 @@ def draw_costs(costs: Mapping[str, float], compared: Comparison) -> Figure:
     ax.bar_label(bars, said, padding=3, fontsize=8)
     ax.axvline(1, color="0.3", linewidth=1)
     ax.tick_params(axis="y", labelsize=9)
-    ax.set(xlim=(0, 1.35 * max(costs.values())), xlabel="time of a step, standard transfer = 1")
+    ax.set(xlim=(0, 1.5 * max(costs.values())), xlabel="time of a step, standard transfer = 1")
     figure.suptitle(
         f"A step with the term takes {min(costs.values()):.1f} to {max(costs.values()):.1f} times "
         "as long;\nblue: in stage one, features frozen; orange (2): in stage two"

@@ -317,7 +317,7 @@ check("pixel_line", pixel_line)
 # %%
 probe = recorded.where(recipe="plain", stage_two="standard", protocol="probe", **compare.ABLATED)
 standard = probe.where(method="standard")
-tried = {"Lautum, as above": ("lautum", {})}
+tried = {"Lautum, as in the record": ("lautum", {})}
 tried |= {f"Lautum, {name}": ("lautum", change) for name, change in compare.ABLATIONS.items()}
 for method in compare.ON_SOURCE:
     tried[NAMES[method]] = (method, {})
