@@ -31,7 +31,7 @@ import sys
 if "google.colab" in sys.modules:  # elsewhere everything is there
     !git clone -q --depth 1 https://github.com/{} /content/lautum
     !pip freeze | grep -E '^(torch|torchvision|numpy)==' > /content/kept.txt
-    !pip install -q -c /content/kept.txt /content/lautum dask distributed bokeh scikit-posthocs
+    !pip install -q -c /content/kept.txt /content/lautum dask distributed bokeh
     %cd /content/lautum/notebooks"""
 
 
