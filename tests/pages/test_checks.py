@@ -21,12 +21,15 @@ from lautum_pages.checks import Exercise, Report
 from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, kl_divergence
 
+from notebooks.tools import hints
+
 # Without the shape check of the tests, as readers run it: what a check says of a bad answer has to
 # be our own sentence.
 pytestmark = pytest.mark.usefixtures("unchecked")
 
 Function = Callable[..., Any]
 F64 = torch.float64
+HINTS = 68  # wrong answers with a hint of their own, in all exercises: at least so many
 WRONG: list[tuple[str, str, Function, str]] = []
 RIGHT: list[tuple[str, str, Function]] = []
 # Those that want tensors; the others take numbers or letters.
@@ -834,6 +837,19 @@ def test_a_right_answer_is_right_however_it_is_written(exercise: str, function: 
         assert 0 <= float(printed[1]) < 1e-9
         assert report.difference == pytest.approx(float(printed[1]), rel=0.05)
         assert str(report) == f"✓ {exercise}: {report.text}"
+
+
+def test_wrong_answers_with_a_hint_of_their_own_are_many(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That each gets its own hint: test_no_two_mistakes_compute_the_same."""
+    monkeypatch.setattr(sys, "argv", ["hints"])
+    hints.main()
+    printed = capsys.readouterr().out
+    told = [(e, hint) for e in EXERCISES for hint in EXERCISES[e].mistakes]
+    assert len(told) >= HINTS
+    assert all(hint in printed for _, hint in told)
+    assert printed.endswith(f"\n{len(told)} wrong answers, {len(EXERCISES)} exercises\n")
 
 
 def test_right_answers_are_many() -> None:

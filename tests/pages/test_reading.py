@@ -213,7 +213,9 @@ def test_a_tooltip_is_plain_text_and_no_single_letter_has_one(path: Path) -> Non
     for linked, tooltip in tooltips(notebook.cells):
         assert not re.search(r"[\\^_$|*`{}<>()]", tooltip), "shown as it stands, not as a formula"
         assert re.fullmatch(r"[A-Za-z].* .*\w\.?", tooltip), tooltip
-        assert not re.fullmatch(r"\$(\w|\\[A-Za-z]+)\$", linked), "a letter can mean something else here"
+        assert not re.fullmatch(r"\$(\w|\\[A-Za-z]+)\$", linked), (
+            "a letter can mean something else here"
+        )
 
 
 def test_a_tooltip_that_is_no_plain_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
