@@ -1409,6 +1409,7 @@ def test_an_exercise_of_ones_own() -> None:
 
 QUESTION = {
     "one": choice("B", {"A": "this is the joint.", "C": "this is 0.", "D": "not in nats."}),
+    "number": choice(2, {1: "too few.", 3: "too many."}),
     "two": choice("AC", {"A": "one is missing.", "AB": "B is an equality."}, offered="ABCD"),
 }
 
@@ -1421,6 +1422,14 @@ def asked(question: str, value: object) -> Report:
 def test_the_right_letter_is_right_however_it_is_given(value: object) -> None:
     assert asked("one", value).text == "right."
     assert asked("one", value).status == "right"
+
+
+@pytest.mark.parametrize("value", [2, 2.0, "2", [2], {2}, torch.tensor(2.0), np.int64(2)])
+def test_answers_can_be_numbered(value: object) -> None:
+    assert asked("number", value).text == "right."
+    assert asked("number", 1).text == "too few."
+    for other in (4, 2.5, -1, math.nan, math.inf, None.__class__, 10**30):
+        assert asked("number", other).text.startswith("one or more of 1, 2, 3 are wanted")
 
 
 @pytest.mark.parametrize("value", ["AC", "ca", "A, C", ["C", "A"], {"A", "C"}, frozenset("AC")])
@@ -1448,14 +1457,13 @@ def test_other_letters_get_their_hint_or_no_more_than_that_they_are_wrong(
 
 @pytest.mark.parametrize(
     ("value", "got"),
-    [("E", "'E'"), ("", "''"), (2, "int"), (2.0, "float"), ([], "list"), ({"B": 1}, "dict")],
+    [("E", "'E'"), ("", "''"), (2, "2"), (True, "True"), ([], "list"), ({"B": 1}, "dict")],
 )
 def test_what_is_not_offered_gets_one_sentence_with_the_letters(value: object, got: str) -> None:
     report = asked("one", value)
     assert report.status == "wrong"
     assert report.text == (
-        "one or more of the letters A, B, C, D are wanted, your function returned "
-        f"{got}.{checks.HELP}"
+        f"one or more of A, B, C, D are wanted, your function returned {got}.{checks.HELP}"
     )
 
 
@@ -1507,6 +1515,21 @@ def test_what_is_no_number_is_told_so(value: object) -> None:
     )
     assert checks.check("sum", lambda: 3, mine).status == "right"
     assert checks.check("sum", lambda: torch.tensor(2), mine).text == "no."
+
+
+def test_a_right_answer_taken_from_the_library_is_told_so() -> None:
+    told = "right, but taken from `prod`: multiply them yourself."
+    mine = {
+        "product": Exercise(
+            lambda g: (torch.rand(3, generator=g, dtype=F64),),
+            lambda x: x[0] * x[1] * x[2],
+            {"this is their sum.": lambda x: x.sum()},
+            without={"prod": told},
+        )
+    }
+    assert checks.check("product", lambda x: torch.prod(x), mine).text == told
+    assert checks.check("product", lambda x: x[0] * x[1] * x[2], mine).status == "right"
+    assert checks.check("product", lambda x: torch.sum(x), mine).text == "this is their sum."
 
 
 def test_containers_that_a_function_changes_are_whole_for_the_next() -> None:
