@@ -1,5 +1,6 @@
 """What a reader's function answers: called, told from a stub, and read as a tensor."""
 
+import dis
 from collections.abc import Callable
 from typing import Any
 
@@ -65,8 +66,10 @@ def told(error: Exception) -> str:
 
 
 def names_in(function: Callable[..., Any]) -> set[str]:
-    """The names of other functions that a function calls."""
-    return set(getattr(getattr(function, "__code__", None), "co_names", ()))
+    """The names from outside that a function's own lines use, attributes not counted."""
+    code = getattr(function, "__code__", None)
+    lines = dis.get_instructions(code) if code else ()
+    return {str(line.argval) for line in lines if line.opname == "LOAD_GLOBAL"}
 
 
 def type_name(value: object) -> str:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from lautum_pages import EXERCISES, check, checks
 from lautum_pages.answers import NOT_IT, choice, numbers
 from lautum_pages.checks import Exercise, Report
-from torch import Tensor
+from torch import Tensor, prod
 from torch.distributions import Categorical, MultivariateNormal, kl_divergence
 
 from notebooks.tools import hints
@@ -1527,7 +1527,8 @@ def test_a_right_answer_taken_from_the_library_is_told_so() -> None:
             without={"prod": told},
         )
     }
-    assert checks.check("product", lambda x: torch.prod(x), mine).text == told
+    assert checks.check("product", lambda x: prod(x), mine).text == told
+    assert checks.check("product", lambda x: x.prod(), mine).status == "right", "not that function"
     assert checks.check("product", lambda x: x[0] * x[1] * x[2], mine).status == "right"
     assert checks.check("product", lambda x: torch.sum(x), mine).text == "this is their sum."
 
@@ -1560,8 +1561,10 @@ def test_texts_are_short_and_finished(exercise: str) -> None:
 
 
 @every
-def test_no_two_mistakes_compute_the_same(exercise: str) -> None:
+def test_no_two_mistakes_compute_the_same(exercise: str, request: pytest.FixtureRequest) -> None:
     e = EXERCISES[exercise]
+    if exercise in TENSORS:  # random numbers tell two mistakes apart at once, counts may not
+        request.getfixturevalue("three_inputs")
     for seed in (0, 5):
         for text, function in e.mistakes.items():
             report = check(exercise, function, seed=seed)
