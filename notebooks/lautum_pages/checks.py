@@ -9,13 +9,13 @@ one of them gets the hint for just that mistake.
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from .reading import NoAnswerError, called, names_in, read, told, type_name
+from .reading import NoAnswerError, called, read, told, type_name
 
 CASES = 20
 TOLERANCE = 1e-9
@@ -34,7 +34,7 @@ class Exercise:
     or what `choice` makes. TypeError or ValueError: a sentence on what is wanted.
     otherwise : what is said of a wrong answer that is none of the mistakes; by default how far it
     is from the reference.
-    without : name of a function -> what to say of a right answer that calls it.
+    refuse : what is said of a function whose right answer does not count; "" if it does.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
@@ -43,7 +43,7 @@ class Exercise:
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
     read: Callable[[Any], Tensor] | None = None
     otherwise: str = ""
-    without: Mapping[str, str] = field(default_factory=dict)
+    refuse: Callable[[Function], str] = lambda function: ""
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def check(
     if difference > TOLERANCE:
         text = _hint(exercise, cases, given, wanted)
         text = text or f"{exercise.otherwise or _description(given, wanted, difference)}{HELP}"
-    elif taken := [said for name, said in exercise.without.items() if name in names_in(function)]:
-        text = taken[0]
+    elif refused := exercise.refuse(function):
+        text = refused
     elif strange := _no_tensors(exercise, given):
         text = (
             f"the numbers are right, but they come as {type_name(strange[0])}: "

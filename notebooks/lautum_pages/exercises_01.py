@@ -9,7 +9,9 @@ from torch import Generator, Tensor
 from lautum_utils.information import entropy, lautum_information, mutual_information
 
 from .checks import Exercise
-from .shared import REVERSED, SIGN, distribution, product, table, uniform
+from .shared import REVERSED, SIGN, distribution, product, statements, table, uniform, without
+
+NEGATIVE, UNNORMALISED, HOLED = 2.0, 3.0, 4.0
 
 
 def _with_a_zero(generator: Generator) -> tuple[Tensor]:
@@ -23,15 +25,24 @@ def _channel(input_one: float, one_flips: float, zero_flips: float = 0.0) -> Ten
 
 
 def _which_is_larger(joint: Tensor, inputs: tuple[Any, ...]) -> Tensor:
-    """1 if I is the larger, -1 if L is; 0 if they are the same to the precision of float32."""
-    joint = joint / joint.sum() if (joint.sum() - 1).abs() < 2e-3 else joint  # float16
+    """1 if I is the larger, -1 if L is; 0 if they are the same to the precision of float32; what is
+    no joint, or has a hole, has a number of its own."""
+    if not bool(joint.isfinite().all()):
+        return table(math.nan)
+    if bool((joint < 0).any()):
+        return table(NEGATIVE)
+    if (joint.sum() - 1).abs() > 2e-3:  # float16 sums that far
+        return table(UNNORMALISED)
+    joint = joint / joint.sum()
     difference = mutual_information(joint) - lautum_information(joint)
+    if difference.isinf():
+        return table(HOLED)
     return torch.where(difference.abs() < 1e-6, 0.0, difference.sign())
 
 
 ENTROPY_BITS = Exercise(
     inputs=_with_a_zero,
-    reference=lambda p: entropy(p) / math.log(2),
+    reference=lambda p: torch.special.entr(p).sum() / math.log(2),
     mistakes={
         "these are nats: divide by log 2, or use the logarithm to base 2.": entropy,
         "only the sign is wrong: log p is negative, entropy is not.": (
@@ -43,7 +54,19 @@ ENTROPY_BITS = Exercise(
         "each surprise -log2 p counts with its probability p, here all count the same.": (
             lambda p: -p[p > 0].log2().mean()
         ),
+        "this is the mean of the terms: they hold their weights p already, so sum them.": (
+            lambda p: entropy(p) / math.log(2) / len(p)
+        ),
+        "times log 2 goes the wrong way: a bit is less than a nat, so there are more of them.": (
+            lambda p: entropy(p) * math.log(2)
+        ),
+        "the logarithm to base 10 gives neither bits nor nats: take base 2.": (
+            lambda p: entropy(p) / math.log(10)
+        ),
     },
+    refuse=without(
+        "entropy", "right, but taken from `entropy`: write the sum with torch operations."
+    ),
 )
 LAUTUM = Exercise(
     inputs=lambda g: (distribution(g, 3, 4),),
@@ -63,7 +86,17 @@ LAUTUM = Exercise(
         "this is I + L (Jeffreys' divergence): only one half is wanted.": (
             lambda j: mutual_information(j) + lautum_information(j)
         ),
+        "this is the mean of the terms: they hold their weights already, so sum them.": (
+            lambda j: lautum_information(j) / j.numel()
+        ),
+        "terms below 0 belong to the sum as they are: only the sum is never negative.": (
+            lambda j: (product(j) * (product(j) / j).log().abs()).sum()
+        ),
     },
+    refuse=without(
+        "lautum_information",
+        "right, but taken from `lautum_information`: build the product of the marginals.",
+    ),
 )
 Z_CHANNEL = Exercise(
     inputs=lambda g: tuple((0.1 + 0.3 * uniform(g, 2)).tolist()),
@@ -84,6 +117,9 @@ Z_CHANNEL = Exercise(
         "crossover is how often a 1 is read as 0, not how often it arrives.": (
             lambda a, e: _channel(a, 1 - e)
         ),
+        "input_one is the probability of input 1: here it is that of input 0.": (
+            lambda a, e: _channel(1 - a, e)
+        ),
     },
 )
 LESS_LAUTUM = Exercise(
@@ -96,12 +132,33 @@ LESS_LAUTUM = Exercise(
         "here both are 0, the variables are independent: let the rows differ.": (
             lambda: _channel(0.5, 0.5, 0.5)
         ),
+        "this joint has a hole, which makes L infinite: keep all four cells above 0.": (
+            lambda: _channel(0.5, 0.1)
+        ),
+        "these numbers do not sum to 1: divide the table by its sum.": (
+            lambda: table([[4.0, 1.0], [1.0, 4.0]])
+        ),
+        "probabilities are 0 or more: one of these is below.": (
+            lambda: table([[1.2, -0.2], [0.0, 0.0]])
+        ),
     },
     observe=_which_is_larger,
+)
+FALSE_ARGUMENTS = statements(
+    right="BCE",
+    hints={
+        "A": "A holds: the mean of x - 1, with x the joint over the product, is at most 0.",
+        "B": "B: look at a value of A that never occurs. What is q in its row of zeros?",
+        "C": "C: a bound for D(p||q) says nothing of D(q||p). What does a hole do?",
+        "D": "D holds: transposing both tables moves each term and changes none.",
+        "E": "E: the sum over the cells decides, not one kind of cell. Recall exercise 1.4.",
+        "F": "F holds: the log-sum inequality does not ask which of p and q comes before.",
+    },
 )
 EXERCISES = {
     "entropy_bits": ENTROPY_BITS,
     "lautum": LAUTUM,
     "z_channel": Z_CHANNEL,
     "less_lautum": LESS_LAUTUM,
+    "false_arguments": FALSE_ARGUMENTS,
 }

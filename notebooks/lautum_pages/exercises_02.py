@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from lautum_utils.information import mutual_information
+from lautum_utils.information import lautum_information, mutual_information
 
 from .checks import Exercise, Function
-from .shared import between, distribution, normal, product, table, uniform
+from .shared import between, distribution, normal, product, signs, statements, table, uniform
 
 
 def _posterior(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:
@@ -25,10 +25,15 @@ def _of_y_given_x(j: Tensor, weights: Tensor | None = None) -> Tensor:
     return ((p_x if weights is None else weights) * each).sum()
 
 
+def _measure(j: Tensor) -> Tensor:
+    """P(w) P(x,y)."""
+    return j.sum((1, 2))[:, None, None] * j.sum(0)
+
+
 def _remainder(
     j: Tensor, f: Tensor, measure: Tensor | None = None, seen: Tensor | None = None
 ) -> Tensor:
-    measure = j.sum((1, 2))[:, None, None] * j.sum(0) if measure is None else measure
+    measure = _measure(j) if measure is None else measure
     seen = j if seen is None else seen
     return (measure * (seen / seen.sum(-1, keepdim=True) / f).log()).sum()
 
@@ -46,6 +51,13 @@ GIBBS_POSTERIOR = Exercise(
         ),
         "gamma divides the loss here: it is an inverse temperature and multiplies.": (
             lambda v, p, c: _posterior(v, p, 1 / c)
+        ),
+        "the prior needs its logarithm inside the softmax: log prior - gamma * loss.": (
+            lambda v, p, c: torch.softmax(p - c * v, 0)
+        ),
+        "gamma is missing: it multiplies the loss.": lambda v, p, c: _posterior(v, p, 1.0),
+        "these are logarithms of probabilities: take exp, or softmax for log_softmax.": (
+            lambda v, p, c: _posterior(v, p, c).log()
         ),
     },
 )
@@ -65,6 +77,15 @@ TRAIN_AND_TEST_LOSS = Exercise(
         "the test loss is averaged uniformly: weight by P_W P_Z.": (
             lambda j, v: _losses(j, v, test=lambda j: 1 / j.numel())
         ),
+        "in the test loss all hypotheses count the same: weight each by P_W.": (
+            lambda j, v: _losses(j, v, test=lambda j: j.sum(0) / len(j))
+        ),
+        "in the test loss all examples count the same: weight each by P_Z.": (
+            lambda j, v: _losses(j, v, test=lambda j: j.sum(1, keepdim=True) / j.shape[1])
+        ),
+        "these are means of weighted losses: the weights sum to 1 already, so sum.": (
+            lambda j, v: _losses(j, v) / j.numel()
+        ),
     },
 )
 CONDITIONAL_MUTUAL_INFORMATION = Exercise(
@@ -81,6 +102,15 @@ CONDITIONAL_MUTUAL_INFORMATION = Exercise(
         "each x counts with its probability P(x), here all count the same.": (
             lambda j: _of_y_given_x(j, table([0.25]))
         ),
+        "the difference is the wrong way round: I(W;(X,Y)) is the larger one.": (
+            lambda j: -_of_y_given_x(j)
+        ),
+        "this is L(W;Y|X), by the chain rule of L: mutual information is wanted.": (
+            lambda j: lautum_information(j.flatten(1)) - lautum_information(j.sum(2))
+        ),
+        "I(W;Y) - I(W;X) is no chain rule: begin with I(W;(X,Y)), the pair.": (
+            lambda j: mutual_information(j.sum(1)) - mutual_information(j.sum(2))
+        ),
     },
 )
 REMAINDER = Exercise(
@@ -94,6 +124,40 @@ REMAINDER = Exercise(
         "p(y|x) stands for p(y|x,w): normalise over y for each w and x.": (
             lambda j, f: _remainder(j, f, seen=j.sum(0))
         ),
+        "f is missing: p(y|x,w) over p(y|x) averages to -L(W;Y|X).": (
+            lambda j, f: _remainder(j, j.sum(0) / j.sum((0, 2))[:, None])
+        ),
+        "the joint stands for p(y|x,w): divide it by its sum over y.": (
+            lambda j, f: (_measure(j) * (j / f).log()).sum()
+        ),
+        "this is p(x,y|w), normalised over x and y: normalise over y alone.": (
+            lambda j, f: (_measure(j) * (j / j.sum((1, 2), keepdim=True) / f).log()).sum()
+        ),
+        "this is the mean of weighted terms: the weights sum to 1 already, so sum.": (
+            lambda j, f: _remainder(j, f) / j.numel()
+        ),
+    },
+)
+SIGNS_OF_R = signs(
+    right="+-0",
+    hints={
+        (0, "-"): "a: R < 0 needs L above D, but here W knows nothing of the data: L = 0.",
+        (0, "0"): "a: L = 0 leaves R = D, and D is 0 only if all hypotheses are the truth.",
+        (1, "+"): "b: the hypotheses are the truth, so D = 0. What is left of R = D - L?",
+        (1, "0"): "b: D = 0, but W depends on labels. Which L has a W that does?",
+        (2, "+"): "c: R > 0 needs fractions above 1. Put f into the logarithm: what is it?",
+        (2, "-"): "c: R < 0 needs fractions below 1. Put f into the logarithm: what is it?",
+    },
+)
+FALSE_STEPS = statements(
+    right="BCF",
+    hints={
+        "A": "A holds: the logarithm has no w, and a training example alone follows P(x,y).",
+        "B": "B: the mean is a divergence if y follows the numerator. Which p does y follow?",
+        "C": "C: with P(w) as it was, what does a larger L do to the middle term?",
+        "D": "D holds: its mean is over P(w) P(x,y), and the loss is the same table.",
+        "E": "E holds: it is the identity, read from right to left.",
+        "F": "F: R and L(W;Z) may move as well. What did the blind twin show?",
     },
 )
 EXERCISES = {
@@ -101,4 +165,6 @@ EXERCISES = {
     "train_and_test_loss": TRAIN_AND_TEST_LOSS,
     "conditional_mutual_information": CONDITIONAL_MUTUAL_INFORMATION,
     "remainder": REMAINDER,
+    "signs_of_r": SIGNS_OF_R,
+    "false_steps": FALSE_STEPS,
 }

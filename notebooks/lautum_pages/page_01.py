@@ -1,9 +1,11 @@
-"""The pictures of notebook 01: two directions, terms cell by cell, holes, weak dependence."""
+"""The pictures of notebook 01, two directions, terms cell by cell, holes, weak dependence, and the
+tables that they are drawn from."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -12,7 +14,31 @@ from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
 Both = tuple[Tensor, Tensor]  # I and L in nats, along a curve
-INFINITE = {"binary symmetric": 2.3, "erasure": 2.5, "Z": 2.7}  # where an infinite L is drawn
+AS, BS = ("a = 0", "a = 1"), ("b = 0", "b = 1")
+
+
+def vector(*values: Any) -> Tensor:
+    """Numbers, or rows of numbers, as a float64 tensor."""
+    return torch.tensor(values, dtype=torch.float64, device="cpu")
+
+
+def random_joints(seed: int, halves: int, n: int, *shape: int) -> Tensor:
+    """n joints (n, *shape) from Dirichlet(halves / 2): sums of `halves` squared normals,
+    normalised."""
+    generator = torch.Generator().manual_seed(seed)
+    size = (halves, n, math.prod(shape))
+    normals = torch.randn(size, generator=generator, dtype=torch.float64, device="cpu")
+    weights = normals.square().sum(0)
+    return (weights / weights.sum(-1, keepdim=True)).reshape(n, *shape)
+
+
+def terms(joint: Tensor) -> Both:
+    """The terms of I and of L, cell by cell; infinite where the joint has a hole."""
+    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
+    ratio = torch.where(joint > 0, joint, 1).log() - torch.where(product > 0, product, 1).log()
+    of_i = torch.where(joint > 0, joint * ratio, 0)
+    of_l = torch.where(joint > 0, -product * ratio, torch.where(product > 0, math.inf, 0))
+    return of_i, of_l
 
 
 def draw_candidates(
@@ -35,20 +61,16 @@ def draw_candidates(
 
 
 def draw_terms(
-    name: str,
-    joint: Tensor,
-    of_i: Tensor,
-    of_l: Tensor,
-    rows: Sequence[str],
-    columns: Sequence[str],
+    name: str, joint: Tensor, rows: Sequence[str] = AS, columns: Sequence[str] = BS
 ) -> Figure:
     """A joint and the terms of I and L as three tables; cells with an infinite term are black."""
+    of_i, of_l = terms(joint)
     margins = {"left": 0.08, "right": 0.99, "bottom": 0.1, "top": 0.81}
     figure, (ax,) = new_figure(10, 3, layout="none", gridspec_kw=margins)
     total_i, total_l = of_i.sum().item(), of_l.sum().item()
     figure.suptitle(f"{name}: {_comparison(total_i, total_l)} nats")
-    terms = [*of_i.flatten().tolist(), *of_l.flatten().tolist()]
-    reach = 1.5 * max(1e-3, *(abs(term) for term in terms if math.isfinite(term)))
+    values = [*of_i.flatten().tolist(), *of_l.flatten().tolist()]
+    reach = 1.5 * max(1e-3, *(abs(value) for value in values if math.isfinite(value)))
     signed: dict[str, Any] = {"vmin": -reach, "vmax": reach, "cmap": "PuOr_r"}
     height, width = joint.shape
     # Three tables on one pair of axes: a slider answers twice as fast as with three.
@@ -107,85 +129,32 @@ def _table(
         ax.text(start + x + 0.5, 1.04 * height, column, ha="center", va="top")
 
 
-def draw_holes(
-    crossovers: Tensor,
-    channels: Mapping[str, Both],
-    leaks: Tensor,
-    leaky: Both,
-    hole: float,
-    crossover: float,
-) -> Figure:
-    """I and L of three channels against the crossover; and of the Z-channel against its leak.
-
-    hole: the mass of the product on the hole of the Z-channel with this crossover.
-    """
-    figure, (left, right) = new_figure(10, 3.8, 2)
-    _draw_channels(left, crossovers, channels)
-    z_i, z_l = leaky
-    right.plot(leaks, z_l, markevery=4, label="L", **STYLES[1])
-    grey: dict[str, Any] = {"color": "0.5", "linewidth": 4, "alpha": 0.5}
-    right.plot(leaks, -hole * leaks.log(), marker="", linestyle="-", label="-h log(leak)", **grey)
-    right.plot(leaks, z_i, markevery=4, label="I", **STYLES[0])
-    right.set_xscale("log")
-    right.set_xlabel(f"leak of the Z-channel (crossover {crossover:g})")
-    right.set_ylabel("nats")
-    right.legend()
-    figure.suptitle(
-        "Holes make L infinite; once the leak is small, "
-        f"a tenth of it adds {hole * math.log(10):.2f} nats to L of the Z-channel"
-    )
+def draw_holes(crossovers: Tensor, symmetric: Both, leaks: Tensor, leaky: Both) -> Figure:
+    """I and L of the binary symmetric channel against its crossover, and of the Z-channel against
+    its leak."""
+    figure, (left, right) = new_figure(9.5, 3.5, 2, sharey=True)
+    for name, curve, of_leak, style in zip("IL", symmetric, leaky, STYLES, strict=False):
+        finite = curve.isfinite()
+        left.plot(crossovers[finite], curve[finite], markevery=10, label=name, **style)
+        right.plot(leaks, of_leak, markevery=4, label=name, **style)
+    left.set(xlabel="crossover: how often a symbol arrives as the other one", ylabel="nats")
+    left.set(ylim=(0, 3.3), title="a channel that may confuse both symbols")
+    right.set(xscale="log", xlabel="leak: the share of the pairs that are shuffled")
+    right.set_title("a channel with a hole, filled a little")
+    left.legend(loc="upper center")
+    figure.suptitle("As a hole comes near, L grows without bound, and I does not")
     return figure
 
 
-def _draw_channels(ax: Axes, crossovers: Tensor, channels: Mapping[str, Both]) -> None:
-    """I and L of each channel, an infinite L as a marker in a grey band."""
-    every = len(crossovers) // 10
-    for (channel, (of_i, of_l)), style in zip(channels.items(), STYLES, strict=False):
-        hollow = style | {"markerfacecolor": "white", "markevery": every}
-        ax.plot(crossovers, of_i, label=f"I, {channel}", **hollow)
-        finite, marks = of_l.isfinite(), slice(None, None, every)
-        if channel == "binary symmetric":  # infinite at both ends only
-            thick = style | {"linewidth": 2.5, "markevery": (every - 1, every)}
-            ax.plot(crossovers[finite], of_l[finite], label=f"L, {channel}", **thick)
-            marks = slice(None, None, len(crossovers) - 1)
-        shown = of_l.where(finite, INFINITE[channel])
-        ax.plot(crossovers[marks], shown[marks], **style | {"linestyle": "none"})
-    ax.axhspan(2.15, 2.85, color="0.9")
-    ax.text(0.5, 2.92, "grey band: L is infinite", ha="center", fontsize=9)
-    ax.set_ylim(-0.05, 3.15)
-    named = ["symmetric: ∞", "erasure: ∞", "Z: ∞"]
-    ax.set_yticks([0, 0.5, 1, 1.5, 2, *INFINITE.values()], ["0", "0.5", "1", "1.5", "2", *named])
-    ax.set_xlabel("crossover")
-    ax.set_ylabel("nats")
-    ax.legend(fontsize=8, loc="center", bbox_to_anchor=(0.5, 0.5))
-
-
-def draw_path(
-    whole: Tensor,
-    along: Mapping[str, Tensor],
-    start: Tensor,
-    ratios: Mapping[str, Tensor],
-    end: float,
-) -> Figure:
-    """I, L and χ²/2 from independent to equal; and their ratios to χ²/2 near the start.
-
-    whole, start: the places on the path. end: the entropy, where I ends.
-    """
-    figure, (left, right) = new_figure(10, 3.6, 2)
-    for name, values in along.items():
-        left.plot(whole, values, markevery=20, label=name)
-    for name, values in ratios.items():
-        right.plot(start, values, markevery=10, label=name)
-    left.axhline(end, color="0.5", linestyle=":")
-    left.text(0.02, end, "H(A), where I ends", color="0.3", fontsize=9, va="bottom")
-    left.set(xlabel="t: from independent (0) to equal (1)", ylabel="nats")
-    left.legend(loc="upper left")
-    right.set(xscale="log", xlabel="t (logarithmic)", ylabel="ratio to χ²/2")
-    right.legend()
-    figure.suptitle(
-        "Weak dependence: I and L tend to χ²/2; then L falls below I, "
-        "and near full dependence it outgrows both"
-    )
+def draw_weak(shares: Tensor, ratios: Mapping[str, Tensor]) -> Figure:
+    """I and L as multiples of χ²/2, against the dependence that is left."""
+    figure, (ax,) = new_figure(6.5, 3.4)
+    for (name, values), style in zip(ratios.items(), STYLES, strict=False):
+        ax.plot(shares, values, markevery=10, label=name, **style)
+    ax.axhline(1, color="0.5", linewidth=1)
+    ax.set(xlabel="share of the pairs that are as they come", ylabel="multiple of χ²/2")
+    ax.set_title("Weak dependence: I and L tend to the same, χ²/2")
+    ax.legend()
     return figure
 
 

@@ -1,9 +1,10 @@
-"""The pictures of notebook 02: joint and product, the terms of both losses, what moves L(W;X), the
-price of Lautum information."""
+"""The pictures of notebook 02: joint and product, the identities as bars that balance, what moves
+L(W;X), the price of Lautum information."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -12,7 +13,24 @@ from lautum_utils.finite_world import Learned
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
-TOTAL: dict[str, Any] = {"color": "0.35", "width": 0.75}  # the bar of a sum
+from .page_02_worlds import target_world
+
+CUTS = {"labels": "labels, plus", "inputs": "inputs, minus"}  # of the training loss, of the test
+# What the name of a term holds -> its colour, the same in every picture.
+COLOURS = {"loss": "0.45"} | {
+    part: STYLES[line]["color"]
+    for part, line in {"(W;X)": 2, "(W;": 1, "H": 5, "KL": 3, "R": 4}.items()
+}
+HEIGHT, SPACE = 0.58, 0.09  # of a bar; between two labels, as a part of the axis
+
+
+def draw_idea() -> Figure:
+    """The two identities of the notebook, in its world at the default parameters."""
+    figure = draw_balance(target_world(0.1, 0.9).learn(3, 6.0), "labels")
+    figure.suptitle(
+        "Dependence on the data is taken from the training loss (I) and added to the test loss (L)"
+    )
+    return figure
 
 
 def draw_ratio(ratio: Tensor, hypotheses: Tensor) -> Figure:
@@ -40,109 +58,107 @@ def draw_ratio(ratio: Tensor, hypotheses: Tensor) -> Figure:
     return figure
 
 
-def draw_terms(one: Learned, with_gap: bool = True) -> Figure:
-    """Train and test loss term by term, as bars that start where the one before ended, and the gap
-    between them."""
-    margins = {"left": 0.06, "right": 0.99, "bottom": 0.2, "top": 0.9}
-    figure, (ax,) = new_figure(11, 3.6, layout="none", gridspec_kw=margins)
-    _waterfall(ax, one.train_terms()["inputs"], one.train_loss, 0)
-    _waterfall(ax, one.test_terms()["inputs, minus"], one.test_loss, 5.6)
-    groups = {"training loss: joint": 2, "test loss: product": 7.6}
+def draw_balance(one: Learned, cut: str = "inputs") -> Figure:
+    """Both losses as bars in balance: a loss and what is taken from it above, what it is made of
+    below, equally long."""
+    margins = {"left": 0.02, "right": 0.98, "bottom": 0.14, "top": 0.92}
+    figure, (ax,) = new_figure(10, 4.2, layout="none", gridspec_kw=margins)
+    losses = {
+        "train": (one.train_loss, one.train_terms()[cut]),
+        "test": (one.test_loss, one.test_terms()[CUTS[cut]]),
+    }
+    reach = max(sum(v for v in terms.values() if v > 0) for _, terms in losses.values())
+    end = 0.5 * (int(reach / 0.5) + 1)
+    for row, (name, (loss, terms)) in enumerate(losses.items()):
+        taken = {term[1:]: -value for term, value in terms.items() if term[0] == "-"}
+        added = {term.lstrip("+"): value for term, value in terms.items() if term[0] != "-"}
+        if added.get("R", 0.0) < 0:
+            taken["-R"] = -added.pop("R")
+        y = 3.1 * (1 - row)
+        _bar(ax, y + HEIGHT / 2, {f"{name} loss": loss} | taken, 1, end)
+        _bar(ax, y - HEIGHT / 2, added, -1, end)
+    ax.set(xlim=(0, end), ylim=(-1.5, 4.4), yticks=[], xlabel="nats")
+    ax.spines["left"].set_visible(False)
     gap = one.test_loss - one.train_loss
-    if with_gap:
-        groups["the gap"] = 12
-        ax.bar(11.2, gap, **TOTAL)
-        _below(ax, 11.2, f"test - train\n{gap:.3f}")
-    if with_gap and one.gamma > 0:
-        _gibbs_gap(ax, one.mutual_information / one.gamma, one.lautum_information / one.gamma)
-    for text, place in groups.items():
-        _below(ax, place, text, height=-0.15, size=10)
-    ax.axhline(0, color="0.3", linewidth=1)
-    ax.set(xlim=(-0.6, 14 if with_gap else 10.2), xticks=[], ylabel="nats")
-    ax.locator_params(axis="y", nbins=5)
-    losses = f"train {one.train_loss:.3f}, test {one.test_loss:.3f}"
-    figure.suptitle(f"The terms add up: {losses}, gap {gap:.3f} nats")
+    balance = "the two bars of a pair are equally long"
+    losses_and_gap = f"train {one.train_loss:.3f}, test {one.test_loss:.3f}, gap {gap:.3f} nats"
+    figure.suptitle(f"{losses_and_gap}: {balance}")
     return figure
 
 
-def _waterfall(ax: Axes, terms: Mapping[str, float], loss: float, start: float) -> None:
-    """Bars from `start` on that start where the one before ended, and end at the loss."""
-    end = 0.0
-    for number, (name, value) in enumerate(terms.items()):
-        place, falls = start + number, value < 0
-        style = {"color": STYLES[falls]["color"], "edgecolor": "white", "width": 0.75}
-        ax.bar(place, value, bottom=end, hatch="//" if falls else "", **style)
-        end += value
-        ax.hlines(end, place - 0.37, place + 1.37, color="0.3", linewidth=0.8)
-        _below(ax, place, f"{name.replace('KL(p(.|X,W)||f)', 'KL')}\n{value:+.3f}")
-    ax.bar(start + len(terms), loss, **TOTAL)
-    _below(ax, start + len(terms), f"loss\n{loss:.3f}")
+def _bar(ax: Axes, y: float, segments: Mapping[str, float], side: int, end: float) -> None:
+    """A bar of segments, one after the other, with their names above it (side 1) or below (-1).
 
-
-def _gibbs_gap(ax: Axes, information: float, lautum: float) -> None:
-    """I and L, each over a gamma, one on the other."""
-    ax.bar(12.6, information, color=STYLES[2]["color"], width=0.75)
-    style = {"color": STYLES[3]["color"], "hatch": "xx", "edgecolor": "white", "width": 0.75}
-    ax.bar(12.6, lautum, bottom=information, **style)
-    spacing = 0.05 * ax.get_ylim()[1]  # small numbers overlap neither the axis nor each other
-    low = max(information / 2, 0.6 * spacing)
-    high = max(information + lautum / 2, low + spacing)
-    for height, text in ((low, f"I: {information:.3f}"), (high, f"L: {lautum:.3f}")):
-        ax.text(13.05, height, text, fontsize=8, va="center")
-    _below(ax, 12.8, f"(I + L) / (a gamma)\n{information + lautum:.3f}")
-
-
-def _below(ax: Axes, place: float, text: str, height: float = -0.02, size: int = 8) -> None:
-    """A text below the axis: quicker than a tick, and a slider should answer at once."""
-    where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "top"}
-    ax.text(place, height, text, fontsize=size, **where)
-
-
-def draw_families(families: Mapping[str, Tensor], weights: Sequence[float]) -> Figure:
-    """Test loss and R against L(W;X), a dot a learner: their priors differ, or the weights of the
-    target.
-
-    families: for each learner L(W;X), test loss and R, in nats. weights: of the second family.
+    end: of the axis.
     """
-    figure, axes = new_figure(9.5, 3.6, 2)
+    middles, start = [], 0.0
+    for name, value in segments.items():
+        colour = next(colour for part, colour in COLOURS.items() if part in name)
+        ax.barh(y, value, left=start, height=HEIGHT, color=colour, edgecolor="white")
+        middles.append(start + value / 2)
+        start += value
+    edge, names = y + side * HEIGHT / 2, list(segments.items())
+    for middle, place, (name, value) in zip(middles, _spread(middles, end), names, strict=True):
+        ax.plot([middle, place], [edge, edge + 0.2 * side], color="0.6", lw=0.8, marker="", ls="-")
+        text, va = f"{name.split('(p')[0]}\n{value:.3f}", "bottom" if side > 0 else "top"
+        ax.text(place, edge + 0.22 * side, text, ha="center", va=va, fontsize=9)
+
+
+def _spread(places: Sequence[float], end: float) -> list[float]:
+    """Places for labels near those wanted, none too near to another or to the ends of the axis."""
+    spread: list[float] = []
+    for place in places:
+        spread.append(max(place, spread[-1] + SPACE * end if spread else 0.04 * end))
+    limit = 0.96 * end
+    for number in reversed(range(len(spread))):
+        spread[number] = min(spread[number], limit)
+        limit = spread[number] - SPACE * end
+    return spread
+
+
+def draw_families(priors: Tensor, along: Tensor, weights: Sequence[float]) -> Figure:
+    """Test loss against L(W;X) for learners that differ in their prior; and both against the weight
+    of the target.
+
+    priors, along: for each learner L(W;X) and the test loss, in nats. weights: of `along`.
+    """
+    figure, (left, middle, right) = new_figure(10, 3.4, 3)
     dots: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.6}
-    for (family, values), style in zip(families.items(), (dots, {"markersize": 6}), strict=True):
-        for column, ax in enumerate(axes, 1):
-            ax.plot(values[:, 0], values[:, column], label=family, **style)
-    along = families["target weight"]
-    for number, shift in ((0, (6, 4)), (5, (6, 4)), (10, (6, -12))):
-        where = along[number, 0].item(), along[number, 1].item()
-        offset: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8}
-        axes[0].annotate(f"{weights[number]:g}", where, shift, **offset)
-    for ax, name in zip(axes, ("test loss (nats)", "R (nats)"), strict=True):
-        ax.set(xlabel="L(W;X) (nats)", ylabel=name)
-    axes[0].legend()
-    axes[0].set_title("numbers: the weight of the target", fontsize=10)
-    axes[1].set_title("R does not stay put", fontsize=10)
-    figure.suptitle("L(W;X) goes with the test loss or against it: it depends on what moves it")
+    left.plot(priors[:, 0], priors[:, 1], **dots)
+    left.set(xlabel="L(W;X) (nats)", ylabel="test loss (nats)", title="other priors")
+    middle.plot(weights, along[:, 1], **STYLES[1])
+    middle.set(ylabel="test loss (nats)", title="more weight on the target")
+    right.plot(weights, along[:, 0], **STYLES[1])
+    right.set(ylabel="L(W;X) (nats)", title="the same learners")
+    middle.sharey(left)
+    for ax in (middle, right):
+        ax.set_xlabel("weight of the target")
+    of_priors, of_weights = (torch.corrcoef(family.mT)[0, 1].item() for family in (priors, along))
+    figure.suptitle(
+        "What moves L(W;X) decides: its correlation with the test loss is "
+        f"{of_priors:+.2f} over priors, {of_weights:+.2f} over weights"
+    )
     return figure
 
 
 def draw_price(gammas: Sequence[float], path: Sequence[Learned]) -> Figure:
     """Both losses against gamma, and the gap between them with the shares of I and of L."""
-    figure, (left, right) = new_figure(9, 3.4, 2)
+    figure, (left, right) = new_figure(9.5, 3.4, 2, sharey=True)
     left.plot(gammas, [one.train_loss for one in path], label="train")
     left.plot(gammas, [one.test_loss for one in path], label="test")
     parts = {
-        "gap = (I + L) / gamma": ([one.gibbs_gap for one in path], STYLES[6]),
-        "I / gamma": ([one.mutual_information / one.gamma for one in path], STYLES[2]),
-        "L / gamma": ([one.lautum_information / one.gamma for one in path], STYLES[3]),
+        "gap": ([one.gibbs_gap for one in path], STYLES[6]),
+        "its part I / gamma": ([one.mutual_information / one.gamma for one in path], STYLES[2]),
+        "its part L / gamma": ([one.lautum_information / one.gamma for one in path], STYLES[3]),
     }
     for name, (values, style) in parts.items():
         right.plot(gammas, values, label=name, **style)
     for ax in (left, right):
         ax.set_xscale("log", base=2)
         ax.set_xticks(gammas, [f"{value:g}" for value in gammas])
-        ax.set_xlabel("gamma")
+        ax.set_xlabel("gamma: how much the learner trusts its data")
         ax.set_ylim(bottom=0)
-    left.legend()
-    right.legend(fontsize=8, loc=(0.54, 0.34))
-    left.set_ylabel("expected loss (nats)")
-    right.set_ylabel("nats")
+        ax.legend(loc="upper right")
+    left.set_ylabel("nats")
     figure.suptitle("The more the learner trusts its data, the larger is Lautum's share of the gap")
     return figure

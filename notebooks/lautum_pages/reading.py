@@ -1,6 +1,5 @@
 """What a reader's function answers: called, told from a stub, and read as a tensor."""
 
-import dis
 from collections.abc import Callable
 from typing import Any
 
@@ -63,13 +62,6 @@ def told(error: Exception) -> str:
     said = f"{said[:160]}…" if len(said) > 160 else said
     end = "" if said[-1:] in ("?", "!") else "."
     return f"{type(error).__name__}: {said}".rstrip(".: ") + end
-
-
-def names_in(function: Callable[..., Any]) -> set[str]:
-    """The names from outside that a function's own lines use, attributes not counted."""
-    code = getattr(function, "__code__", None)
-    lines = dis.get_instructions(code) if code else ()
-    return {str(line.argval) for line in lines if line.opname == "LOAD_GLOBAL"}
 
 
 def type_name(value: object) -> str:

@@ -9,8 +9,15 @@
 # %% [markdown]
 # # 01 · Measuring dependence: one divergence, two directions
 #
-# How far is a joint distribution from independence? Mutual information answers with a divergence. Lautum information exchanges the two arguments
-# of that divergence and gives another answer. Here both are computed on finite alphabets, where every probability can be written down.
+# A shop sells pairs of shoes. Each dot below is a pair: to the right the size of its left shoe, upwards the size of its right shoe. As they come, the two agree. Now we
+# **shuffle**: more and more left shoes get a right shoe from any other pair.
+#
+# How dependent are the two sizes? One can ask in two directions.
+#
+# - Take the pairs *as they come* (left picture). How much more frequent are they than among shuffled pairs? That is **mutual information**, $I$.
+# - Take *shuffled* pairs (right picture). How much rarer are they among the pairs as they come? That is **Lautum information**, $L$: "mutual" spelled backwards.
+#
+# This notebook makes both into numbers, and finds out when they differ.
 
 # %% tags=["parameters"]
 seed = 0  # of all random joints
@@ -21,81 +28,55 @@ crossover = 0.1  # how often a channel garbles a symbol, from 0 to 1
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
+from lautum_pages.page_01_pairs import draw_pairs, draw_shuffle
+
+draw_shuffle(alphabet_size)
+
+# %% [markdown]
+# Blue dots are as they came, orange squares are shuffled. In the right picture every square of the grid is about as full as every other.
+#
+# Everything below is exact: the alphabets are small, and every probability can be written down.
+
+# %%
 import math
 
-import pandas as pd
 import torch
 
 from lautum_pages import check
-from lautum_pages.page_01 import (
-    draw_candidates,
-    draw_holes,
-    draw_path,
-    draw_plane,
-    draw_terms,
-)
-from lautum_utils import (
-    Explorer,
-    entropy,
-    gaussian_lautum_information,
-    gaussian_mutual_information,
-    kl_divergence,
-    lautum_information,
-    mutual_information,
-    save_results,
-)
+from lautum_pages.page_01 import draw_candidates, draw_holes, draw_plane, draw_terms, draw_weak
+from lautum_pages.page_01 import random_joints, vector
+from lautum_utils import Explorer, entropy, kl_divergence, lautum_information, mutual_information
+from lautum_utils import gaussian_lautum_information, gaussian_mutual_information, save_results
 
 differences = {}  # name of an identity -> largest absolute difference of its two sides
 
 
-def vector(*values):
-    """Numbers, or rows of numbers, as a float64 tensor."""
-    return torch.tensor(values, dtype=torch.float64, device="cpu")
-
-
-def random_joints(n, *shape):
-    """n joints (n, *shape) from Dirichlet(halves / 2): sums of `halves` squared normals, normalised."""
-    generator = torch.Generator().manual_seed(seed)
-    size = (halves, n, math.prod(shape))
-    weights = (
-        torch.randn(size, generator=generator, dtype=torch.float64, device="cpu").square().sum(0)
-    )
-    return (weights / weights.sum(-1, keepdim=True)).reshape(n, *shape)
-
-
-def report(name, difference):
-    """Keep the largest absolute difference of an identity and say whether it is rounding."""
-    differences[name] = difference.abs().max().item()
-    print(
-        f"{name}: largest difference {differences[name]:.0e}, < 1e-12: {differences[name] < 1e-12}"
-    )
+def same(name, left, right):
+    """Keep the largest difference between the two sides of an identity."""
+    differences[name] = (left - right).abs().max().item()
 
 
 # %% [markdown]
 # ## Entropy: how much surprise, in which unit?
 #
-# The surprise of a value with probability $p(a)$ is $-\log p(a)$. **Entropy** is the mean surprise, in code `entropy(p)`:
+# The surprise of a value with probability $p(a)$ is $-\log p(a)$: rare values surprise more. **Entropy** is the mean surprise, in code `entropy(p)`:
 #
 # $$H(p) = -\sum_a p(a)\log p(a), \qquad 0\log 0 = 0.$$
 #
-# The natural logarithm gives **nats**, the unit of this suite; the logarithm to base 2 gives **bits**. Since $\log_2 p = \log p / \log 2$, a
-# value in bits is the value in nats divided by $\log 2$.
+# The natural logarithm gives **nats**, the unit of this suite. The logarithm to base 2 gives **bits**. Since $\log_2 p = \log p / \log 2$, divide nats by $\log 2$ to get bits.
 #
-# **Predict:** a fair coin has one bit of entropy. How many nats? And which has more, the fair coin or the one with heads 0.1?
+# **Predict:** a fair coin has one bit of entropy. How many nats? Which has more, the fair coin or the one with heads 0.1?
 
 # %% tags=["nbval-check-output"]
 examples = {
     "a certain outcome": vector(1, 0),
     f"a coin with heads {crossover:g}": vector(crossover, 1 - crossover),
     "a fair coin": vector(0.5, 0.5),
-    f"{alphabet_size} equal letters": torch.full(
-        (alphabet_size,), 1 / alphabet_size, dtype=torch.float64, device="cpu"
-    ),
+    f"{alphabet_size} equal letters": vector(*[1 / alphabet_size] * alphabet_size),
 }
 for name, p in examples.items():
     nats = entropy(p).item()
     print(f"{name:24} H = {nats:.4f} nats = {nats / math.log(2):.4f} bits")
-print(f"1 nat = {1 / math.log(2):.4f} bits, 1 bit = {math.log(2):.4f} nats")
 
 # %% [markdown]
 # ### Exercise 1.1 · Entropy in bits (easy, 5 minutes)
@@ -129,12 +110,12 @@ check("entropy_bits", entropy_bits)
 # %% [markdown]
 # ## Divergence: which errors does each direction punish?
 #
-# The **Kullback-Leibler divergence** `kl_divergence(p, q)` is the mean of a log-ratio, and the mean is taken under the *first* argument:
+# The **Kullback-Leibler divergence** says how far a distribution $q$ is from a distribution $p$. It is the mean of a log-ratio, and the mean is taken under the *first* of the two,
+# in code `kl_divergence(p, q)`:
 #
 # $$D(p\,\|\,q) = \sum_a p(a)\log\frac{p(a)}{q(a)}.$$
 #
-# A letter counts in proportion to $p$: it costs much where $p$ has mass and $q$ hardly any. Where $q$ has mass and $p$ hardly any, it costs little.
-# With the arguments exchanged it is the other way round.
+# A letter $a$ costs much where $p$ is large and $q$ is tiny. Where $q$ is large and $p$ is tiny, it costs little. With the arguments exchanged it is the other way round.
 #
 # **Predict:** $p$ has two humps. One $q$ is flat; another sits on the left hump only. Which is nearer to $p$ by $D(p\|q)$, and which by
 # $D(q\|p)$?
@@ -142,7 +123,7 @@ check("entropy_bits", entropy_bits)
 # %%
 p = vector(0.02, 0.2, 0.26, 0.02, 0.02, 0.26, 0.2, 0.02)
 candidates = {
-    "flat q": torch.full((8,), 1 / 8, dtype=torch.float64, device="cpu"),
+    "flat q": vector(*[1 / 8] * 8),
     "q on one hump": vector(0.03, 0.4, 0.44, 0.03, 0.025, 0.025, 0.025, 0.025),
 }
 distances = {name: (kl_divergence(p, q), kl_divergence(q, p)) for name, q in candidates.items()}
@@ -151,45 +132,30 @@ draw_candidates(p, candidates, distances)
 # %% [markdown]
 # $D(p\|q)$ prefers the flat $q$, which misses nothing that $p$ does. $D(q\|p)$ prefers the single hump, which hardly does what $p$ makes rare.
 #
-# ## Dependence: the same with a joint and a product
+# ## Dependence: the same for pairs
 #
-# Let $P_{AB}$ (`joint`, shape (a, b)) be a joint distribution and $P_A P_B$ the product of its marginals, the distribution of *independent* variables with the
-# same marginals. **Mutual information** and **Lautum information** are the two directions:
+# A **joint** $P_{AB}$ (`joint`, shape (a, b)) holds the probability of each pair, as they come. Its **product** $P_A P_B$ is the joint of shuffled pairs: each of the two is as
+# frequent as before, and they know nothing of each other. The two directions between them are
 #
 # $$I(A;B) = D(P_{AB}\,\|\,P_A P_B), \qquad L(A;B) = D(P_A P_B\,\|\,P_{AB}),$$
 #
-# in code `mutual_information(joint)` and `lautum_information(joint)`. Draw pairs as they come: $I$ averages the log of how much more frequent
-# the joint makes them. Then shuffle, so that each $a$ meets somebody else's $b$: $L$ averages the log of how much rarer the joint makes these. So
-# $L$ looks where $I$ hardly looks, at the cells that the joint makes rare.
+# in code `mutual_information(joint)` and `lautum_information(joint)`. So $I$ averages over pairs as they come, and $L$ over shuffled pairs. A pair that is rare as it comes counts little in
+# $I$ and much in $L$.
 #
-# **Predict:** in the joint below, which of the two is larger?
+# **Predict:** in the joint below, which cells make $L$ large? Which of the two is larger?
 
 # %% tags=["nbval-check-output"]
-
-
-def terms(joint):
-    """The terms of I and of L, cell by cell: joint * log(joint / product) and product * log(product / joint)."""
-    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
-    ratio = torch.where(joint > 0, joint, 1).log() - torch.where(product > 0, product, 1).log()
-    of_i = torch.where(joint > 0, joint * ratio, 0)
-    of_l = torch.where(joint > 0, -product * ratio, torch.where(product > 0, math.inf, 0))
-    return product, of_i, of_l
-
-
 joint = vector([0.4, 0.1], [0.1, 0.4])
-product, of_i, of_l = terms(joint)
-columns = {"joint": joint, "product": product, "term of I": of_i, "term of L": of_l}
-cells = pd.MultiIndex.from_product([[0, 1], [0, 1]], names=["a", "b"])
-print(
-    pd.DataFrame({name: values.flatten().tolist() for name, values in columns.items()}, index=cells)
-    .round(4)
-    .to_string()
-)
-for name, value in (("I", mutual_information(joint)), ("L", lautum_information(joint))):
-    print(f"{name} = {value:.4f} nats = {value / math.log(2):.4f} bits")
+product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
+log_ratio = (joint / product).log()
+print(f"I = {(joint * log_ratio).sum():.4f} nats, the module: {mutual_information(joint):.4f}")
+print(f"L = {-(product * log_ratio).sum():.4f} nats, the module: {lautum_information(joint):.4f}")
+
+# %%
+draw_terms("joint", joint)
 
 # %% [markdown]
-# The two rare cells carry all of what is positive in $L$; in $I$ they count negatively.
+# Each cell adds one term to $I$ and one to $L$. The two rare cells carry all of what is positive in $L$; in $I$ they count negatively.
 #
 # ### Exercise 1.2 · Lautum information (easy, 5 minutes)
 #
@@ -220,93 +186,47 @@ def lautum(joint):
 check("lautum", lautum)
 
 # %% [markdown]
-# ## What holds for both
+# ## Shuffle, and watch
 #
-# **Never negative, 0 only for independence.** For any $x > 0$, $\log x \le x - 1$, with equality only at $x = 1$. In this and the next sections $p$ is the joint and $q$ the product:
+# Back to the shop. A share $s$ of its pairs (`shuffled`) is shuffled, so the joint is $(1 - s)\,P_{AB} + s\,P_A P_B$.
 #
-# $$-L = \sum q\log\frac pq \;\le\; \sum q\left(\frac pq - 1\right) = \sum p - \sum q \;\le\; 0,$$
-#
-# where the sums run over the cells with $q > 0$ (if $p = 0$ in one, $L = \infty$). Equality needs $p = q$ in each. For $I$, exchange the letters.
-#
-# **Symmetric.** To exchange $A$ and $B$ is to transpose both tables, which leaves the sums as they are.
-#
-# **Bounded or not.** $I = H(A) + H(B) - H(A,B) \le \log(\text{size of the smaller alphabet})$. $L$ has no bound: one **hole**, a cell where the joint is 0 and
-# both marginals are not, makes it infinite.
+# **Predict** before you move the slider: what are $I$ and $L$ when no pair is shuffled, and when all are? Which of the two is larger at 10 %, and which at 50 %?
+
 
 # %%
-joints = random_joints(n_joints, alphabet_size, alphabet_size + 1)
-product, of_i, of_l = terms(joints)
-values_i, values_l = mutual_information(joints), lautum_information(joints)
-report("terms of I sum to I", of_i.sum((1, 2)) - values_i)
-report("terms of L sum to L", of_l.sum((1, 2)) - values_l)
-report("L of independent variables is 0", lautum_information(product))
-report("L is symmetric", values_l - lautum_information(joints.mT))
-report(
-    "I is H(A) + H(B) - H(A,B)",
-    entropy(joints.sum(2)) + entropy(joints.sum(1)) - entropy(joints.flatten(1)) - values_i,
-)
-positive = bool((values_i > 0).all() & (values_l > 0).all())
-print(
-    f"{n_joints} joints of {alphabet_size} x {alphabet_size + 1}: I and L above 0 in all: {positive}"
-)
+def shoes(shuffled):
+    """The joint of the sizes of left and right, with a share of the pairs shuffled."""
+    matched = torch.eye(alphabet_size, dtype=torch.float64, device="cpu") / alphabet_size
+    return (1 - shuffled) * matched + shuffled / alphabet_size**2
 
-holed = joints.clone()
-holed[:, 0, 0] = 0
-holed /= holed.sum((1, 2), keepdim=True)
-bounded = bool((mutual_information(holed) < math.log(alphabet_size)).all())
-print(
-    f"with one hole each: L infinite in all: {bool(lautum_information(holed).isinf().all())}, I below log {alphabet_size}: {bounded}"
-)
 
-# %% [markdown]
-# ## What a second variable, or noise, does
-#
-# **Chain rules** (derived here). Let $W$ be one variable and $(X, Y)$ a pair. Split the logarithm of the ratio:
-#
-# $$\log\frac{P(w,x,y)}{P(w)P(x,y)} = \log\frac{P(w,x)}{P(w)P(x)} + \log\frac{P(y|x,w)}{P(y|x)}.$$
-#
-# Averaged under the joint it reads $I(W;(X,Y)) = I(W;X) + I(W;Y|X)$. Averaged under $P_W P_{XY}$, with the sign turned, it reads
-#
-# $$L(W;(X,Y)) = L(W;X) + L(W;Y|X), \qquad L(W;Y|X) = \sum_{w,x} P(w)P(x)\; D\big(P(\cdot|x)\,\|\,P(\cdot|x,w)\big).$$
-#
-# Mind the weights: $P(w)P(x)$, not $P(w,x)$. Notebook 02 rests on both rules.
-#
-# **Data processing.** Let $Y$ be made from $X$ by noise, $c(y|x)$, whatever $W$ is. By the log-sum inequality, for each $(w, y)$
-#
-# $$\sum_x q(w,x)c(y|x)\log\frac{q(w,x)c(y|x)}{p(w,x)c(y|x)} \;\ge\; q(w,y)\log\frac{q(w,y)}{p(w,y)},$$
-#
-# and summed over $(w, y)$: $L(W;Y) \le L(W;X)$. The same with $p$ and $q$ exchanged for $I$.
+shares = torch.linspace(0, 1, 101, dtype=torch.float64, device="cpu")
+along = torch.stack([shoes(share) for share in shares.tolist()])
+curves = mutual_information(along), lautum_information(along)
+
+
+def shop(shuffled=0.1):
+    """Left: pairs as they come (dots) and shuffled ones (squares). Right: I and L at every share."""
+    joint = shoes(shuffled)
+    here = mutual_information(joint), lautum_information(joint)
+    return draw_pairs(shuffled, here, shares, curves, alphabet_size)
+
+
+explorer_shop = Explorer(shop, shuffled=(0.0, 1.0, 0.05))
+explorer_shop
 
 # %%
-joints = random_joints(
-    n_joints, alphabet_size, alphabet_size, alphabet_size
-)  # axes: joint, w, x, y
-p_w, p_xy = joints.sum((2, 3), keepdim=True), joints.sum(1, keepdim=True)
-p_x, p_wx = joints.sum((1, 3), keepdim=True), joints.sum(3, keepdim=True)
-log_ratio = ((joints / p_wx) / (p_xy / p_x)).log()
-conditional_i = (joints * log_ratio).sum((1, 2, 3))
-conditional_l = -(p_w * p_xy * log_ratio).sum((1, 2, 3))
-whole_i, whole_l = mutual_information(joints.flatten(2)), lautum_information(joints.flatten(2))
-part_i, part_l = mutual_information(p_wx[..., 0]), lautum_information(p_wx[..., 0])
-report("chain rule of I", whole_i - part_i - conditional_i)
-report("chain rule of L", whole_l - part_l - conditional_l)
-wrong = -(p_wx * p_xy / p_x * log_ratio).sum((1, 2, 3))
-print(
-    f"with the weights P(w,x) the chain rule of L is off by up to {(whole_l - part_l - wrong).abs().max():.1f} nats"
-)
-
-garbled = p_wx[..., 0] @ (p_xy / p_x)[:, 0]
-report("data processing: how far I ever rises", (mutual_information(garbled) - part_i).clamp_min(0))
-report("data processing: how far L ever rises", (lautum_information(garbled) - part_l).clamp_min(0))
+shop(0.5)  # the same without the slider: half of the pairs are shuffled
 
 # %% [markdown]
-# ## Channels: where does the value come from?
+# With no pair shuffled, $L$ is infinite: two sizes that do not match *never* come together, and shuffled pairs do hold them. With all pairs shuffled, both are 0. At 10 % $L$ is the larger
+# one; at 50 % it is the smaller one. So neither is always larger. The rest of this notebook explains the two ends and the middle.
 #
-# A channel reads an input 0 or 1 and writes an output. Three of them garble with probability `crossover`:
+# ## Holes: how does L become infinite?
 #
-# - **binary symmetric:** the output is the other symbol;
-# - **erasure:** the output is a third symbol, "erased";
-# - **Z:** a 1 is read as 0; a 0 always arrives.
+# A **hole** is a cell where the joint is 0 and the product is not. Its term in $L$ is $q\log(q/0)$, with $q$ the product: infinite. One hole is enough.
+#
+# A *channel* reads a symbol, 0 or 1, and writes one. The **symmetric** channel writes the other symbol with probability `crossover`. The **Z-channel** does that to a 1 only; a 0 always arrives.
 #
 # ### Exercise 1.3 · The Z-channel (easy, 5 minutes)
 #
@@ -337,160 +257,131 @@ def z_channel(input_one, crossover):
 
 check("z_channel", z_channel)
 
-# %% [markdown]
-# The cell below defines `channel_joint`, with a `leak`: with that probability the output is drawn afresh from its marginal, so that
-# $P = (1 - \text{leak})\,P_{AB} + \text{leak}\,P_A P_B$ has no hole left. The next one draws the joint beside the terms of $I$ and $L$, cell by cell.
-#
-# **Try:** the Z-channel with a smaller and smaller leak. Which cell grows, and in which of the two tables? Then make input 1 rare.
-#
-# Below the sliders is the same picture without them, at leak 0. The Z-channel never turns a 0 into a 1, but shuffled pairs do hold that
-# cell: it is a hole (black), and $L$ is infinite.
-
 # %%
-ROWS = {
-    "binary symmetric": lambda c: [[1 - c, c], [c, 1 - c]],
-    "erasure": lambda c: [[1 - c, c, 0], [0, c, 1 - c]],
-    "Z": lambda c: [[1, 0], [c, 1 - c]],
-}
-
-
-def channel_joint(channel, crossover, input_one=0.5, leak=0.0):
-    """Joint of input (rows) and output (columns)."""
-    joint = vector(*ROWS[channel](crossover)) * vector([1 - input_one], [input_one])
-    return (1 - leak) * joint + leak * terms(joint)[0]
-
-
-# %%
-def draw_channel(channel="Z", crossover=crossover, input_one=0.5, leak=0.0):
-    """Left: the probability of each pair of input and output. Middle and right: what each of these pairs adds to I and to L, in nats;
-    black is infinite."""
-    joint = channel_joint(channel, crossover, input_one, leak)
-    _, of_i, of_l = terms(joint)
-    erased = ["erased"] if channel == "erasure" else []
-    outputs = ["output 0", *erased, "output 1"]
-    return draw_terms(f"{channel} channel", joint, of_i, of_l, ["input 0", "input 1"], outputs)
-
-
-explorer_channel = Explorer(
-    draw_channel,
-    channel=list(ROWS),
-    crossover=(0.0, 1.0, 0.05),
-    input_one=(0.0, 1.0, 0.05),
-    leak=[0.0, 1e-9, 1e-6, 1e-3, 1e-2, 0.1, 0.5, 1.0],
-)
-explorer_channel
-
-# %%
-draw_channel("Z", crossover, leak=0.0)
+clean = vector([1, 0], [crossover, 1 - crossover]) / 2  # both inputs equally frequent
+draw_terms("Z-channel", clean, ["input 0", "input 1"], ["output 0", "output 1"])
 
 # %% [markdown]
-# ## Holes: how does L become infinite?
+# The Z-channel never turns a 0 into a 1. Shuffled pairs do hold that cell: it is a hole (black).
 #
-# Let $h$ be the mass of the product on the holes of the joint. With a leak, the joint is $\text{leak}\cdot q$ there, so each hole adds $q\log(q/(\text{leak}\cdot q))$:
-#
-# $$L = -h\log(\text{leak}) + \sum_{\text{other cells}} q\log\frac{q}{(1-\text{leak})\,p + \text{leak}\,q}.$$
-#
-# The sum tends to a constant; the first part grows without bound, though slowly. (For the binary symmetric channel with equal inputs,
-# $L = -\tfrac12\log\big(4c(1-c)\big)$ with $c$ the crossover. The derivation of the second is an exercise for paper.)
-#
-# **Predict:** for which channels, and which crossovers, is $L$ infinite? How much does $L$ gain from a leak ten times smaller, and how much does $I$ change?
+# **Predict:** shuffle a small share of the pairs, the *leak*, so that the hole is filled a little. If the leak gets ten times smaller, does $L$ get ten times larger? And for which crossovers is
+# $L$ of the symmetric channel infinite?
 
 # %%
-crossovers = torch.linspace(0, 1, 201, dtype=torch.float64, device="cpu")
-channels = {}  # name -> I and L at each crossover
-for channel in ROWS:
-    joints = torch.stack([channel_joint(channel, c) for c in crossovers.tolist()])
-    channels[channel] = mutual_information(joints), lautum_information(joints)
-_, symmetric_l = channels["binary symmetric"]
+crossovers = torch.linspace(0, 1, 101, dtype=torch.float64, device="cpu")
+arrives, errs = (1 - crossovers) / 2, crossovers / 2
+symmetric = torch.stack((arrives, errs, errs, arrives), -1).reshape(-1, 2, 2)
+symmetric_il = mutual_information(symmetric), lautum_information(symmetric)
+
+leaks = torch.logspace(-6, 0, 25, dtype=torch.float64, device="cpu")[:, None, None]
+shuffled = clean.sum(1, keepdim=True) * clean.sum(0, keepdim=True)
+leaky = (1 - leaks) * clean + leaks * shuffled
+leaky_il = mutual_information(leaky), lautum_information(leaky)
+draw_holes(crossovers, symmetric_il, leaks.flatten(), leaky_il)
+
+# %% tags=["nbval-check-output"]
+h = shuffled[0, 1].item()  # the mass of shuffled pairs on the hole
+for at, name in ((4, "1e-4 to 1e-5"), (0, "1e-5 to 1e-6")):
+    rise = (leaky_il[1][at] - leaky_il[1][at + 4]).item()
+    print(f"leak from {name}: L rises by {rise:.4f}, h log 10 = {h * math.log(10):.4f}")
 formula = -(4 * crossovers * (1 - crossovers)).log() / 2
-report("L of the binary symmetric channel", (symmetric_l - formula)[1:-1])
-
-leaks = torch.logspace(-12, 0, 49, dtype=torch.float64, device="cpu")
-leaky = torch.stack([channel_joint("Z", crossover, leak=leak) for leak in leaks.tolist()])
-z_i, z_l = mutual_information(leaky), lautum_information(leaky)
-clean = channel_joint("Z", crossover)
-q = terms(clean)[0]
-hole = (clean == 0) & (q > 0)
-h = q[hole].sum().item()
-others = (q * (q / torch.where(hole, 1, leaky)).log())[:, ~hole & (q > 0)].sum(1)
-report("L of the leaky Z-channel", z_l + h * leaks.log() - others)
-
-# %%
-draw_holes(crossovers, channels, leaks, (z_i, z_l), h, crossover)
+same("L of the symmetric channel", symmetric_il[1][1:-1], formula[1:-1])
 
 # %% [markdown]
-# With holes (erasure, Z) $L$ is infinite at every crossover below 1; at 1 the output knows nothing, and both are 0. The symmetric channel has holes only when it never
-# errs or always does. On the right, $L$ runs parallel to $-h\log(\text{leak})$, while $I$ has long settled.
+# $L$ does not get ten times larger: each tenth of the leak *adds* about the same. The reason: with $h$ the mass of shuffled pairs on the hole (`h`), the cell's term is $h\log\frac{h}{\text{leak}\cdot h} =
+# -h\log(\text{leak})$, and the other terms settle. The symmetric channel has holes only where it never errs or always errs; in between $L = -\tfrac12\log\big(4c(1-c)\big)$ with $c$ the crossover.
 #
+# ## What always holds
+#
+# In this section $p$ is the joint and $q$ the product.
+#
+# **Never negative, 0 only for independence.** For any $x > 0$, $\log x \le x - 1$, with equality only at $x = 1$. Put $x = p/q$ and average over $q$, over the cells with $q > 0$:
+#
+# $$-L = \sum q\log\frac pq \;\le\; \sum q\left(\frac pq - 1\right) = \sum p - \sum q = 0.$$
+#
+# Equality needs $p = q$ in each cell. For $I$, exchange the letters.
+#
+# **Symmetric.** To exchange $A$ and $B$ is to transpose both tables. That leaves the sums as they are.
+#
+# **Bounded or not.** $I = H(A) + H(B) - H(A,B)$ is at most $\log$ of the smaller alphabet's size. $L$ has no bound: one hole makes it infinite.
+#
+# **Chain rule.** Let $W$ be one variable and $(X, Y)$ a pair. One logarithm splits into two:
+#
+# $$\log\frac{P(w,x,y)}{P(w)P(x,y)} = \log\frac{P(w,x)}{P(w)P(x)} + \log\frac{P(y|x,w)}{P(y|x)}.$$
+#
+# - Averaged under the joint $P(w,x,y)$: $I(W;(X,Y)) = I(W;X) + I(W;Y|X)$.
+# - Averaged under the product $P(w)P(x,y)$, with the sign turned: $L(W;(X,Y)) = L(W;X) + L(W;Y|X)$, where the last term is the mean of $D\big(P(\cdot|x)\,\|\,P(\cdot|x,w)\big)$ with the weights
+#   $P(w)P(x)$. **Not** $P(w,x)$: that is the mistake that one makes. Notebook 02 rests on both rules.
+#
+# <details><summary><b>Data processing</b>: noise never makes I or L larger (a derivation to open)</summary>
+#
+# Let $Y$ be made from $X$ by noise, $c(y|x)$, whatever $W$ is. By the log-sum inequality, for each $(w, y)$
+#
+# $$\sum_x q(w,x)c(y|x)\log\frac{q(w,x)c(y|x)}{p(w,x)c(y|x)} \;\ge\; q(w,y)\log\frac{q(w,y)}{p(w,y)},$$
+#
+# and summed over $(w, y)$: $L(W;Y) \le L(W;X)$. The same with $p$ and $q$ exchanged for $I$.
+#
+# </details>
+
+# %%
+joints = random_joints(seed, halves, n_joints, *[alphabet_size] * 3)  # axes: joint, w, x, y
+p_w, p_xy = joints.sum((2, 3), keepdim=True), joints.sum(1, keepdim=True)
+p_x, p_wx = joints.sum((1, 3), keepdim=True), joints.sum(3, keepdim=True)
+log_ratio = ((joints / p_wx) / (p_xy / p_x)).log()  # of P(y|x,w) to P(y|x)
+whole, part, noisy = joints.flatten(2), joints.sum(3), p_wx[..., 0] @ (p_xy / p_x)[:, 0]
+given = {
+    mutual_information: (joints * log_ratio).sum((1, 2, 3)),
+    lautum_information: -(p_w * p_xy * log_ratio).sum((1, 2, 3)),
+}
+for measure, label in given.items():
+    same(f"{measure.__name__}: chain rule", measure(whole), measure(part) + label)
+    same(f"{measure.__name__}: symmetry", measure(part), measure(part.mT))
+    rises = (measure(noisy) - measure(part)).clamp_min(0)
+    same(f"{measure.__name__}: how far noise makes it rise", rises, torch.zeros_like(rises))
+
+# %%
+same("product: L is 0", lautum_information(p_w[..., 0] * p_x[:, 0].mT), torch.zeros(n_joints))
+entropies = entropy(part.sum(2)) + entropy(part.sum(1)) - entropy(part.flatten(1))
+same("I is H(A) + H(B) - H(A,B)", entropies, mutual_information(part))
+least = torch.stack((mutual_information(part), lautum_information(part))).min()
+print(f"checked on {n_joints} joints: largest difference {max(differences.values()):.0e}")
+print(f"the smallest I or L of these is above 0: {bool(least > 0)}")
+
+# %% [markdown]
 # ## Weak dependence: are the two the same?
 #
-# Let $\delta = p/q - 1$, so that $\sum q\,\delta = 0$, and let $\chi^2 = \sum q\,\delta^2$ and $\chi_3 = \sum q\,\delta^3$. Expand the
-# logarithm to third order (derived here):
+# Shuffle nearly all pairs. Then $p/q = 1 + \delta$ with small $\delta$. The natural scale is $\chi^2 = \sum q\,\delta^2$ (in words: how far the ratio is from 1, squared and averaged over shuffled pairs).
+#
+# **Predict:** both tend to 0. Do they tend to the *same*? And in the middle, which of the two is below?
+
+# %%
+inside = shares[1:-1]
+excess = along[1:-1] * alphabet_size**2 - 1  # delta, the product is 1 / alphabet_size**2
+half_chi_square = excess.square().mean((1, 2)) / 2
+ratios = {name: curve[1:-1] / half_chi_square for name, curve in zip("IL", curves)}
+draw_weak(1 - inside, ratios)
+
+# %% [markdown]
+# At the left end both are $\chi^2/2$. Then $L$ is the smaller one, until the holes come near.
+#
+# <details><summary>Why: two terms of a series decide (a derivation to open)</summary>
+#
+# Since $\sum q\,\delta = 0$, expand the logarithm to third order, with $\chi_3 = \sum q\,\delta^3$ (derived here):
 #
 # $$L = -\sum q\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{3}, \qquad I = \sum q\,(1+\delta)\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{6}.$$
 #
-# Both begin with $\chi^2/2$. Then $L - I \approx -\chi_3/6$: **which is larger depends on the sign of $\chi_3$**.
+# Both begin with $\chi^2/2$. Then $L - I \approx -\chi_3/6$: for weak dependence the sign of $\chi_3$ decides. It is positive where a few cells are *much* more frequent than among shuffled pairs, as the four
+# matching sizes are here.
 #
-# **Predict:** we go from independence ($t = 0$) to full dependence ($t = 1$, $A = B$) with letters of unequal probability. Which of $I$ and $L$ leaves $\chi^2/2$ first, and
-# which ends higher?
-
-# %%
-letters = torch.arange(1, alphabet_size + 1, dtype=torch.float64, device="cpu")
-letters /= letters.sum()
-independent, equal = letters[:, None] * letters, torch.diag(letters)
-
-
-def on_path(t):
-    """The joint at t: from independent (0) to equal (1)."""
-    return (1 - t) * independent + t * equal
-
-
-def chi_square(joint, power=2):
-    """chi^2, or chi_3 for power 3."""
-    product = terms(joint)[0]
-    return (product * (joint / product - 1) ** power).sum((-2, -1))
-
-
-for t in (0.1, 0.01, 0.001):
-    joint = on_path(t)
-    value_i, value_l, half = (
-        mutual_information(joint),
-        lautum_information(joint),
-        chi_square(joint) / 2,
-    )
-    third = (value_i - value_l) / chi_square(joint, 3) * 6
-    print(
-        f"t = {t:<5g}  I / (χ²/2) = {value_i / half:.4f}  L / (χ²/2) = {value_l / half:.4f}  (L - I) / (-χ₃/6) = {third:.4f}"
-    )
-
-
-# %%
-def along(path):
-    """I, L and chi^2 / 2 at each t of a path."""
-    joints = torch.stack([on_path(t) for t in path.tolist()])
-    return {
-        "I": mutual_information(joints),
-        "L": lautum_information(joints),
-        "χ²/2": chi_square(joints) / 2,
-    }
-
-
-whole = torch.linspace(0.005, 0.995, 199, dtype=torch.float64, device="cpu")
-start = torch.logspace(-3, math.log10(0.95), 121, dtype=torch.float64, device="cpu")
-near = along(start)
-ratios = {name: values / near["χ²/2"] for name, values in near.items()}
-draw_path(whole, along(whole), start, ratios, entropy(letters).item())
-
-# %% [markdown]
+# </details>
+#
 # ## Is L always the larger one?
 #
-# For jointly Gaussian vectors it is. Notebook 03 derives, with $\rho$ a canonical correlation and $t = \rho^2$, that each adds
-# $\log(1-t) + t/(1-t)$ to $L - I$, which is 0 at $t = 0$ and has the derivative $t/(1-t)^2 \ge 0$. On finite alphabets the figure above has just shown
-# otherwise. Four weights, normalised, are enough to see it:
+# For jointly Gaussian vectors it is (notebook 03). On finite alphabets we have just seen otherwise. Four weights are enough, normalised to a joint of 2 x 2.
 #
 # ### Exercise 1.4 · Less Lautum (medium, 10 minutes)
 #
-# Write `less_lautum()`: no arguments; it returns a joint of shape (2, 2), float64, with $L < I$. Hunt with the sliders, by random search, or by the sign of $\chi_3$.
+# Write `less_lautum()`: no arguments; it returns a joint of shape (2, 2), float64, with $L < I$. Hunt with the sliders or by random search.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -500,7 +391,7 @@ draw_path(whole, along(whole), start, ratios, entropy(letters).item())
 #
 # <details><summary>Hint 2 of 2</summary>
 #
-# About one in five draws of `torch.distributions.Dirichlet(torch.full((4,), 0.5))` will do (as float64, reshaped to 2 x 2).
+# About one in five of `random_joints(0, 1, 1000, 2, 2)` will do.
 #
 # </details>
 #
@@ -508,30 +399,26 @@ draw_path(whole, along(whole), start, ratios, entropy(letters).item())
 
 
 # %%
-def draw_table(weight_00=4.0, weight_01=1.0, weight_10=1.0, weight_11=4.0):
-    """Four weights, normalised to a joint; if all are 0, the uniform joint stands in and the title says so."""
+def cells(weight_00=4.0, weight_01=1.0, weight_10=1.0, weight_11=4.0):
+    """Four weights, normalised, and what each cell adds to I and L; black is infinite."""
     weights = vector([weight_00, weight_01], [weight_10, weight_11])
-    name = "this table" if weights.sum() > 0 else "all weights 0, so uniform"
     weights = weights if weights.sum() > 0 else torch.ones_like(weights)
-    joint = weights / weights.sum()
-    _, of_i, of_l = terms(joint)
-    return draw_terms(name, joint, of_i, of_l, ["a = 0", "a = 1"], ["b = 0", "b = 1"])
+    return draw_terms("these weights", weights / weights.sum())
 
 
-explorer_table = Explorer(
-    draw_table, **{f"weight_{cell}": (0.0, 20.0, 0.5) for cell in ("00", "01", "10", "11")}
-)
-explorer_table
+tables = {f"weight_{cell}": (0.0, 20.0, 0.5) for cell in ("00", "01", "10", "11")}
+explorer_cells = Explorer(cells, **tables)
+explorer_cells
 
 # %%
-draw_table(4, 1, 1, 4)  # the same without widgets: here L is the larger one
+cells(1, 4, 4, 4)  # the same without sliders: here L is the larger one
 
 
 # %%
 def less_lautum():
     """A 2 x 2 joint with L < I."""
     ### BEGIN SOLUTION
-    joints = random_joints(1000, 2, 2)
+    joints = random_joints(0, 1, 1000, 2, 2)
     return joints[(lautum_information(joints) - mutual_information(joints)).argmin()]
     ### END SOLUTION
 
@@ -539,41 +426,62 @@ def less_lautum():
 check("less_lautum", less_lautum)
 
 # %%
-joints = random_joints(n_joints, 2, 2)
+joints = random_joints(seed, halves, n_joints, 2, 2)
 values_i, values_l = mutual_information(joints), lautum_information(joints)
-less = values_l < values_i
 rho = torch.linspace(0.003, 0.999, 200, dtype=torch.float64, device="cpu")
-covariances = torch.stack((torch.ones_like(rho), rho, rho, torch.ones_like(rho)), -1).reshape(
-    -1, 2, 2
-)
-gauss_i, gauss_l = (
-    gaussian_mutual_information(covariances, 1),
-    gaussian_lautum_information(covariances, 1),
-)
-
+ones = torch.ones_like(rho)
+covariances = torch.stack((ones, rho, rho, ones), -1).reshape(-1, 2, 2)
+gauss_i = gaussian_mutual_information(covariances, 1)
+gauss_l = gaussian_lautum_information(covariances, 1)
 draw_plane((values_i, values_l), (gauss_i, gauss_l))
 
 # %% tags=["nbval-check-output"]
+less = values_l < values_i
 rows, columns = joints.sum(2)[:, 0], joints.sum(1)[:, 0]
-rare_together = (joints[:, 0, 0] - rows * columns).sign() * (0.5 - rows).sign() * (
-    0.5 - columns
-).sign() > 0
-print(
-    f"L < I: {100 * less.double().mean():.0f} % of {n_joints} joints, and {int((gauss_l < gauss_i).sum())} of {len(rho)} Gaussians"
-)
+together = (joints[:, 0, 0] - rows * columns) * (0.5 - rows) * (0.5 - columns) > 0
+share, gaussians = 100 * less.double().mean(), int((gauss_l < gauss_i).sum())
+print(f"L < I: {share:.0f} % of {n_joints} joints, {gaussians} of {len(rho)} Gaussians")
 for group, name in ((less, "L < I"), (~less, "L >= I")):
-    share = (rare_together & group).sum().item() / max(group.sum().item(), 1)
-    print(
-        f"of the joints with {name:6} the two rarer values attract each other in {100 * share:.0f} %"
-    )
-print(
-    f"L is up to {(values_l / values_i).max():.0f} times I, and down to {(values_l / values_i).min():.2f} times I"
-)
+    share = (together & group).sum().item() / max(group.sum().item(), 1)
+    print(f"of those with {name:6} the two rarer values attract each other in {100 * share:.0f} %")
 
 # %% [markdown]
-# A joint with $L < I$ is one in which **the rare value of $A$ goes with the rare value of $B$**: there the joint is many times the product, $\delta$ is large and $\chi_3$
-# positive. $I$, weighted by the joint, sees that cell; $L$, weighted by the product, hardly does. It is not enough (57 % of the other joints have it too), but without it, where the two rare
-# values avoid each other, $L$ is at least $I$ in every joint drawn.
+# A joint with $L < I$ is one in which **the rare value of $A$ goes with the rare value of $B$**. There the joint is many times the product. $I$, averaged over pairs as they come, sees that cell;
+# $L$, averaged over shuffled pairs, hardly does. It is not enough: many of the other joints have it too.
+#
+# ### Exercise 1.5 · Which argument is false? (medium, 10 minutes)
+#
+# Six statements, each with a reason. Some of them are false. Write `false_arguments()`: it returns the set of their letters.
+#
+# - **A.** $L \ge 0$, because $\log x \le x - 1$; take $x$ as the joint over the product and average over the product.
+# - **B.** As soon as one cell of the joint is 0, its term $q\log(q/0)$ makes $L$ infinite.
+# - **C.** $I$ is at most $\log$ of the smaller alphabet's size. $L$ is the same divergence with its arguments exchanged, so it has the same bound.
+# - **D.** $L(A;B) = L(B;A)$, because to exchange the variables is to transpose both tables.
+# - **E.** $L$ looks at the cells that the joint makes rare, and $I$ overlooks them. So $L \ge I$.
+# - **F.** If $Y$ is made from $X$ by noise, $L(W;Y) \le L(W;X)$, because the log-sum inequality holds in both directions.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Three of them are false. For each that you doubt, look for a table of 2 x 2 or 2 x 3 that breaks it.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# What is the product in a row of zeros? What did the shop do with no pair shuffled? What did it do at 50 %?
+#
+# </details>
+
+
+# %%
+def false_arguments():
+    """The letters of the false statements, such as {"A", "F"}."""
+    ### BEGIN SOLUTION
+    return {"B", "C", "E"}
+    ### END SOLUTION
+
+
+check("false_arguments", false_arguments)
 
 # %%
 if results_path:
@@ -582,12 +490,12 @@ if results_path:
 # %% [markdown]
 # ## What we saw, at the default parameters
 #
-# - One divergence has two directions, and they rank two candidates in opposite order. $I$ averages under the joint, $L$ under the product.
-# - Both are positive on all random joints, 0 for independent ones, symmetric; both obey a chain rule, that of $L$ with the weights $P(w)P(x)$; and no noise
-#   made either larger.
-# - Every joint with a hole has $L = \infty$, with $I$ below the logarithm of the smaller alphabet. For a Z-channel with a small leak, a tenth of it adds the same amount to $L$ each time.
+# - $L$ is no law's larger sibling: it is below $I$ in about one in five random 2 x 2 joints, and in the shop at 50 % shuffled. In all of these 2 x 2 joints the two rarer values attract each other. No
+#   pair of Gaussian variables has it.
+# - One divergence has two directions, and they rank two candidates in opposite order. $I$ averages over pairs as they come, $L$ over shuffled ones.
+# - Both are above 0 on all random joints and symmetric; both obey a chain rule, that of $L$ with the weights $P(w)P(x)$; and no noise made either larger.
+# - A hole makes $L$ infinite. As a hole comes near, each tenth of the leak adds about the same to $L$.
 # - For weak dependence both tend to $\chi^2/2$.
-# - $L < I$ in about one in five random 2 x 2 joints, and in all of these the two rarer values attract each other. None of the Gaussian pairs has it.
 #
 # ## Limits
 #
@@ -598,3 +506,7 @@ if results_path:
 #
 # - D. Palomar, S. Verdú, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008, pp. 964-975.
 # - T. Cover, J. Thomas, *Elements of Information Theory*, Wiley: entropy, divergence, the log-sum inequality, data processing.
+#
+# ## The next question
+#
+# We have two measures of dependence, and no reason yet to prefer one. A network is trained on some examples and tested on others. **What have $I$ and $L$ to do with its loss, and why would one want $L$ large?**

@@ -41,16 +41,23 @@ class Work(NamedTuple):
     output: Path
     from_folder: bool
 
-    def choosing(self) -> dict[Experiment, Experiment]:
-        """Those that choose weights, by what is run: with the images that were found, in place of
-        the name of the set."""
-        return {self.as_found(e): e for e in choosing(self.tasks)}
+    def choosing(self, done: Mapping[Experiment, Result]) -> dict[Experiment, Experiment]:
+        """Those that choose weights, as far as is known from what is done, by what is run: with the
+        images that were found, in place of the name of the set."""
+        named = (replace(r, experiment=self.as_named(e)) for e, r in done.items())
+        known = {r.experiment: r for r in named}
+        return {self.as_found(e): e for e in choosing(self.tasks, known)}
+
+    def yet_to_choose(self) -> dict[Experiment, Experiment]:
+        """Those of them that are not done; none once no better weight may lie further out."""
+        done = self.done()
+        return {found: e for found, e in self.choosing(done).items() if found not in done}
 
     def reporting(
         self, seeds: Sequence[int], done: Mapping[Experiment, Result]
     ) -> dict[Experiment, Experiment]:
         """Those that report, in the same way; done: holds all that choose."""
-        named = (replace(done[k], experiment=e) for k, e in self.choosing().items())
+        named = (replace(done[k], experiment=e) for k, e in self.choosing(done).items())
         return {self.as_found(e): e for e in reporting(self.tasks, chosen(named), seeds)}
 
     def done(self) -> dict[Experiment, Result]:
@@ -58,9 +65,15 @@ class Work(NamedTuple):
         return {result.experiment: result for result in read_store(self.store)}
 
     def as_found(self, e: Experiment) -> Experiment:
-        domains = self.sets.domains
-        source, target = (domains.get(name, name) for name in (e.source, e.target))
-        return replace(e, source=source, target=target)
+        return _renamed(e, self.sets.domains)
+
+    def as_named(self, e: Experiment) -> Experiment:
+        return _renamed(e, {found: name for name, found in self.sets.domains.items()})
+
+
+def _renamed(e: Experiment, names: Mapping[str, str]) -> Experiment:
+    source, target = (names.get(name, name) for name in (e.source, e.target))
+    return replace(e, source=source, target=target)
 
 
 def plan(options: argparse.Namespace) -> Work:
@@ -88,10 +101,11 @@ def _sets_of(task: Task) -> list[str]:
 
 
 def run_all(work: Work) -> None:
-    """Run what the store does not hold: what chooses, then seed after seed, with the record
-    written after each."""
-    _tell("To choose weights", work, work.choosing())
-    _run(work, list(work.choosing()))
+    """Run what the store does not hold: what chooses, as long as a better weight may lie further
+    out, then seed after seed, with the record written after each."""
+    while missing := work.yet_to_choose():
+        _tell("To choose weights", work, missing)
+        _run(work, list(missing))
     _tell("To report", work, work.reporting(work.seeds, work.done()))
     for number, seed in enumerate(work.seeds):
         _run(work, list(work.reporting([seed], work.done())))
@@ -116,7 +130,7 @@ def _run(work: Work, experiments: list[Experiment]) -> None:
 def finished(work: Work) -> list[int]:
     """The seeds that the store holds whole. SystemExit: weights are not chosen yet."""
     done = work.done()
-    if not done.keys() >= work.choosing().keys():
+    if not done.keys() >= work.choosing(done).keys():
         raise SystemExit(f"No seed is whole: {work.store} does not hold all that chooses weights.")
     return [seed for seed in work.seeds if done.keys() >= work.reporting([seed], done).keys()]
 
@@ -131,7 +145,7 @@ def write_finished(work: Work, seeds: Sequence[int]) -> None:
         "seconds": round(published_cost.add_seconds(work.store, 0)),
         "processes": work.workers,
     }
-    named = work.choosing() | work.reporting(seeds, done)
+    named = work.choosing(done) | work.reporting(seeds, done)
     results = [replace(done[k], experiment=e) for k, e in named.items()]
     write_record(results, work.output, about)
     size = work.output.stat().st_size / 1e6

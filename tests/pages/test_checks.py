@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from lautum_pages import EXERCISES, check, checks
 from lautum_pages.answers import NOT_IT, choice, numbers
 from lautum_pages.checks import Exercise, Report
-from torch import Tensor, prod
+from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, kl_divergence
 
+from lautum_utils.information import entropy, lautum_information
 from notebooks.tools import hints
 
 # Without the shape check of the tests, as readers run it: what a check says of a bad answer has to
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("unchecked")
 
 Function = Callable[..., Any]
 F64 = torch.float64
-HINTS = 68  # wrong answers with a hint of their own, in all exercises: at least so many
+HINTS = 108  # wrong answers with a hint of their own, in all exercises: at least so many
 WRONG: list[tuple[str, str, Function, str]] = []
 RIGHT: list[tuple[str, str, Function]] = []
 # Those that want tensors; the others take numbers or letters.
@@ -174,9 +175,14 @@ def _() -> Tensor:
     return torch.tensor([[0.49, 0.01], [0.01, 0.49]], dtype=F64)
 
 
-@wrong("less_lautum", "a hole makes L infinite", "this joint has L > I")
+@wrong("less_lautum", "a hole makes L infinite", "this joint has a hole")
 def _() -> Tensor:
     return torch.tensor([[0.5, 0.25], [0.0, 0.25]], dtype=F64)
+
+
+@wrong("less_lautum", "weights that are not normalised", "these numbers do not sum to 1")
+def _() -> Tensor:
+    return torch.tensor([[12.0, 1.0], [1.0, 2.0]], dtype=F64)
 
 
 @wrong("less_lautum", "independent", "the variables are independent")
@@ -207,6 +213,16 @@ def _(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:
 def _(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:
     weights = prior * torch.exp(-losses / gamma)
     return weights / weights.sum()
+
+
+@wrong("gibbs_posterior", "prior without its logarithm", "the prior needs its logarithm")
+def _(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:
+    return torch.softmax(prior - gamma * losses, dim=0)
+
+
+@wrong("train_and_test_loss", "hypotheses as a plain mean", "all hypotheses count the same")
+def _(joint: Tensor, losses: Tensor) -> Tensor:
+    return torch.stack(((joint * losses).sum(), losses.mean(0) @ joint.sum(0)))
 
 
 @wrong("train_and_test_loss", "joint and product mixed up", "train and test are exchanged")
@@ -1405,6 +1421,42 @@ def test_an_exercise_of_ones_own() -> None:
         checks.check("lautum", lambda x: x, mine)
 
 
+@pytest.mark.parametrize(
+    ("exercise", "function", "words"),
+    [
+        ("entropy_bits", lambda p: entropy(p) / math.log(2), "taken from `entropy`"),
+        ("lautum", lambda joint: lautum_information(joint), "taken from `lautum_information`"),
+    ],
+)
+def test_a_right_answer_that_is_the_librarys_is_told_so(
+    exercise: str, function: Function, words: str
+) -> None:
+    report = check(exercise, function)
+    assert report.status == "wrong"
+    assert words in report.text
+
+
+@pytest.mark.parametrize(
+    ("exercise", "value", "words"),
+    [
+        ("false_arguments", "BC", "E: the sum over the cells"),
+        ("false_arguments", {"A", "D"}, "A holds"),
+        ("false_arguments", ["E", "C", "B", "F"], "F holds"),
+        ("false_steps", "F", "B: the mean is a divergence if"),
+        ("signs_of_r", "---", "a: R < 0 needs"),
+        ("signs_of_r", ["+", "0", "0"], "b: D = 0, but"),
+        ("signs_of_r", "+-", 'a text of 3 signs is wanted, such as "+++", your function returned'),
+        ("signs_of_r", 1.0, "your function returned float."),
+    ],
+)
+def test_of_several_judgements_the_one_that_is_wrong_before_all_else_gets_its_hint(
+    exercise: str, value: object, words: str
+) -> None:
+    report = check(exercise, lambda: value)
+    assert report.status == "wrong"
+    assert report.text.startswith(words) or words in report.text
+
+
 # --------------------------------------------------------------------- answers that are no tensors
 
 QUESTION = {
@@ -1515,22 +1567,6 @@ def test_what_is_no_number_is_told_so(value: object) -> None:
     )
     assert checks.check("sum", lambda: 3, mine).status == "right"
     assert checks.check("sum", lambda: torch.tensor(2), mine).text == "no."
-
-
-def test_a_right_answer_taken_from_the_library_is_told_so() -> None:
-    told = "right, but taken from `prod`: multiply them yourself."
-    mine = {
-        "product": Exercise(
-            lambda g: (torch.rand(3, generator=g, dtype=F64),),
-            lambda x: x[0] * x[1] * x[2],
-            {"this is their sum.": lambda x: x.sum()},
-            without={"prod": told},
-        )
-    }
-    assert checks.check("product", lambda x: prod(x), mine).text == told
-    assert checks.check("product", lambda x: x.prod(), mine).status == "right", "not that function"
-    assert checks.check("product", lambda x: x[0] * x[1] * x[2], mine).status == "right"
-    assert checks.check("product", lambda x: torch.sum(x), mine).text == "this is their sum."
 
 
 def test_containers_that_a_function_changes_are_whole_for_the_next() -> None:

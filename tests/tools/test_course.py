@@ -23,7 +23,7 @@ from notebooks.tools.sources import SOLUTION, STUB, has_solutions
 ASKING = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
 SOURCES = [p for p in ASKING if p.stem.startswith(tool.THEORY)]
 NAMES = [p.stem for p in SOURCES]
-GRADED = "02_the_loss_bound"  # the quickest; its exercises are worth 1, 1, 2 and 2 points
+GRADED = "02_the_loss_bound"  # the quickest; its exercises are worth 1, 1, 2, 2, 2 and 3 points
 EXCHANGED = """def train_and_test_loss(joint, losses):
     product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
     return torch.stack(((product * losses).sum(), (joint * losses).sum()))"""
@@ -121,10 +121,8 @@ def train_and_test_loss(joint, losses):
     )
     notebook = only_exercises(notebook)
     notebook.cells = [cell for cell in notebook.cells if cell.id != "check-2-3"]
-    notebook.cells[-1].source, notebook.cells[-1].metadata.nbgrader["points"] = (
-        "outcome = 'right'",
-        100,
-    )
+    edited = next(cell for cell in notebook.cells if cell.id == "check-2-4")
+    edited.source, edited.metadata.nbgrader["points"] = "outcome = 'right'", 100
     return notebook
 
 
@@ -149,9 +147,7 @@ def graded(
     folder = tmp_path_factory.mktemp("graded") / "course"
     shutil.copytree(course, folder)
     submissions = {
-        "right": filled(
-            course, exercise_2_1=None, exercise_2_2=None, exercise_2_3=None, exercise_2_4=None
-        ),
+        "right": filled(course, **{f"exercise_2_{number}": None for number in range(1, 7)}),
         "half": only_exercises(
             filled(course, exercise_2_1=None, exercise_2_2=EXCHANGED, exercise_2_3=None)
         ),
@@ -189,10 +185,10 @@ def points(folder: Path, student: str) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("student", "expected"),
     [
-        ("right", [1, 1, 2, 2]),
-        ("half", [1, 0, 2, 0]),
-        ("empty", [0, 0, 0, 0]),
-        ("swindler", [0, 0, 0, 0]),
+        ("right", [1, 1, 2, 2, 2, 3]),
+        ("half", [1, 0, 2, 0, 0, 0]),
+        ("empty", [0, 0, 0, 0, 0, 0]),
+        ("swindler", [0, 0, 0, 0, 0, 0]),
     ],
 )
 def test_the_autograder_gives_the_points_that_an_answer_deserves(

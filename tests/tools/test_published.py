@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -127,9 +128,12 @@ def test_images_are_counted_in_words() -> None:
 
 def weights_of(*tasks: str) -> dict[str, published_grid.Chosen]:
     """As if each method's largest weight had been the best."""
-    runs = published_grid.choosing(tasks)
-    scored = (Result(e, 0.1, e.strength + e.stage_two_strength, 0.9, None, {}) for e in runs)
-    return published_grid.chosen(scored)
+    scored = scored_by(lambda e: e.strength + e.stage_two_strength)
+    return published_grid.chosen(scored(e) for e in published_grid.choosing(tasks))
+
+
+def scored_by(validation: Callable[[Experiment], float]) -> Callable[[Experiment], Result]:
+    return lambda e: Result(e, 0.1, validation(e), 0.9, None, {})
 
 
 def test_the_seeds_that_choose_run_every_weight_and_report_nothing() -> None:
@@ -142,6 +146,28 @@ def test_the_seeds_that_choose_run_every_weight_and_report_nothing() -> None:
         a_seed = 2 * weights * len(published_grid.LABELS)
         a_seed += sum(map(len, published_grid.STAGE_TWO.values()))
         assert len(found) == a_seed * len(published_grid.CHOOSING)
+
+
+def test_a_best_weight_at_an_end_is_followed_outwards_until_it_lies_inside_or_the_ladder_ends() -> (
+    None
+):
+    scored, known = scored_by(lambda e: -abs(math.log10(e.strength or 1) - 0.9)), {}
+    for _ in range(9):
+        known = {e: scored(e) for e in published_grid.choosing(["digits"], known)}
+    again = published_grid.choosing(["digits"], known)
+    assert again == list(known)
+    assert len(set(again)) == len(again)
+    results = Results(known.values())
+    start = set(published_grid.RANGE)
+    for protocol in ("probe", "finetune"):
+        tried = set(results.where(method="mk_mmd", protocol=protocol).values("strength"))
+        assert tried == start | {10.0, 30.0}  # 10 is best, and 30 shows that it is
+    weights = published_grid.chosen(known.values())["digits"]
+    assert weights["mk_mmd", "standard", "probe"] == 10.0
+    two = results.where(stage_two="temporal_ensembling")
+    assert min(two.values("stage_two_strength")) == published_grid.STAGE_TWO_LADDER[0]
+    not_yet = dict(list(known.items())[1:])  # only once all is done that there is to begin with
+    assert published_grid.choosing(["digits"], not_yet) == published_grid.choosing(["digits"])
 
 
 def test_each_method_reports_with_the_weight_that_validation_chose_and_beside_every_baseline() -> (
