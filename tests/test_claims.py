@@ -1,11 +1,14 @@
 """Small real trainings that must show what the notebooks say. Each is a fraction of the run it
 stands for."""
 
+import statistics
 from typing import Any
 
 import pytest
 
 from lautum_utils import Experiment, Interval, Results, grid, run
+from lautum_utils.training import loop
+from lautum_utils.training.loop import gradient_ratio
 
 BASE = Experiment(network="mlp", steps=120)
 SWAP = Experiment(shift="label_part_swap", severity=1.0, network="mlp", steps=120)
@@ -87,3 +90,23 @@ def test_the_regularizer_raises_what_it_measures_and_costs_source_accuracy(swap:
     )
     assert least > 3 * usual
     assert regularized.mean("source_accuracy") < control.mean("source_accuracy")
+
+
+def test_a_share_of_the_gradient_is_worth_the_nats_that_experiment_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ratios: list[float] = []
+
+    def kept(*of: Any) -> Any:
+        ratio = gradient_ratio(*of)
+        ratios.append(float(ratio))
+        return ratio
+
+    monkeypatch.setattr(loop, "gradient_ratio", kept)
+    worth = {}
+    for share in (0.1, 1.0):
+        ratios.clear()
+        run([Experiment(strength=share, weighting="gradient", steps=200)], progress=False)
+        worth[share] = share * statistics.median(ratios)
+    assert 5e-6 < worth[0.1] < 8e-5
+    assert 1e-4 < worth[1.0] < 2e-3

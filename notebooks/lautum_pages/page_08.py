@@ -85,9 +85,9 @@ def _rows(panels: Mapping[str, Mapping[str, Contestant]]) -> list[str]:
 def _draw_panel(
     ax: Axes, found: Mapping[str, Contestant], names: Sequence[str], confidence: float
 ) -> None:
-    control, table = control_of(found), standings(found, confidence)
+    table = standings(found, confidence)
     differences = {
-        name: contestant.results.against(control, confidence)
+        name: contestant.results.against(control_of(found, _as_method(contestant)), confidence)
         for name, contestant in found.items()
         if contestant.role != CONTROL
     }
@@ -104,6 +104,11 @@ def _draw_panel(
         ax.axvline(100 * max(of_baselines), zorder=0, **BEST)
     ax.axvline(0, color="0.3", linewidth=1, zorder=0)
     ax.tick_params(axis="x", labelsize=8)
+
+
+def _as_method(contestant: Contestant) -> Contestant | None:
+    """Who is compared with the control that is fine-tuned alike: methods; others with the one."""
+    return contestant if contestant.role == METHOD else None
 
 
 def _look(role: str, standing: Standing | None) -> dict[str, Any]:

@@ -104,14 +104,14 @@ def contestants(results: Results, place: Place, recipe: str = "careful") -> dict
 
 def standings(found: Mapping[str, Contestant], confidence: float = 0.95) -> dict[str, Standing]:
     """How each method stands against the control and every baseline, by intervals of paired
-    differences, each by itself. ValueError: no control among them."""
-    control = control_of(found)
+    differences, each by itself. The control of a method that is fine-tuned in another way than the
+    others is fine-tuned so, too, where it is there. ValueError: no control among them."""
     others = {n: c.results for n, c in found.items() if c.role == BASELINE}
     table = {}
     for name, ours in found.items():
         if ours.role != METHOD:
             continue
-        gain = ours.results.against(control, confidence)
+        gain = ours.results.against(control_of(found, ours), confidence)
         over = {n: ours.results.against(other, confidence) for n, other in others.items()}
         closest = min(over.items(), key=lambda pair: pair[1].mean, default=("the control", gain))
         beaten = {CONTROL_NAME: gain} | over
@@ -120,8 +120,12 @@ def standings(found: Mapping[str, Contestant], confidence: float = 0.95) -> dict
     return table
 
 
-def control_of(found: Mapping[str, Contestant]) -> Results:
-    """The results of the control. ValueError: there is none."""
+def control_of(found: Mapping[str, Contestant], ours: Contestant | None = None) -> Results:
+    """The results of the control; of the one that is fine-tuned as `ours` is, where there is one.
+    ValueError: there is none."""
+    recipe = ours.results[0].experiment.recipe if ours else ""
+    if alike := found.get(f"{CONTROL_NAME} ({recipe} recipe)"):
+        return alike.results
     for contestant in found.values():
         if contestant.role == CONTROL:
             return contestant.results

@@ -311,7 +311,7 @@ same("L of the symmetric channel", symmetric_il[1][1:-1], formula[1:-1])
 #
 # - Averaged under the joint $P(w,x,y)$: $I(W;(X,Y)) = I(W;X) + I(W;Y|X)$.
 # - Averaged under the product $P(w)P(x,y)$, with the sign turned: $L(W;(X,Y)) = L(W;X) + L(W;Y|X)$, where the last term is the mean of $D\big(P(\cdot|x)\,\|\,P(\cdot|x,w)\big)$ with the weights
-#   $P(w)P(x)$. **Not** $P(w,x)$: that is the mistake that one makes. Notebook 02 rests on both rules.
+#   $P(w)P(x)$. **Not** $P(w,x)$: that is the usual mistake. Notebook 02 rests on both rules.
 #
 # <details><summary><b>Data processing</b>: noise never makes I or L larger (a derivation to open)</summary>
 #
@@ -350,7 +350,7 @@ print(f"the smallest I or L of these is above 0: {bool(least > 0)}")
 # %% [markdown]
 # ## Weak dependence: are the two the same?
 #
-# Shuffle nearly all pairs. Then $p/q = 1 + \delta$ with small $\delta$. The natural scale is $\chi^2 = \sum q\,\delta^2$ (in words: how far the ratio is from 1, squared and averaged over shuffled pairs).
+# Shuffle nearly all pairs. Then the joint over the product is $p/q = 1 + \delta$ with small $\delta$. The natural scale is $\chi^2 = \sum q\,\delta^2$ (in words: how far the ratio is from 1, squared and averaged over shuffled pairs).
 #
 # **Predict:** both tend to 0. Do they tend to the *same*? And in the middle, which of the two is below?
 
@@ -490,7 +490,7 @@ if results_path:
 # %% [markdown]
 # ## What we saw, at the default parameters
 #
-# - $L$ is no law's larger sibling: it is below $I$ in about one in five random 2 x 2 joints, and in the shop at 50 % shuffled. In all of these 2 x 2 joints the two rarer values attract each other. No
+# - $L$ is not always the larger one: it is below $I$ in about one in five random 2 x 2 joints, and in the shop at 50 % shuffled. In all of these 2 x 2 joints the two rarer values attract each other. No
 #   pair of Gaussian variables has it.
 # - One divergence has two directions, and they rank two candidates in opposite order. $I$ averages over pairs as they come, $L$ over shuffled ones.
 # - Both are above 0 on all random joints and symmetric; both obey a chain rule, that of $L$ with the weights $P(w)P(x)$; and no noise made either larger.

@@ -15,7 +15,7 @@
 #
 # **What we do.** We take the cross-entropy loss on the target apart, line by line, each line with its reason. A *minus* in front of a Lautum information will appear. Where we depart:
 #
-# - We know the abstract and what is told of the paper, not its body. Every line is derived here and may differ from theirs.
+# - The abstract is public; the body of the paper was not at hand. Every line is derived here, and may differ from theirs.
 # - We assume no Gaussian. Our world is so small that we list all its datasets. (Notebook 03 is Gaussian.)
 # - We ask what the minus *promises*. **The answer, told before all: by itself, nothing.** More Lautum information lowers the loss only if the other terms stay put, and no identity grants that.
 #
@@ -276,8 +276,8 @@ check("remainder", remainder)
 #
 # ## Drag a term, and watch the others
 #
-# Do they stay put? The test loss averages under $P_W P_Z$, so it sees the learner *only through $P_W$*. Take a **twin** that draws from the same $P_W$ but looks at the data only now and then (`looks_at_data`, from 0 to 1). Dragging the slider
-# drags every $I$ and $L$.
+# Do they stay put? The test loss averages under $P_W P_Z$, so it sees the learner *only through $P_W$*. Take a **twin**: it draws from the same $P_W$, but looks at the data only now and then (`looks_at_data`, from 0 to 1: how often). The slider
+# drags every $I$ and $L$ at once.
 #
 # **Predict:** at 0, where is the test loss? Which term has taken up what $L(W;Z) - L(W;X)$ has lost?
 
@@ -303,7 +303,7 @@ twin(0.0)  # the blind twin: the same test loss
 # Three learners. For each, is $R$ positive (`+`), negative (`-`) or zero (`0`)? No computation is needed. Write `signs_of_r()`: it returns a text of three signs, for a, b, c.
 #
 # - **a.** It ignores its data. All its hypotheses are wrong, $f_w \ne p(\cdot|x)$.
-# - **b.** All its hypotheses are the truth, $f_w(y|x) = p(y|x)$, under different names $w$. Which name it draws depends on the labels that it saw.
+# - **b.** All its hypotheses are the truth, $f_w(y|x) = p(y|x)$, under different names $w$. Which name it draws depends on the labels that it has seen.
 # - **c.** Its hypotheses say just how labels look after which they come out: $f_w(y|x) = p(y|x,w)$.
 #
 # <details><summary>Hint 1 of 2</summary>
@@ -456,8 +456,8 @@ print(
 #
 # - **A.** $\mathbb E_{P_{WZ}}[-\log p(Y|X)] = H(Y|X)$: the training example has shaped $W$, but the logarithm holds no $w$.
 # - **B.** $R$ is the mean of the logarithm of $p(y|x,w)$ over $f_w(y|x)$. A mean log-ratio of two distributions is a divergence. So $R \ge 0$.
-# - **C.** test $= D + H_\times - L(W;Y|X)$. So of two learners with the same $P_W$, the one with the larger $L(W;Y|X)$ tests better.
-# - **D.** The test loss depends on a learner only through $P_W$.
+# - **C.** test $= D + H_\times - L(W;Y|X)$. So of two learners with the same hypotheses and the same $P_W$, the one with the larger $L(W;Y|X)$ tests better.
+# - **D.** Once the hypotheses are fixed, the test loss depends on a learner only through $P_W$.
 # - **E.** For a Gibbs learner with fixed $\gamma$, a larger $I(W;S) + L(W;S)$ means a wider gap between test and train.
 # - **F.** test $= H(Y|X) + L(W;Z) - L(W;X) + R$. So whatever raises $L(W;X)$ lowers the test loss.
 #

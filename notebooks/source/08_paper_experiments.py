@@ -9,10 +9,8 @@
 # %% [markdown]
 # # 08 · The published tasks
 #
-# The papers transfer from MNIST to notMNIST, and from CIFAR-10 to ten classes of CIFAR-100. `make published` runs both here, and two tasks beside them, with every
-# simple baseline and with other methods beside Lautum information. This page shows what came out of the tasks that the record holds so far (they are printed below), and
-# makes a part of it again. Wherever letters are the target, remember: the views are warps much like those that our letters are drawn with, which flatters the methods
-# between views there. notMNIST and CIFAR are the real test.
+# The papers transfer from MNIST to notMNIST, and from CIFAR-10 to ten classes of CIFAR-100. `make published` runs both here on real images, with two tasks beside
+# them, and with every simple baseline. The first picture says who wins. The rest of the page says how it was done, and makes a part of it again.
 
 # %% tags=["parameters"]
 source = "digits"  # of the part that is made again; "mnist", "cifar10", "fashion_mnist", "folder:PATH", ...
@@ -36,76 +34,56 @@ import os
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-import torch
-from IPython.display import display
-from torch.utils.flop_counter import FlopCounterMode
 
+from lautum_pages import check
+from lautum_pages import page_08_cost as cost
+from lautum_pages import page_08_published as page
 from lautum_pages import page_08_record as asked
 from lautum_pages.page_08 import draw_leaderboard, draw_weights
-from lautum_utils import (
-    NETWORKS,
-    Experiment,
-    Explorer,
-    Results,
-    load_transfer_task,
-    read_record,
-    run,
-    save_results,
-    sweep,
-)
-from lautum_utils.data.tasks import common_shape
-from lautum_utils.results.records import read_about
+from lautum_pages.page_08_chosen import draw_chosen
+from lautum_pages.page_08_wins import draw_wins
+from lautum_utils import Explorer, load_transfer_task, save_results, sweep
 from lautum_utils.training.devices import resolve_device
 from lautum_utils.widgets.plots import show_domains
-from notebooks.tools import published, published_cost, published_sets
-from notebooks.tools.published_grid import CHOOSING
-
-where = resolve_device(device)
-pd.set_option("display.width", 130)
 
 # %%
-record, made_by = read_record(published.PUBLISHED)
-recorded, about = Results(record.values()), read_about(published.PUBLISHED)
-places = asked.places(recorded)
-found = {place: asked.contestants(recorded, place) for place in places}
-standings = {place: asked.standings(found[place], confidence) for place in places}
-TASKS = list(dict.fromkeys(map(asked.task_name, places)))
-LABELS, PROTOCOLS = recorded.values("labels"), list(asked.PROTOCOLS)
-LEAST, MOST = LABELS[0], LABELS[-1]
-reporting = [seed for seed in recorded.values("seed") if seed not in CHOOSING]
-print(f"{len(recorded):,} results: {len(CHOOSING)} seeds choose, {len(reporting)} report;", end=" ")
-print(f"{about['command']}: {published_cost.in_words(about['seconds'])}", end=" ")
-print(f"on {about['processes']} processes, torch {made_by['torch']}")
-print(*published_sets.images_in_words(about["images"]), sep="\n")
+recorded = page.open_published(confidence)
+draw_wins(recorded)
 
 # %% [markdown]
-# ## Who beats every simple baseline?
+# ## Read the picture
 #
-# A method is worth its trouble if it beats the control **and** all that is simpler: no network at all (pixels, principal components), a network that never saw the
-# source (untrained, from scratch), the control's own earlier layer. **Predict:** does Lautum information do that on the published tasks? Does anything?
-
+# A row is a method, a column a task with so many labels. A method is worth its trouble if it beats the control, standard transfer, **and** all that is simpler: no network
+# at all (pixels, principal components), a network that never saw the source (untrained, from scratch), the control's own earlier layer. Then its dot is full. A hollow
+# dot beats the control alone: what it gains, a simpler thing gains, too.
+#
+# Two warnings. *Between views* a method compares two warped copies of an image. Where **letters** are the target, our letters were drawn with much the same warps,
+# which flatters it. notMNIST and CIFAR are the real test. And Temporal Ensembling is fine-tuned plainly, so its control is, too; all others are fine-tuned
+# with care (a recipe that was tuned for the control).
 
 # %%
-def draw_tasks(labels=LEAST, protocol="probe"):
+print(recorded.in_words())
+
+# %% [markdown]
+# ## By how much?
+#
+# Every difference is paired: two methods meet on the same seed, with the same labels, the same validation and test samples. **Predict:** how far above the best simple
+# baseline, the dashed line, does the best method come?
+
+# %%
+LABELS, PROTOCOLS = recorded.labels, list(asked.PROTOCOLS)
+
+
+def draw_tasks(labels=LABELS[0], protocol="probe"):
     """Difference to the control (standard transfer) on each task, paired over seeds, with intervals. A full dot beats the control
     and every simple baseline; the dashed line is the best baseline."""
-    panels = {
-        asked.task_name(p): found[p] for p in places if (p.labels, p.protocol) == (labels, protocol)
-    }
-    winners = [n for n, (won, _) in often(labels, protocol).items() if won]
-    title = f"{labels} labels, {asked.PROTOCOLS[protocol]}: above every simple baseline somewhere: "
-    return draw_leaderboard(panels, title + (", ".join(winners) or "nobody"), confidence)
-
-
-def often(labels, protocol):
-    at = [standings[p] for p in places if (p.labels, p.protocol) == (labels, protocol)]
-    return asked.how_often(at)
+    places = recorded.places(labels=[labels], protocol=protocol)
+    title = f"{labels} labels, {asked.PROTOCOLS[protocol]}, above all: {recorded.winners(places)}"
+    return draw_leaderboard(recorded.panels(places), title, confidence)
 
 
 explorer_tasks = Explorer(draw_tasks, labels=LABELS, protocol=PROTOCOLS)
@@ -114,91 +92,43 @@ explorer_tasks
 # %%
 draw_tasks(protocol="finetune")
 
-# %%
-print("on how many tasks a method beats the control and every simple baseline")
-columns = {
-    f"{n} labels, {asked.PROTOCOLS[p]}": {
-        name: f"{won} of {of}" for name, (won, of) in often(n, p).items()
-    }
-    for n, p in product(LABELS, PROTOCOLS)
-}
-print(pd.DataFrame(columns).fillna("").to_string())
-
 # %% [markdown]
-# And in words, each task by itself: by how much, and who is in the way.
+# The same in words, for the fewest labels: by how much each winner wins, and who is in the way of the others.
 
 # %%
-for place in places:
-    if place.labels in (LEAST, MOST):
-        print(asked.in_words(place, standings[place]))
-
-# %% [markdown]
-# ## Task by task
-#
-# The same for one task, with the fewest and the most labels, frozen features and fine-tuning side by side. Baselines have a protocol of their own, and stand in both.
-
-
-# %%
-def draw_task(task=TASKS[0]):
-    """Difference to the control on one task. A full dot beats the control and every simple baseline; the dashed line is the best
-    baseline."""
-    panels = {
-        f"{p.labels} labels, {asked.PROTOCOLS[p.protocol]}": found[p]
-        for p in places
-        if asked.task_name(p) == task and p.labels in (LEAST, MOST)
-    }
-    return draw_leaderboard(panels, task, confidence)
-
-
-explorer_task = Explorer(draw_task, task=TASKS)
-explorer_task
-
-# %%
-draw_task(TASKS[-1])
+for place in recorded.places(labels=LABELS[:1]):
+    print(asked.in_words(place, recorded.standings[place]))
 
 # %% [markdown]
 # ## Where does the best weight lie?
 #
-# On two seeds each method has every weight, and validation data picks one; other seeds report. All panels have the same range of weights. **Predict:** is the best weight the same on
-# all tasks? Does the source pay for it?
+# The weight is a share: at 1 the gradient of the term is as long as that of the cross-entropy. Two seeds try weights, and go on outwards while the best one is at an
+# end. Validation data picks one, the grey bar. Other seeds report. **Predict:** is the best weight the same on all tasks? Does the source pay for it?
+
 
 # %%
-choosing = recorded.where(seed=CHOOSING)  # they run every weight, the others the chosen one
-METHODS = {
-    asked.NAMES[m]: m
-    for m in recorded.values("method")
-    if len(recorded.where(method=m).values("strength")) > 1
-}
-
-
-def draw_method(method="Lautum", labels=LEAST, protocol="probe"):
+def draw_method(method="Lautum", labels=LABELS[0], protocol="probe"):
     """Accuracy on source and target against the weight of a method, a panel for each task. Grey: the weight that validation picks."""
-    tuned = "careful" if protocol == "finetune" else "plain"
-    alike = choosing.where(labels=labels, protocol=protocol, recipe=tuned, method=METHODS[method])
-    at = [p for p in places if (p.labels, p.protocol) == (labels, protocol)]
-    by_task = {asked.task_name(p): alike.where(source=p.source, target=p.target) for p in at}
-    controls = {asked.task_name(p): asked.control_of(found[p]) for p in at}
+    places = recorded.places(labels=[labels], protocol=protocol)
+    tried = recorded.choosing.where(
+        labels=labels, protocol=protocol, method=recorded.methods[method]
+    )
+    by_task = {asked.task_name(p): tried.where(source=p.source, target=p.target) for p in places}
+    controls = {asked.task_name(p): asked.control_of(recorded.found[p]) for p in places}
     title = f"{method}: accuracy against its weight, {labels} labels, {asked.PROTOCOLS[protocol]}"
     return draw_weights(by_task, controls, title)
 
 
-explorer_weights = Explorer(draw_method, method=list(METHODS), labels=LABELS, protocol=PROTOCOLS)
+explorer_weights = Explorer(
+    draw_method, method=list(recorded.methods), labels=LABELS, protocol=PROTOCOLS
+)
 explorer_weights
 
 # %%
 draw_method("Lautum between views")
 
 # %%
-print("the weights, and at how many places validation picks the smallest, the largest")
-for task, (name, method) in product(TASKS, METHODS.items()):
-    picked = [found[p][name].weight for p in places if asked.task_name(p) == task]
-    known = next(
-        recorded.where(source=p.source, target=p.target, method=method).values("strength")
-        for p in places
-        if asked.task_name(p) == task
-    )
-    ends = f"{picked.count(known[0])}, {picked.count(known[-1])} of {len(picked)}"
-    print(f"{task:26}{name:34}{', '.join(f'{w:g}' for w in known):32}{ends}")
+draw_chosen(recorded)
 
 # %% [markdown]
 # ## What is known of the papers' settings
@@ -217,72 +147,42 @@ for task, (name, method) in product(TASKS, METHODS.items()):
 # %%
 SHOWN = ["network", "augment", "views", "steps", "source_batch", "target_batch", "every"]
 SHOWN += ["learning_rate", "n_components", "ridge", "finetune_steps", "unlabelled", "validation"]
-settings = {}
-for place in places:
-    e = asked.control_of(found[place])[0].experiment
-    settings[asked.task_name(place)] = {name: getattr(e, name) for name in SHOWN}
-print(pd.DataFrame(settings).to_string())
-print("Adam. Fine-tuning: see `training.recipes`; plain and careful are those that are compared.")
+pd.DataFrame(page.settings_of(recorded, SHOWN))
 
 # %% [markdown]
+# Adam trains everything. Fine-tuning has two recipes, plain and careful (`training.recipes`): the careful one was tuned for the control.
+#
 # ## Make a part of it again
 #
 # `source` and `target` say which task: one of the record, or images of your own. It takes the control, every baseline, and the methods that are `checked`, each with the
-# weight that validation picked in the record. Every result goes into the store the moment it is there. Interrupt this cell and run it again: with `store` set it goes on where it was.
+# weight that validation picked in the record. With `store` set, you may interrupt this and run it again: it goes on where it was.
 
 # %%
-PROFILES = {
-    "record": {},
-    "full": {
-        "network": "large_cnn",
-        "steps": 20_000,
-        "learning_rate": 1e-3,
-        "finetune_steps": 1000,
-    },
-}
+FULL = {"network": "large_cnn", "steps": 20_000, "learning_rate": 1e-3, "finetune_steps": 1000}
+PROFILES = {"record": {}, "full": FULL}
 changes = {"source": source, "target": target, "shift": shift, "severity": severity}
 changes |= PROFILES[profile] | ({"steps": steps} if steps else {})
-like = next((p for p in places if (p.source, p.target) == (source, target)), places[-1])
-print(f"settings and weights as in the record of {asked.task_name(like)}")
-
-
-def nearest(n, protocol):
-    """The place of the record that the part with n labels takes its weights from."""
-    at = [p for p in places if p[:2] == like[:2] and p.protocol == protocol]
-    return min(at, key=lambda p: abs(p.labels - n))
-
-
-# %%
-wanted = {}
-for n, protocol, seed in product(labels, protocols, range(seeds)):
-    for name, contestant in found[nearest(n, protocol)].items():
-        if contestant.role != asked.METHOD or name in checked:
-            e = contestant.results[0].experiment
-            wanted[replace(e, labels=n, seed=seed, **changes)] = name
-e = next(iter(wanted))
-started = time.perf_counter()
-task = load_transfer_task(e.source, e.target, e.shift, e.severity)
-took = time.perf_counter() - started
-parts = ("source", "unlabelled", "labelled", "validation", "test")
-print({part: len(getattr(task, part)) for part in parts}, "images", end=" ")
-print(f"{tuple(task.source.inputs.shape[1:])}, loaded in {took:.2f} s; {len(wanted)} experiments")
+wanted = page.part_to_make_again(
+    recorded, (source, target), checked, page.places_of(labels, protocols, seeds), changes
+)
+task = load_transfer_task(source, target, shift, severity)
 show_domains(
     {"source": task.source, "target": task.validation, "target test": task.test},
-    title=f"{source} to {target}",
+    title=f"{source} to {target}: {len(task.source):,} images to learn from",
 )
 
 # %%
+where = resolve_device(device)
 folder = Path(store) if store else Path(tempfile.mkdtemp(prefix="lautum-")) / "store"
 started = time.perf_counter()
 if where.type == "cpu":
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         results = sweep(wanted, folder, pool, device="cpu")
 else:
-    stack_size = 1 if profile == "full" else None
-    results = sweep(wanted, folder, device=where, stack_size=stack_size)
+    results = sweep(wanted, folder, device=where, stack_size=1 if profile == "full" else None)
+print(f"{len(results)} of {len(wanted)} results after {time.perf_counter() - started:.0f} s")
 for error in list(results.errors.values())[:1]:
     print(f"{len(results.errors)} failed, one with: {error}")
-print(f"{len(results)} results after {time.perf_counter() - started:.0f} s")
 
 # %%
 made = {p: asked.contestants(results, p) for p in asked.places(results)}
@@ -293,94 +193,101 @@ draw_leaderboard(
 )
 
 # %%
-for place, contestants in made.items():
-    print(asked.in_words(place, asked.standings(contestants, confidence)))
-both = [(r, record[r.experiment]) for r in results if r.experiment in record]
-if both:
-    off = [100 * abs(ours.test_accuracy - theirs.test_accuracy) for ours, theirs in both]
-    shares = sum(off) / len(off), max(off)
-    print(f"{len(both)} of these are in the record: test accuracies differ by", end=" ")
-    print(f"{shares[0]:.2f} points in the mean, {shares[1]:.2f} at most")
-else:
-    print("none of these is in the record: other images or settings")
+print(page.agreement(results, recorded))
 
 # %% [markdown]
-# On one machine the same experiment gives the same accuracy. Other processors round differently, and training amplifies that, see
-# `lautum_utils.run`: there single networks may differ by points, and only means over seeds can be compared.
+# On one machine the same experiment gives the same accuracy. Other processors round differently, and training amplifies that: single networks may differ by points
+# there, and only means over seeds can be compared (`lautum_utils.run` says more).
 #
 # ## What would the full size cost?
 #
-# `profile = "full"` takes a larger network and more steps, for whoever has a GPU. Count before you start. PyTorch counts the operations of a step (`FlopCounterMode`) and tells what it keeps for the way
-# back (`saved_tensors_hooks`). A short run measures what the machine here makes of it. Of a GPU's speed, small networks reach a part: we take a tenth, and at least 4 ms a step for launching the
-# kernels. **Predict:** how many hours for CIFAR?
-
-
-# %%
-SHAPES = {"mnist": (1, 28, 28), "cifar10": (3, 32, 32)}  # so that counting downloads nothing
-
-
-def shape_of(e):
-    return SHAPES.get(e.source) or common_shape(e.source, e.target)
-
-
-def counted(e):
-    """A step of stage one with the term, both batches: its floating-point operations, forward and backward, and
-    the bytes kept between. Nothing is computed: tensors on the device "meta" have a shape only."""
-    network, kept = NETWORKS[e.network](shape_of(e), 10, [0]).to("meta"), {}
-
-    def keep(x):
-        kept[x.untyped_storage()._cdata] = x.untyped_storage().nbytes()
-        return x
-
-    x = torch.zeros(1, e.source_batch + e.target_batch, *shape_of(e), device="meta")
-    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x)
-    with FlopCounterMode(display=False) as counter, hooks:
-        network(x).sum().backward()
-    return counter.get_total_flops(), sum(kept.values())
-
+# `profile = "full"` takes a larger network and more steps. Count before you start! PyTorch counts the operations of a step without computing anything. A short run
+# measures what the machine here makes of it. Small networks reach a part of a GPU's speed: we take a tenth, and at least 4 ms a step. **Predict:** how many hours for
+# one network on CIFAR?
 
 # %%
-def speed_of(e, count):
-    """Operations a second that a network reaches here: the fastest of so many steps."""
-    times = []
-
-    def watch(now):
-        if now.stage == "stage one":
-            times.append(time.perf_counter())
-        return len(times) > count  # stops the run
-
-    run(replace(e, steps=48, strength=1e-4, every=1), where, progress=False, callback=watch)
-    return counted(e)[0] / min(b - a for a, b in pairwise(times))
-
-
-speeds = {}
-for network, count in (("cnn", 24), ("large_cnn", 2)):
-    tried = Experiment("digits", "letters", network=network, augment="mirrored")
-    speeds[network] = speed_of(tried, count)
-    operations = counted(tried)[0] / 1e9
-    print(f"{network:9} on digits: {operations:6.2f} G operations a step with the term,", end=" ")
-    print(f"{speeds[network] / 1e9:.0f} G a second here")
+speeds = {
+    network: cost.speed_of(network, n, where) for network, n in (("cnn", 24), ("large_cnn", 2))
+}
+full = cost.costs(PROFILES, speeds, gpu_teraflops)
+cost.draw_costs(full, gpu_teraflops)
 
 # %%
-costs, published_tasks = {}, [t for t in published.TASKS.values() if t.base.source in SHAPES]
-for task, (size, change) in product(published_tasks, PROFILES.items()):
-    e = replace(task.base, **change)
-    n, kept = counted(e)
-    n *= (e.source_batch + e.target_batch / e.every) / (e.source_batch + e.target_batch)
-    on_gpu = max(n / (0.1 * gpu_teraflops * 1e12), 0.004)
-    costs[f"{task.title}, {size}"] = {
-        "G operations a step, on average": f"{n / 1e9:.2f}",
-        "steps": e.steps,
-        "hours here": f"{e.steps * n / speeds[e.network] / 3600:.2f}",
-        f"hours, {gpu_teraflops:g} teraflops": f"{e.steps * on_gpu / 3600:.3f}",
-        "kept between, GB": f"{1.5 * kept / 1e9:.2f}",
-    }
-print(pd.DataFrame(costs).T.to_string())
-print("stage one of one network, which is most of it")
+for name, of_one in full.items():
+    print(
+        f"{name}: {of_one.operations / 1e9:.2f} G operations a step, {of_one.steps:,} steps,",
+        end=" ",
+    )
+    print(f"{of_one.gigabytes:.2f} GB kept for the way back")
 
 # %%
 if results_path:
     save_results(results, results_path)
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 8.1 · Report what was chosen (medium, 8 minutes)
+#
+# You hold two tables, `validation` and `test`: accuracies with a row for each weight and a column for each seed. The leading `n` seeds choose, the others report.
+# Return the accuracy that may be reported.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# One weight for all seeds: the row with the best mean validation accuracy over the seeds that choose.
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# Then take this row of `test`, and only the seeds that report: `test[row, n:]`.
+#
+# </details>
+
+
+# %%
+def reported_accuracy(validation, test, n):
+    """Mean test accuracy, over the seeds that report, of the weight that the others chose."""
+    ### BEGIN SOLUTION
+    best = validation[:, :n].mean(1).argmax()
+    return test[best, n:].mean()
+    ### END SOLUTION
+
+
+check("reported_accuracy", reported_accuracy)
+
+# %% [markdown]
+# ### Exercise 8.2 · Which of these is unfair? (easy, 5 minutes)
+#
+# A talk compares a new method with standard transfer. Which of its steps are unfair? Return their letters, such as `"AC"`.
+#
+# - **A.** Both methods are fitted on the same labelled samples, seed by seed.
+# - **B.** The method tries ten weights and reports the best test accuracy of the ten.
+# - **C.** Logistic regression on the pixels stands in the same table.
+# - **D.** The method is fine-tuned with moved images and three times the steps, the control without.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Ask of each step: could the control have had this, too?
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# Test data may not choose anything, and what both sides could use, both have to use. Two letters are wanted.
+#
+# </details>
+
+
+# %%
+def unfair_comparisons():
+    """The letters of the unfair steps."""
+    ### BEGIN SOLUTION
+    return "BD"
+    ### END SOLUTION
+
+
+check("unfair_comparisons", unfair_comparisons)
 
 # %% [markdown]
 # ## What we saw
@@ -388,22 +295,10 @@ if results_path:
 # From the record, not from memory: this cell says it of whatever the record holds.
 
 # %%
-for protocol, n in product(PROTOCOLS, (LEAST, MOST)):
-    counts = often(n, protocol)
-    order = sorted(counts, key=lambda name: -counts[name][0])
-    won = [f"{name} on {counts[name][0]} of {counts[name][1]} tasks" for name in order]
-    won = [told for name, told in zip(order, won) if counts[name][0]]
-    never = [name for name in order if not counts[name][0]]
-    print(f"{asked.PROTOCOLS[protocol]}, {n} labels: above the control and every simple baseline:")
-    print(f"    {', '.join(won) or 'nobody'}; on none: {', '.join(never) or 'nobody'}")
-for task, n in product(TASKS, (LEAST, MOST)):
-    at = [p for p in places if (asked.task_name(p), p.labels) == (task, n)]
-    everyone = {(name, p.protocol): c for p in at for name, c in found[p].items()}
-    best = max(everyone, key=lambda key: everyone[key].results.mean())
-    accuracy = 100 * everyone[best].results.mean()
-    own = everyone[best].results[0].experiment.protocol
-    reached = f"{accuracy:.1f} %, {best[0]}, {asked.PROTOCOLS[own]}"
-    print(f"{task}, {n} labels: the highest mean test accuracy is {reached}")
+for protocol in PROTOCOLS:
+    for task_name in recorded.tasks:
+        places = recorded.places(task_name, protocol=protocol)
+        print(f"{task_name}, {asked.PROTOCOLS[protocol]}: above all: {recorded.winners(places)}")
 
 # %% [markdown]
 # ## Limits

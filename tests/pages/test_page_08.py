@@ -3,7 +3,10 @@
 from dataclasses import replace
 
 import pytest
+from lautum_pages import page_08_cost, page_08_published
 from lautum_pages.page_08 import draw_leaderboard, draw_weights
+from lautum_pages.page_08_chosen import chosen_weights, draw_chosen
+from lautum_pages.page_08_published import Published
 from lautum_pages.page_08_record import (
     BASELINE,
     CONTROL,
@@ -20,8 +23,10 @@ from lautum_pages.page_08_record import (
     standings,
     task_name,
 )
+from lautum_pages.page_08_wins import ALL, draw_wins
 
 from lautum_utils import Experiment, Result, Results
+from lautum_utils.training.baselines import BASELINES
 from lautum_utils.widgets.figures import png_bytes
 from notebooks.tools import published_grid
 
@@ -175,3 +180,96 @@ def test_other_images_are_called_by_their_own_name(results: Results) -> None:
         for r in results.where(source="digits", labels=50)
     )
     assert task_name(places(own)[0]) == "folder:mine to letters"
+
+
+def test_a_method_that_is_fine_tuned_plainly_meets_a_control_that_is(results: Results) -> None:
+    place = PLACE._replace(protocol="finetune")
+    found = contestants(results, place)
+    plainly = found["standard transfer (plain recipe)"]
+    assert control_of(found, found["Temporal Ensembling"]) is plainly.results
+    assert control_of(found, found["VICReg"]) is found["standard transfer"].results
+    worse = Results(replace(r, test_accuracy=r.test_accuracy - 0.2) for r in plainly.results)
+    lowered = found | {"standard transfer (plain recipe)": plainly._replace(results=worse)}
+    gain = standings(lowered)["Temporal Ensembling"].gain
+    assert gain.mean == pytest.approx(standings(found)["Temporal Ensembling"].gain.mean + 0.2)
+
+
+# -------------------------------------------------------------------------------------- one object
+
+
+@pytest.fixture(scope="module", name="recorded")
+def _recorded(results: Results) -> Published:
+    found = {place: contestants(results, place) for place in places(results)}
+    tables = {place: standings(there) for place, there in found.items()}
+    return Published(results, {}, "2", found, tables)
+
+
+def test_places_are_asked_by_task_labels_and_protocol(recorded: Published) -> None:
+    assert recorded.tasks == ["MNIST to notMNIST", "digits to letters"]
+    assert len(recorded.places()) == 12
+    assert recorded.places("MNIST to notMNIST", [50], "probe") == [PLACE]
+    assert list(recorded.panels(recorded.places(labels=[50], protocol="probe"))) == recorded.tasks
+    of_one = recorded.panels(recorded.places("MNIST to notMNIST", [50]))
+    assert list(of_one) == ["50 labels, probe", "50 labels, fine-tuning"]
+
+
+def test_winners_are_named_with_the_number_of_their_places(recorded: Published) -> None:
+    assert recorded.winners(recorded.found) == "VICReg at 12 of 12"
+    one_seed = {PLACE: standings(contestants(recorded.results.where(seed=0), PLACE))}
+    assert replace(recorded, standings=one_seed).winners([PLACE]) == "nobody"
+
+
+def test_a_part_takes_the_weights_of_the_nearest_place(recorded: Published) -> None:
+    where = page_08_published.places_of([60], ["probe"], 2)
+    part = page_08_published.part_to_make_again(
+        recorded, ("mnist", "notmnist_small"), ["VICReg"], where, {"steps": 7}
+    )
+    assert {e.method for e in part} == {"standard", "vicreg", *BASELINES}
+    assert {(e.labels, e.steps, e.seed) for e in part} == {(60, 7, 0), (60, 7, 1)}
+    assert {e.strength for e in part if e.method == "vicreg"} == {0.3}
+    elsewhere = page_08_published.part_to_make_again(
+        recorded, ("folder:a", "folder:b"), [], [(50, "probe", 0)], {}
+    )
+    assert {e.source for e in elsewhere} == {"digits"}
+
+
+def test_agreement_is_told_in_points(recorded: Published) -> None:
+    same = list(recorded.results)[:2]
+    moved_up = [replace(r, test_accuracy=r.test_accuracy + 0.01) for r in same]
+    told = page_08_published.agreement(Results(moved_up), recorded)
+    assert "differ by 1.00 points in the mean, 1.00 at most" in told
+    nowhere = replace(same[0], experiment=replace(same[0].experiment, labels=77))
+    assert "none of these" in page_08_published.agreement(Results([nowhere]), recorded)
+
+
+def test_every_win_has_a_mark(recorded: Published) -> None:
+    left, right = draw_wins(recorded).axes
+    assert len(left.lines) == 6 * 6 + 1  # 6 methods at 6 places, a line between the tasks
+    assert len(right.lines) == 7 * 6 + 1
+    full = [line for line in left.lines if line.get_markerfacecolor() == ALL["color"]]
+    assert len([line for line in full if line.get_marker() == "o"]) == 6
+
+
+def test_chosen_weights_stand_in_the_range_that_was_tried(recorded: Published) -> None:
+    chosen = chosen_weights(recorded)
+    assert len(chosen) == 6 * 2 * 2
+    weight, tried = chosen["Mk-MMD", "digits to letters", "probe"]
+    assert (weight, tried) == (0.3, list(published_grid.RANGE))
+    title = draw_chosen(recorded).get_suptitle()
+    assert title == "Chosen weights lie between 0.3 and 0.3, 24 of 24 inside of what was tried"
+
+
+def test_the_cost_of_a_step_counts_both_batches_and_less_where_the_term_is_rare() -> None:
+    e = Experiment("mnist", "notmnist_small", network="mlp", every=1)
+    once, rare = (page_08_cost.cost_of(replace(e, every=m), 1e9, 10.0) for m in (1, 8))
+    operations, kept = page_08_cost.counted(e)
+    assert once.operations == operations
+    assert rare.operations < once.operations
+    assert once.hours_here == pytest.approx(e.steps * operations / 1e9 / 3600)
+    assert once.hours_on_gpu == pytest.approx(e.steps * page_08_cost.LAUNCH / 3600)
+    assert once.gigabytes == pytest.approx(1.5 * kept / 1e9)
+    weights = 28 * 28 * 64  # of the layer that has most of them, forward and backward
+    assert operations > 2 * 2 * (e.source_batch + e.target_batch) * weights
+    found = page_08_cost.costs({"small": {"network": "mlp"}}, {"mlp": 1e9}, 10.0)
+    assert list(found) == ["MNIST to notMNIST, small", "CIFAR-10 to CIFAR-100, small"]
+    assert "GPU" in page_08_cost.draw_costs(found, 10.0).get_suptitle()
