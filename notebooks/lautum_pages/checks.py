@@ -9,6 +9,7 @@ one of them gets the hint for just that mistake.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,12 +29,21 @@ class Exercise:
 
     observe : what is compared, from the value that a function returns and its inputs; by default
     the value.
+    choices : of how many numbered statements one is to be chosen; its number is then an answer.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
     reference: Function
     mistakes: dict[str, Function]
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
+    choices: int = 0
+
+
+def choice(right: int, hints: Mapping[int, str]) -> Exercise:
+    """One of several numbered statements, and a hint for each of the others."""
+    number = partial(torch.tensor, dtype=torch.float64, device="cpu")
+    mistakes = {hint: partial(number, other) for other, hint in hints.items()}
+    return Exercise(lambda _: (), partial(number, right), dict(mistakes), choices=1 + len(hints))
 
 
 @dataclass(frozen=True)
@@ -84,16 +94,26 @@ def check(
     difference = _largest_difference(given, wanted)
     if difference > TOLERANCE:
         text = _hint(exercise, cases, given, wanted)
-        text = text or f"{_description(given, wanted, difference)}{HELP}"
-    elif strange := [answer.raw for answer in given if not isinstance(answer.raw, Tensor)]:
+        described = _description(given, wanted, difference)
+        if exercise.choices:
+            described = f"the number of one statement is wanted, 1 to {exercise.choices}."
+        text = text or f"{described}{HELP}"
+    elif strange := _strangers(exercise, given):
         text = (
-            f"the numbers are right, but they come as {_type_name(strange[0])}: "
+            f"the numbers are right, but they come as {_type_name(strange[0].raw)}: "
             "stay with torch tensors, so that gradients can flow."
         )
     else:
         over = f" Largest difference to the reference: {difference:.1e} over {CASES} random inputs."
         return Report(name, "right", f"right.{over if cases[0] else ''}", difference)
     return Report(name, "wrong", text, difference)
+
+
+def _strangers(exercise: Exercise, given: Sequence[Answer]) -> list[Answer]:
+    """The answers that are no tensors; a choice may be a plain number."""
+    strangers = [answer for answer in given if not isinstance(answer.raw, Tensor)]
+    number = bool(exercise.choices) and all(isinstance(a.raw, int | float) for a in strangers)
+    return [] if number else strangers
 
 
 def _answers(
