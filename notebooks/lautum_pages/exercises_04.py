@@ -141,7 +141,8 @@ BROKEN_LINE = choice(
         "from wrong ones.",
         4: "the sign is right: the loss is made small, so L grows. And a wrong sign would not hide "
         "the first value.",
-        5: "the optimizer is right: even plain gradient steps would raise L, and L is low before any step.",
+        5: "the optimizer is right: plain gradient steps would raise L as well, if there were "
+        "anything to raise.",
     },
 )
 RIGHT_CURE = choice(
