@@ -2,24 +2,35 @@
 
 `check("name", function)`, in the cell below an exercise, says right, not attempted yet, or the hint
 for the mistake that was made. `exercises_NN` holds what the exercises of notebook NN are: random
-inputs, a reference, and what the usual mistakes compute. `checks` compares, `progress` keeps what
-was solved. Readers: the references are the solutions.
+inputs, a reference, and what the usual mistakes compute. `checks` compares, `answers` reads answers
+that are no tensors, `progress` keeps what was solved. Readers: the references are the solutions.
 """
 
+import importlib
+import pkgutil
 from dataclasses import replace
 
-from . import checks, exercises_01, exercises_02, exercises_03, exercises_04
+from . import checks
 from .checks import Exercise, Function, Report
 from .progress import mark_solved, show_progress
 
 __all__ = ["EXERCISES", "Exercise", "Report", "check", "show_progress"]
 
-EXERCISES: dict[str, Exercise] = {
-    **exercises_01.EXERCISES,
-    **exercises_02.EXERCISES,
-    **exercises_03.EXERCISES,
-    **exercises_04.EXERCISES,
-}
+EXERCISES: dict[str, Exercise] = {}
+"""Those of each file exercises_NN.py in this folder, in the order of the notebooks."""
+
+
+def _gather() -> None:
+    """Fill EXERCISES. ValueError: two notebooks ask for the same name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    for name in (name for name in names if name.startswith("exercises_")):
+        found = importlib.import_module(f"{__name__}.{name}").EXERCISES
+        if twice := sorted(EXERCISES.keys() & found):
+            raise ValueError(f"{name} needs names of its own, got {', '.join(twice)} again.")
+        EXERCISES.update(found)
+
+
+_gather()
 
 
 def check(name: str, function: Function, seed: int = 0) -> Report:

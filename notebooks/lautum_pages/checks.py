@@ -6,10 +6,10 @@ with a reference. Each exercise also knows what the usual mistakes compute: an a
 one of them gets the hint for just that mistake.
 """
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,21 +29,20 @@ class Exercise:
 
     observe : what is compared, from the value that a function returns and its inputs; by default
     the value.
-    choices : of how many numbered statements one is to be chosen; its number is then an answer.
+    read : how an answer becomes a tensor, where other answers than tensors are welcome: `numbers`,
+    or what `choice` makes. TypeError or ValueError: a sentence on what is wanted.
+    otherwise : what is said of a wrong answer that is none of the mistakes; by default how far it
+    is from the reference.
+    refuse : what is said of a function whose right answer does not count; "" if it does.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
     reference: Function
     mistakes: dict[str, Function]
     observe: Callable[[Tensor, tuple[Any, ...]], Tensor] = lambda value, inputs: value
-    choices: int = 0
-
-
-def choice(right: int, hints: Mapping[int, str]) -> Exercise:
-    """One of several numbered statements, and a hint for each of the others."""
-    number = partial(torch.tensor, dtype=torch.float64, device="cpu")
-    mistakes = {hint: partial(number, other) for other, hint in hints.items()}
-    return Exercise(lambda _: (), partial(number, right), dict(mistakes), choices=1 + len(hints))
+    read: Callable[[Any], Tensor] | None = None
+    otherwise: str = ""
+    refuse: Callable[[Function], str] = lambda function: ""
 
 
 @dataclass(frozen=True)
@@ -94,26 +93,18 @@ def check(
     difference = _largest_difference(given, wanted)
     if difference > TOLERANCE:
         text = _hint(exercise, cases, given, wanted)
-        described = _description(given, wanted, difference)
-        if exercise.choices:
-            described = f"the number of one statement is wanted, 1 to {exercise.choices}."
-        text = text or f"{described}{HELP}"
-    elif strange := _strangers(exercise, given):
+        text = text or f"{exercise.otherwise or _description(given, wanted, difference)}{HELP}"
+    elif refused := exercise.refuse(function):
+        text = refused
+    elif strange := _no_tensors(exercise, given):
         text = (
-            f"the numbers are right, but they come as {_type_name(strange[0].raw)}: "
+            f"the numbers are right, but they come as {_type_name(strange[0])}: "
             "stay with torch tensors, so that gradients can flow."
         )
     else:
         over = f" Largest difference to the reference: {difference:.1e} over {CASES} random inputs."
         return Report(name, "right", f"right.{over if cases[0] else ''}", difference)
     return Report(name, "wrong", text, difference)
-
-
-def _strangers(exercise: Exercise, given: Sequence[Answer]) -> list[Answer]:
-    """The answers that are no tensors; a choice may be a plain number."""
-    strangers = [answer for answer in given if not isinstance(answer.raw, Tensor)]
-    number = bool(exercise.choices) and all(isinstance(a.raw, int | float) for a in strangers)
-    return [] if number else strangers
 
 
 def _answers(
@@ -135,11 +126,13 @@ def _answer(
     """What a function answers to some inputs. A value of another shape than the one that is wanted
     can equal a mistake with this shape, never the reference."""
     inputs = tuple(
-        v.clone().detach().requires_grad_(v.requires_grad) if isinstance(v, Tensor) else v
+        v.clone().detach().requires_grad_(v.requires_grad)
+        if isinstance(v, Tensor)
+        else copy.deepcopy(v)
         for v in case
     )
     raw = _called(function, inputs)
-    value = _as_tensor(raw)
+    value = _read(exercise, raw)
     if shape is not None and value.shape != shape:
         return Answer(raw, value.detach(), value.detach()[None])
     try:
@@ -160,6 +153,24 @@ def _called(function: Function, inputs: tuple[Any, ...]) -> Any:
     if raw is None or raw is Ellipsis:
         raise NotImplementedError(f" (the function returns {raw})")
     return raw
+
+
+def _read(exercise: Exercise, raw: Any) -> Tensor:
+    """What a function returned, as the exercise reads it."""
+    if exercise.read is None:
+        return _as_tensor(raw)
+    try:
+        return exercise.read(raw)
+    except (TypeError, ValueError) as problem:
+        raise _NoAnswerError(str(problem)) from problem
+    except Exception as error:
+        raise _NoAnswerError(f"your answer cannot be used: {_told(error)}") from error
+
+
+def _no_tensors(exercise: Exercise, given: Sequence[Answer]) -> list[Any]:
+    """The answers that are no tensors, where tensors are wanted."""
+    raws = [] if exercise.read else [answer.raw for answer in given]
+    return [raw for raw in raws if not isinstance(raw, Tensor)]
 
 
 def _as_tensor(raw: Any) -> Tensor:
