@@ -113,14 +113,14 @@ ADD_NOISE = Exercise(
     },
 )
 FALSE_ARGUMENT = choice(
-    2,
+    "B",
     {
-        1: "this one holds: with z doubled, the two factors 2 of Szx cancel against the 4 of Sz "
+        "A": "this one holds: with z doubled, the two factors 2 of Szx cancel against the 4 of Sz "
         "in K.",
-        3: "this one holds: K gets a row and a column of zeros, so one more rho of 0, which adds "
+        "C": "this one holds: K gets a row and a column of zeros, so one more rho of 0, which adds "
         "nothing.",
-        4: "this one holds: L >= I pair by pair, so an infinite I leaves L no choice.",
-        5: "this one holds: I + L is that very sum, so what one gains the other loses.",
+        "D": "this one holds: L >= I pair by pair, so an infinite I leaves L no choice.",
+        "E": "this one holds: I + L is that very sum, so what one gains the other loses.",
     },
 )
 EXERCISES = {

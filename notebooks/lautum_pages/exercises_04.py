@@ -134,28 +134,28 @@ TRAINING_LOSS = Exercise(
     },
 )
 BROKEN_LINE = choice(
-    3,
+    "C",
     {
-        1: "drawing the batch at random is right: any images will do, as long as z and u are of "
+        "A": "drawing the batch at random is right: any images will do, as long as z and u are of "
         "the same ones.",
-        2: "whitening each batch anew is wasteful, and harmless: true pairs would still stand out "
-        "from wrong ones.",
-        4: "the sign is right: the loss is made small, so L grows. And a wrong sign would not hide "
-        "the first value.",
-        5: "the optimizer is right: plain gradient steps would raise L as well, if there were "
+        "B": "whitening each batch anew is wasteful, and harmless: true pairs would still stand "
+        "out from wrong ones.",
+        "D": "the sign is right: the loss is made small, so L grows. And a wrong sign would not "
+        "hide the first value.",
+        "E": "the optimizer is right: plain gradient steps would raise L as well, if there were "
         "anything to raise.",
     },
 )
 RIGHT_CURE = choice(
-    4,
+    "D",
     {
-        1: "rounding is not what inflates this value: it is as large in float64, in the figure "
+        "A": "rounding is not what inflates this value: it is as large in float64, in the figure "
         "above.",
-        2: "the ridge is there, and keeps the value finite: a larger one lowers true pairs along "
+        "B": "the ridge is there, and keeps the value finite: a larger one lowers true pairs along "
         "with wrong ones.",
-        3: "a smaller weight turns down the task's competitor, not its noise: true and wrong pairs "
-        "stay alike.",
-        5: "more training changes z, not what 40 rows can say: correlations of 1 come from the "
+        "C": "a smaller weight turns down the task's competitor, not its noise: true and wrong "
+        "pairs stay alike.",
+        "E": "more training changes z, not what 40 rows can say: correlations of 1 come from the "
         "dimensions.",
     },
 )

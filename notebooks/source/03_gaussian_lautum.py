@@ -320,13 +320,13 @@ draw_ridge(variance / variance.mean(), shown)
 #
 # Five arguments about Gaussian vectors $z$ and $x$. They concern the exact value, without a ridge and without samples. One conclusion is wrong. Which?
 #
-# 1. Replace $z$ by $2z$. Then $\Sigma_{zx}$ doubles and $\Sigma_z$ becomes four times as large. $K$ stays. So $L$ stays.
-# 2. Add noise to $z$ that halves each $t$. $L$ is a sum of one term for each pair, and each term depends on its own $t$ only. So $L$ is halved.
-# 3. Append to $z$ one more coordinate, independent of $z$ and of $x$. It brings one more pair, with $\rho = 0$. So $L$ stays.
-# 4. Let $z$ be a linear function of $x$ and nothing else. Then $I$ is infinite. Gaussian vectors have $L \ge I$. So $L$ is infinite.
-# 5. Change $z$ so that $\sum t/(1-t)$ stays as it was. If that raises $L$ by 0.1 nats, then it lowers $I$ by 0.1 nats.
+# - **A.** Replace $z$ by $2z$. Then $\Sigma_{zx}$ doubles and $\Sigma_z$ becomes four times as large. $K$ stays. So $L$ stays.
+# - **B.** Add noise to $z$ that halves each $t$. $L$ is a sum of one term for each pair, and each term depends on its own $t$ only. So $L$ is halved.
+# - **C.** Append to $z$ one more coordinate, independent of $z$ and of $x$. It brings one more pair, with $\rho = 0$. So $L$ stays.
+# - **D.** Let $z$ be a linear function of $x$ and nothing else. Then $I$ is infinite. Gaussian vectors have $L \ge I$. So $L$ is infinite.
+# - **E.** Change $z$ so that $\sum t/(1-t)$ stays as it was. If that raises $L$ by 0.1 nats, then it lowers $I$ by 0.1 nats.
 #
-# Let `false_argument()` return its number.
+# Let `false_argument()` return its letter.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -343,9 +343,9 @@ draw_ridge(variance / variance.mean(), shown)
 
 # %%
 def false_argument():
-    """The number of the argument whose conclusion is wrong."""
+    """The letter of the argument whose conclusion is wrong."""
     ### BEGIN SOLUTION
-    return 2
+    return "B"
     ### END SOLUTION
 
 

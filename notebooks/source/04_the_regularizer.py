@@ -415,13 +415,13 @@ draw_ascent(spectra, curve, bound)
 #
 # Someone trains with your penalty. Nothing stops, nothing is NaN. But $L$ is about 1 nat at the first step, as of wrong pairs, and stays there at every weight. The step:
 #
-#     1   chosen = torch.randint(len(x), (256,))
-#     2   u = whiten(x[chosen], n_components)
-#     3   z = features(x[torch.randint(len(x), (256,))])
-#     4   loss = cross_entropy(logits, labels) - strength * lautum_penalty(z, u, ridge)
-#     5   optimizer.zero_grad(); loss.backward(); optimizer.step()          # Adam
+#     A   chosen = torch.randint(len(x), (256,))
+#     B   u = whiten(x[chosen], n_components)
+#     C   z = features(x[torch.randint(len(x), (256,))])
+#     D   loss = cross_entropy(logits, labels) - strength * lautum_penalty(z, u, ridge)
+#     E   optimizer.zero_grad(); loss.backward(); optimizer.step()          # Adam
 #
-# One line is the reason, another is only wasteful. Let `broken_line()` return the number of the reason.
+# One line is the reason, another is only wasteful. Let `broken_line()` return the letter of the reason.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -438,9 +438,9 @@ draw_ascent(spectra, curve, bound)
 
 # %%
 def broken_line():
-    """The number of the line that keeps L at 1 nat."""
+    """The letter of the line that keeps L at 1 nat."""
     ### BEGIN SOLUTION
-    return 3
+    return "C"
     ### END SOLUTION
 
 
@@ -546,13 +546,13 @@ draw_weights(results)
 #
 # A colleague has batches of 40 rows, $k = 16$, $r = 32$, a ridge of 0.01, all in float64. Her penalty is hundreds of nats high, for true pairs and for wrong pairs alike. Which of these helps?
 #
-# 1. Compute in a higher precision.
-# 2. Raise the ridge to 0.1.
-# 3. Lower the weight of the penalty.
-# 4. Take 400 rows a batch, or keep 4 components.
-# 5. Train longer, until true pairs stand out.
+# - **A.** Compute in a higher precision.
+# - **B.** Raise the ridge to 0.1.
+# - **C.** Lower the weight of the penalty.
+# - **D.** Take 400 rows a batch, or keep 4 components.
+# - **E.** Train longer, until true pairs stand out.
 #
-# Let `right_cure()` return its number.
+# Let `right_cure()` return its letter.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -569,9 +569,9 @@ draw_weights(results)
 
 # %%
 def right_cure():
-    """The number of the cure."""
+    """The letter of the cure."""
     ### BEGIN SOLUTION
-    return 4
+    return "D"
     ### END SOLUTION
 
 
