@@ -49,6 +49,23 @@ SLOW_TESTS = (
     "test_methods.py::test_a_method_of_stage_two",
     "test_checks.py::test_no_constant_is_right_or_raises",
 )
+SLOW_TESTS += (  # each a second to eight, of what changes seldom
+    "test_house.py::test_nothing_happens_at_import",
+    "test_run.py::test_every_method_uses_the_unlabelled_inputs_it_is_given",
+    "test_run.py::test_each_method_can_act_at_every_mth_step",
+    "test_run.py::test_the_networks_that_are_kept_reach_what_their_results_say",
+    "test_run.py::test_a_target_may_have_two_classes_or_thirty",
+    "test_checkpoints.py::test_an_interrupted_stage_one_goes_on",
+    "test_baselines.py::test_progress_counts_to_its_total",
+    "test_baselines.py::test_earlier_layer_is_a_probe",
+    "test_baselines.py::test_a_baseline_gives_the_same_alone_and_in_company",
+    "test_finetuning.py::test_a_careful_run_gives_the_same_alone_and_stacked",
+    "test_finetuning.py::test_the_term_of_a_method_of_stage_two_is_added",
+    "test_stacks.py::test_a_run_gives_the_same_however_its_stacks_are_cut",
+    "test_stacks.py::test_with_odd_batch_sizes",
+    "test_batches.py::test_unlabelled_samples_are_there_at_every_mth_step",
+    "test_published.py::test_the_record_has_the_names_of_the_sets",
+)
 # Two processes take file after file: the longest first, so that neither waits for the other at the
 # end.
 LONGEST = (

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import jupytext
@@ -15,6 +16,7 @@ import pytest
 from plan import ROOT
 
 import lautum_utils
+from notebooks.tools.contents import contents
 
 PACKAGE = ROOT / "lautum_utils"
 HOUSE = [
@@ -38,6 +40,7 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -202,6 +205,87 @@ def test_no_cell_hides_its_source(path: Path) -> None:
         if HIDES.search(json.dumps({k: v for k, v in cell.metadata.items() if k != "execution"}))
     ]
     assert not told
+
+
+CELL_LINES, CODE_LINES, MEGABYTES, MINUTES = 25, 2800, 1.5, 40
+
+
+def code_of(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def filled(code: str) -> int:
+    """Lines that are not empty."""
+    return sum(bool(line.strip()) for line in code.splitlines())
+
+
+def too_long(notebook: nbformat.NotebookNode) -> list[str]:
+    """The first lines of the cells that have too many."""
+    sources = [cell.source for cell in code_of(notebook)]
+    return [code.splitlines()[0] for code in sources if filled(code) > CELL_LINES]
+
+
+def marks_in_sight(notebook: nbformat.NotebookNode) -> list[str]:
+    return [line for c in notebook.cells for line in c.source.splitlines() if "NBVAL" in line]
+
+
+def picture_comes_early(notebook: nbformat.NotebookNode) -> bool:
+    """Whether a picture stands above the second cell of code (the parameters not counted): in a
+    text, or drawn by the first."""
+    code = 0
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            if re.search(r"!\[[^\]]+\]\(|<img |<svg", cell.source):
+                return True
+        elif "parameters" not in cell.metadata.get("tags", []):
+            code += 1
+            if any("image/png" in output.get("data", {}) for output in cell.outputs):
+                return code == 1
+    return False
+
+
+@pytest.mark.parametrize("path", SOURCES + BUILT, ids=name)
+def test_a_cell_is_read_at_a_glance(path: Path) -> None:
+    notebook = jupytext.read(path) if path.suffix == ".py" else nbformat.read(path, as_version=4)
+    assert not too_long(notebook), f"more than {CELL_LINES} lines of code"
+    assert not marks_in_sight(notebook), "what nbval compares is marked by a cell's tag"
+
+
+def test_the_notebooks_hold_little_code() -> None:
+    lines = {
+        path.stem: sum(filled(cell.source) for cell in code_of(nbformat.read(path, as_version=4)))
+        for path in BUILT
+    }
+    assert sum(lines.values()) < CODE_LINES, lines
+
+
+@pytest.mark.parametrize("path", BUILT, ids=name)
+def test_a_notebook_is_small_and_read_in_one_sitting(path: Path) -> None:
+    assert path.stat().st_size <= 1e6 * MEGABYTES
+    row = next(row for row in contents()["notebook"] if row["name"] == path.stem)
+    assert row["read"] <= MINUTES
+
+
+def test_a_picture_shows_the_idea_before_the_code() -> None:
+    assert picture_comes_early(nbformat.read(BUILT[0], as_version=4))
+
+
+def test_what_breaks_these_rules_is_seen() -> None:
+    v4 = nbformat.v4
+    drawn = v4.new_output("display_data", {"image/png": "", "text/plain": "Figure"})
+    cells = [
+        v4.new_markdown_cell("# 00"),
+        v4.new_code_cell("a = 1", metadata={"tags": ["parameters"]}),
+        v4.new_code_cell("\n\n".join(["a = 1"] * CELL_LINES)),
+        v4.new_code_cell("# NBVAL_CHECK_OUTPUT\n" + "a = 1\n" * CELL_LINES, outputs=[drawn]),
+    ]
+    notebook = v4.new_notebook(cells=cells)
+    assert too_long(notebook) == marks_in_sight(notebook) == ["# NBVAL_CHECK_OUTPUT"]
+    assert not picture_comes_early(notebook)
+    cells[2].outputs = [drawn]
+    assert picture_comes_early(notebook)
+    cells[2].outputs, cells[0].source = [], "![The idea](tools/assets/idea.svg)"
+    assert picture_comes_early(notebook)
 
 
 def test_a_folder_has_the_name_that_it_is_imported_by() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .checks import Exercise
+from .reading import type_name
 
 NOT_IT = "this is not it: hold each of the offered answers against the cells above."
 
@@ -31,19 +32,20 @@ def numbers(raw: Any) -> Tensor:
         return torch.from_numpy(array.astype(np.float64))
     except Exception as error:
         raise TypeError(
-            f"a number is wanted, or several in a list, your function returned {_type(raw)}."
+            f"a number is wanted, or several in a list, your function returned {type_name(raw)}."
         ) from error
 
 
-def choice(right: str, wrong: Mapping[str, str], offered: str = "") -> Exercise:
-    """A question with lettered answers: the reader's function takes nothing and returns a letter,
-    or several ("AC", {"A", "C"}), in any order.
+def choice(right: str | int, wrong: Mapping[Any, str], offered: str = "") -> Exercise:
+    """A question with lettered or numbered answers; the reader's function takes nothing and returns
+    a letter (or number), or several ("AC", {"A", "C"}), in any order.
 
-    right : the letter or letters that are right, "B" or "AC".
-    wrong : letters -> the hint for whoever chooses just these.
+    right : the letter or letters that are right, "B" or "AC"; or a number below 10.
+    wrong : letters, or a number -> the hint for whoever chooses just these.
     offered : all letters; by default those of right and wrong. ValueError: a letter that can be
     chosen alone has no hint, or the right ones have one.
     """
+    right, wrong = str(right), {str(chosen): hint for chosen, hint in wrong.items()}
     letters = sorted(set(offered) | set(right).union(*wrong))
     alone = set(letters) - {right} if len(right) == 1 else set()
     answers = {_sorted(chosen) for chosen in wrong}
@@ -64,19 +66,29 @@ def _reader(letters: list[str]) -> Callable[[Any], Tensor]:
     """What turns letters into a tensor of 0 and 1, one entry for each letter that is offered."""
 
     def chosen(raw: Any) -> Tensor:
-        welcome = isinstance(raw, (str, list, tuple, Set))
-        given = "".join(map(str, raw)) if welcome else ""
-        given = given.upper().replace(" ", "").replace(",", "")
-        if not given or not set(given) <= set(letters):
-            told = repr(raw) if isinstance(raw, str) else _type(raw)
+        held = raw.tolist() if isinstance(raw, Tensor | np.ndarray | np.number) else raw
+        several = held if isinstance(held, (list, tuple, Set)) else [held]
+        given = {mark for answer in several for mark in _marks(answer)}
+        if not given or not given <= set(letters):
+            told = repr(raw) if isinstance(raw, str | int | float) else type_name(raw)
             raise ValueError(
-                f"one or more of the letters {', '.join(letters)} are wanted, your function "
-                f"returned {told[:60]}."
+                f"one or more of {', '.join(letters)} are wanted, your function returned "
+                f"{told[:60]}."
             )
         marks = [letter in given for letter in letters]
         return torch.tensor(marks, dtype=torch.float64, device="cpu")
 
     return chosen
+
+
+def _marks(answer: Any) -> str:
+    """The letters of a text, or the digit of a number below 10; "?" for anything else."""
+    if isinstance(answer, str):
+        return answer.upper().replace(" ", "").replace(",", "")
+    number = (
+        isinstance(answer, int | float) and not isinstance(answer, bool) and answer in range(10)
+    )
+    return str(int(answer)) if number else "?"
 
 
 def _returns(letters: str) -> Callable[[], str]:
@@ -85,7 +97,3 @@ def _returns(letters: str) -> Callable[[], str]:
 
 def _sorted(letters: str) -> str:
     return "".join(sorted(set(letters)))
-
-
-def _type(raw: object) -> str:
-    return type(raw).__name__

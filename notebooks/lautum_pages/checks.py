@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Generator, Tensor
+
+from .reading import NoAnswerError, called, read, told, type_name
 
 CASES = 20
 TOLERANCE = 1e-9
@@ -66,10 +67,6 @@ class Answer(NamedTuple):
     observed: Tensor
 
 
-class _NoAnswerError(Exception):
-    """There is nothing to compare; the sentence says why."""
-
-
 def check(
     name: str, function: Function, exercises: Mapping[str, Exercise], seed: int = 0
 ) -> Report:
@@ -88,7 +85,7 @@ def check(
         given = _answers(exercise, function, cases, wanted)
     except NotImplementedError as stub:
         return Report(name, "not attempted", f"not attempted yet{stub}.{HELP}")
-    except _NoAnswerError as problem:
+    except NoAnswerError as problem:
         return Report(name, "wrong", f"{problem}{HELP}")
     difference = _largest_difference(given, wanted)
     if difference > TOLERANCE:
@@ -98,7 +95,7 @@ def check(
         text = refused
     elif strange := _no_tensors(exercise, given):
         text = (
-            f"the numbers are right, but they come as {_type_name(strange[0])}: "
+            f"the numbers are right, but they come as {type_name(strange[0])}: "
             "stay with torch tensors, so that gradients can flow."
         )
     else:
@@ -131,76 +128,20 @@ def _answer(
         else copy.deepcopy(v)
         for v in case
     )
-    raw = _called(function, inputs)
-    value = _read(exercise, raw)
+    raw = called(function, inputs)
+    value = read(exercise.read, raw)
     if shape is not None and value.shape != shape:
         return Answer(raw, value.detach(), value.detach()[None])
     try:
         return Answer(raw, value.detach(), exercise.observe(value, inputs).detach())
     except Exception as error:
-        raise _NoAnswerError(f"your answer cannot be used: {_told(error)}") from error
-
-
-def _called(function: Function, inputs: tuple[Any, ...]) -> Any:
-    """What a function returns; NotImplementedError if it is a stub."""
-    try:
-        raw = function(*inputs)
-    except Exception as error:
-        of_torch = "not implemented for" in str(error)  # such an error is no stub
-        if isinstance(error, NotImplementedError) and not of_torch:
-            raise NotImplementedError from error
-        raise _NoAnswerError(f"your function stopped with {_told(error)}") from error
-    if raw is None or raw is Ellipsis:
-        raise NotImplementedError(f" (the function returns {raw})")
-    return raw
-
-
-def _read(exercise: Exercise, raw: Any) -> Tensor:
-    """What a function returned, as the exercise reads it."""
-    if exercise.read is None:
-        return _as_tensor(raw)
-    try:
-        return exercise.read(raw)
-    except (TypeError, ValueError) as problem:
-        raise _NoAnswerError(str(problem)) from problem
-    except Exception as error:
-        raise _NoAnswerError(f"your answer cannot be used: {_told(error)}") from error
+        raise NoAnswerError(f"your answer cannot be used: {told(error)}") from error
 
 
 def _no_tensors(exercise: Exercise, given: Sequence[Answer]) -> list[Any]:
     """The answers that are no tensors, where tensors are wanted."""
     raws = [] if exercise.read else [answer.raw for answer in given]
     return [raw for raw in raws if not isinstance(raw, Tensor)]
-
-
-def _as_tensor(raw: Any) -> Tensor:
-    """What a function returned, as an ordinary tensor of float64."""
-    dtype = None if isinstance(raw, Tensor | np.ndarray) else torch.float64
-    try:
-        value = torch.as_tensor(raw, dtype=dtype)
-    except Exception as error:
-        raise _NoAnswerError(
-            f"a tensor is wanted, your function returned {type(raw).__name__}."
-        ) from error
-    other = value.is_nested or value.is_quantized or value.is_meta or value.is_complex()
-    if other or value.layout != torch.strided:
-        raise _NoAnswerError(
-            "an ordinary tensor of real numbers is wanted: not complex, sparse, nested or "
-            "quantized."
-        )
-    return value.double()
-
-
-def _told(error: Exception) -> str:
-    """The type of an error and the beginning of what it says, as the end of a sentence."""
-    said = " ".join(str(error).split())
-    said = f"{said[:160]}…" if len(said) > 160 else said
-    end = "" if said[-1:] in ("?", "!") else "."
-    return f"{type(error).__name__}: {said}".rstrip(".: ") + end
-
-
-def _type_name(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
 
 
 def _largest_difference(given: Sequence[Answer], wanted: Sequence[Answer]) -> float:

@@ -7,6 +7,7 @@ from lautum_utils.information import canonical_correlations
 from lautum_utils.information import gaussian_lautum_information as gaussian_lautum
 from lautum_utils.information import gaussian_mutual_information as gaussian_mutual
 
+from .answers import choice
 from .checks import Exercise
 from .shared import (
     ABSOLUTE,
@@ -59,6 +60,9 @@ LAUTUM_FROM_CORRELATIONS = Exercise(
         "each pair of canonical variables adds its own term: sum them.": (
             torch.vmap(_from_correlations)
         ),
+        "this is the mean over the pairs: independent pairs add up, so take the sum.": (
+            lambda r: _from_correlations(r) / len(r)
+        ),
     },
 )
 LAUTUM_FROM_COVARIANCE = Exercise(
@@ -101,9 +105,26 @@ ADD_NOISE = Exercise(
         ABSOLUTE: lambda c, k, e: noisy(c, k, e, scale=1.0),
         "noise that is independent in each coordinate adds to the diagonal only, not to every "
         "entry of the block.": _noise_on_every_entry,
+        "the mean variance is that of z alone: here the variances of x are averaged in.": (
+            lambda c, k, e: noisy(c, k, e, scale=c.diagonal().mean())
+        ),
+        "the mean runs over the whole block of z, covariances too: a variance stands on the "
+        "diagonal.": lambda c, k, e: noisy(c, k, e, scale=c[:k, :k].mean()),
+    },
+)
+FALSE_ARGUMENT = choice(
+    "B",
+    {
+        "A": "this one holds: with z doubled, the two factors 2 of Szx cancel against the 4 of Sz "
+        "in K.",
+        "C": "this one holds: K gets a row and a column of zeros, so one more rho of 0, which adds "
+        "nothing.",
+        "D": "this one holds: L >= I pair by pair, so an infinite I leaves L no choice.",
+        "E": "this one holds: I + L is that very sum, so what one gains the other loses.",
     },
 )
 EXERCISES = {
+    "false_argument": FALSE_ARGUMENT,
     "lautum_from_correlations": LAUTUM_FROM_CORRELATIONS,
     "lautum_from_covariance": LAUTUM_FROM_COVARIANCE,
     "sample_covariance": SAMPLE_COVARIANCE,

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from lautum_utils.information import gaussian_lautum_information as gaussian_lautum
 from lautum_utils.information import gaussian_mutual_information as gaussian_mutual
 
+from .answers import choice
 from .checks import Exercise, Function
 from .shared import (
     ABSOLUTE,
@@ -49,6 +50,12 @@ def _penalty(
     return measure(noisy(torch.cov(torch.cat((z, u), 1).mT), k, ridge, **noise), k)
 
 
+def _averaged_squares(z: Tensor, u: Tensor, ridge: float) -> Tensor:
+    mutual = _penalty(z, u, ridge, gaussian_mutual)
+    squares = _penalty(z, u, ridge) + mutual  # I + L = sum of rho^2 / (1 - rho^2) = ||M||^2
+    return squares / (z.shape[1] * u.shape[1]) - mutual
+
+
 def _value_and_gradient(value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
     gradient = None
     if value.requires_grad:
@@ -76,6 +83,9 @@ WHITEN = Exercise(
         "the smallest components were kept: torch.linalg.eigh sorts upwards.": (
             lambda x, r: _whitened(x, r, largest=False)
         ),
+        "these are z-scores of the first coordinates: they are still correlated, project first.": (
+            lambda x, r: ((x - x.mean(0)) / x.std(0))[:, :r]
+        ),
     },
     observe=_gram,
 )
@@ -91,11 +101,16 @@ LAUTUM_PENALTY = Exercise(
         WRONG_BLOCK: lambda z, u, e: _penalty(z, u, e, on_features=False, on_inputs=True),
         BOTH_BLOCKS: lambda z, u, e: _penalty(z, u, e, on_inputs=True, scale=z.var(0).mean()),
         ABSOLUTE: lambda z, u, e: _penalty(z, u, e, scale=1.0),
-        "only the sign is wrong: return L itself, the minus comes in exercise 4.3.": (
+        "only the sign is wrong: return L itself, the minus comes in exercise 4.4.": (
             lambda z, u, e: -_penalty(z, u, e)
         ),
         "the value is right, the gradient is not: the mean variance, which scales the ridge, "
         "depends on z too.": lambda z, u, e: _penalty(z, u, e, scale=z.detach().var(0).mean()),
+        "the value is right, but its gradient sees the ridge only: the covariance was cut off "
+        "from z.": lambda z, u, e: _penalty(z.detach(), u, e, scale=z.var(0).mean()),
+        "the squares of M are averaged: the norm is their sum, .sum() and not .mean().": (
+            _averaged_squares
+        ),
         "the value is right but no gradient reaches z: .detach(), .item() or a new tensor cuts "
         "it off.": lambda z, u, e: _penalty(z.detach(), u, e),
     },
@@ -118,4 +133,36 @@ TRAINING_LOSS = Exercise(
         ),
     },
 )
-EXERCISES = {"whiten": WHITEN, "lautum_penalty": LAUTUM_PENALTY, "training_loss": TRAINING_LOSS}
+BROKEN_LINE = choice(
+    "C",
+    {
+        "A": "drawing the batch at random is right: any images will do, as long as z and u are of "
+        "the same ones.",
+        "B": "whitening each batch anew is wasteful, and harmless: true pairs would still stand "
+        "out from wrong ones.",
+        "D": "the sign is right: the loss is made small, so L grows. And a wrong sign would not "
+        "hide the first value.",
+        "E": "the optimizer is right: plain gradient steps would raise L as well, if there were "
+        "anything to raise.",
+    },
+)
+RIGHT_CURE = choice(
+    "D",
+    {
+        "A": "rounding is not what inflates this value: it is as large in float64, in the figure "
+        "above.",
+        "B": "the ridge is there, and keeps the value finite: a larger one lowers true pairs along "
+        "with wrong ones.",
+        "C": "a smaller weight turns down the task's competitor, not its noise: true and wrong "
+        "pairs stay alike.",
+        "E": "more training changes z, not what 40 rows can say: correlations of 1 come from the "
+        "dimensions.",
+    },
+)
+EXERCISES = {
+    "whiten": WHITEN,
+    "lautum_penalty": LAUTUM_PENALTY,
+    "broken_line": BROKEN_LINE,
+    "training_loss": TRAINING_LOSS,
+    "right_cure": RIGHT_CURE,
+}

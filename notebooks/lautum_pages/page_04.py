@@ -1,14 +1,15 @@
-"""The pictures of notebook 04: what a step costs, true and wrong pairs, the ascent, failures."""
+"""Notebook 04: its small networks; the pictures of true and wrong pairs, the ascent, failures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Generator, Tensor
 
 from lautum_utils import Results
+from lautum_utils.training.layers import StackedLinear
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
@@ -24,36 +25,15 @@ class Pairing(NamedTuple):
     norm: float  # of the gradient
 
 
-def draw_times(
-    took: Mapping[str, float],
-    dims: Sequence[int],
-    by_dims: Mapping[str, Sequence[float]],
-    finding: str,
-    rows: int,
-) -> Figure:
-    """Milliseconds of a step of each version; and against the dimensions of the input.
-
-    finding: the title of the left side. rows: of the batch on the right side.
-    """
-    margins = MARGINS | {"left": 0.26, "top": 0.88, "wspace": 0.2}
-    figure, (left, right) = new_figure(10.5, 3.6, 2, layout="none", gridspec_kw=margins)
-    for row, value in enumerate(took.values()):
-        left.barh(-row, value, color=STYLES[0 if row < 3 else 2]["color"])
-        left.text(value * 1.1, -row, f"{value:.2g} ms", va="center", fontsize=9)
-    left.set_yticks([-row for row in range(len(took))], list(took))
-    left.grid(False, axis="y")
-    left.set_xscale("log")
-    left.set_xlim(min(took.values()) / 3, max(took.values()) * 5)
-    left.set_xlabel("forward and backward (ms)")
-    left.set_title(finding, fontsize=10)
-    for name, times in by_dims.items():
-        right.loglog(dims, times, label=name)
-    right.set_xticks(dims, [str(dim) for dim in dims])
-    right.minorticks_off()
-    right.set(xlabel=f"dimensions of the input, d (n = {rows})", ylabel="ms")
-    right.set_title("With r fixed, a step does not grow with d", fontsize=10)
-    right.legend()
-    return figure
+def small_networks(
+    models: int, d: int, k: int, seed: int
+) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
+    """d -> 64 ReLU -> k, networks side by side: their parameters, and features of images (n, d),
+    (models, n, k)."""
+    seeds = [Generator().manual_seed(seed + model) for model in range(models)]
+    hidden, output = StackedLinear(d, 64, seeds).double(), StackedLinear(64, k, seeds).double()
+    parameters = [*hidden.parameters(), *output.parameters()]
+    return parameters, lambda images: output(hidden(images.expand(models, *images.shape)).relu())
 
 
 def draw_pairings(right_pairs: Pairing, wrong_pairs: Pairing, settings: str) -> Figure:
@@ -128,27 +108,28 @@ def draw_ascent(spectra: Mapping[int, Tensor], curve: Mapping[int, float], bound
 
 
 def draw_explosion(
-    scales: Sequence[float],
-    values: Mapping[str, Sequence[float]],
-    norms: Mapping[str, Sequence[float]],
-    ratios: Mapping[str, Sequence[float]],
+    scales: Sequence[float], found: Mapping[str, Sequence[tuple[float, float, float]]]
 ) -> Figure:
     """Value and gradient without and with a ridge as the noise goes to 0, and what float32 makes of
-    the value."""
+    the value. found: by version, for each scale the value, the norm of the gradient, and the
+    float32 value over this one."""
     grid = MARGINS | {"wspace": 0.3}
     figure, axes = new_figure(10, 3.3, 3, layout="none", gridspec_kw=grid)
-    for ax, curves in zip(axes, (values, norms), strict=False):
-        for style, (name, curve) in zip(STYLES[1:], curves.items(), strict=False):
-            ax.loglog(scales, curve, label=name, **style)
-    for name, curve in ratios.items():
-        axes[2].semilogx(scales, [_clipped(ratio) for ratio in curve], label=name)
+    for style, (name, rows) in zip(STYLES, found.items(), strict=False):
+        values, norms, ratios = zip(*rows, strict=True)
+        if name != "inverses":
+            label = "no ridge" if name == "Cholesky" else name
+            axes[0].loglog(scales, values, label=label, **style)
+            axes[1].loglog(scales, norms, **style)
+        axes[2].semilogx(scales, [_clipped(ratio) for ratio in ratios], label=name, **style)
     axes[2].set_yticks([-0.6, 0, 0.5, 1], ["NaN", "0", "0.5", "1"])
     titles = "value (nats)", "norm of the gradient", "float32 value / float64 value"
     for ax, title in zip(axes, titles, strict=True):
         ax.invert_xaxis()
         ax.set(title=title, xlabel="standard deviation of the noise")
     axes[0].legend()
-    axes[2].legend()
+    axes[2].set_ylim(-0.7, 3.2)
+    axes[2].legend(loc="upper left")
     figure.suptitle("Without a ridge, value and gradient explode, and float32 returns nonsense")
     return figure
 

@@ -239,39 +239,11 @@ show_progress()
 #
 # All information is in **nats** (natural logarithm; 1 bit is 0.693 nats).
 #
-# | symbol | in words | in code | introduced |
-# |---|---|---|---|
-# | $H(A)$ | entropy: how uncertain $A$ is | `information.entropy` | 01 |
-# | $D(P\|Q)$ | Kullback-Leibler divergence from $Q$ to $P$, averaged under $P$ | `information.kl_divergence` | 01 |
-# | $P_{AB}$, $P_A P_B$ | the joint, and the product of its marginals | `finite_world.Learned.joint`, `product` | 01 |
-# | $I(A;B)$ | mutual information, $D(P_{AB}\|P_A P_B)$ | `information.mutual_information` | 01 |
-# | $L(A;B)$ | Lautum information, $D(P_A P_B\|P_{AB})$ | `information.lautum_information` | 01 |
-# | $X, Y, Z=(X,Y)$ | an input, its label, an example | `finite_world.FiniteWorld.p_xy` | 02 |
-# | $W$, $f_w(y\|x)$ | the learnt hypothesis (in a network: its weights), and what it predicts | `finite_world.FiniteWorld.hypotheses` | 02 |
-# | $S$, $n$ | a dataset, and how many examples or samples it has | `finite_world.Learned.n` | 02 |
-# | $\gamma$ | inverse temperature of a Gibbs learner (times $a$ after a transfer) | `finite_world.Learned.gamma` | 02 |
-# | $a$ | weight of the target in the loss | `finite_world.FiniteWorld.transfer` | 02 |
-# | $R$ | the remainder of the test loss, $\mathbb E\log\frac{p(Y\mid X,W)}{f_W(Y\mid X)}$ under the product | `finite_world.Learned.test_terms` | 02 |
-# | $\Sigma$, $K$ | a covariance, and $\Sigma_x^{-1}\Sigma_{xy}\Sigma_y^{-1}\Sigma_{yx}$ | `information.gaussian_lautum_information` | 03 |
-# | $\rho_i$, $t_i=\rho_i^2$ | canonical correlations | `information.canonical_correlations` | 03 |
-# | $\varepsilon$ | ridge: variance of the noise on $z$, as a fraction of the mean variance of $z$ | `Experiment.ridge` | 03 |
-# | $z=f(x)$, $k$ | the representation (features) of an input, and its dimension | `StackedNetwork.features` | 03 |
-# | $u$, $r$ | whitened inputs, and how many principal components they keep | `Experiment.n_components` | 03 |
-# | $\lambda$ | regularization weight | `Experiment.strength` | 06 |
-# | $m$ | the term is added at every $m$-th step, $m$ times as heavy | `Experiment.every` | 06 |
+# <!-- notation -->
 #
 # ## Glossary
 #
-# - **Source, target:** the task with many labels that we train on, and the task that we want the network for.
-# - **Domain shift, severity:** how source and target differ, and how strongly, from 0 (not at all) to 1.
-# - **Lautum information:** mutual information with the arguments of the divergence exchanged; "mutual" spelled backwards.
-# - **Hole:** a pair that never occurs together although each of the two occurs. It makes Lautum information infinite.
-# - **Gibbs learner:** draws its hypothesis with probability proportional to $e^{-\gamma\,\text{loss}}$.
-# - **Generalization gap:** test loss minus training loss.
-# - **Whitening:** a linear map after which the coordinates are uncorrelated and have variance 1.
-# - **Ridge:** what is added to the diagonal of a covariance; here it is exactly independent noise on the representation.
-# - **Probe, fine-tuning:** fit a linear classifier on frozen features, or train all weights on.
-# - **Paired difference:** the mean over seeds of the differences, seed by seed, with everything else equal.
+# <!-- glossary -->
 #
 # ## References
 #

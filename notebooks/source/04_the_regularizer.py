@@ -9,8 +9,10 @@
 # %% [markdown]
 # # 04 · The regularizer: from a covariance to a penalty that trains
 #
-# Notebook [03](03_gaussian_lautum.ipynb) has the formula. Here it becomes something that a training step can afford: six versions, one change
-# at a time, each checked against an earlier one. The sixth equals `LautumRegularizer`, in value and in gradient. Then we break it on purpose.
+# Notebook [03](03_gaussian_lautum.ipynb) has the formula and its gradient. Can a training step afford it, and what breaks first? We build it in five versions, one change
+# at a time, each checked against the one before. The last is `LautumRegularizer`. Then we break it on purpose.
+#
+# **Predict:** where in this picture does most of the time go, and which of the boxes does the gradient not need to touch?
 
 # %% tags=["parameters"]
 seed = 0
@@ -18,67 +20,39 @@ batch = 512  # images in a batch; versions 1 and 2 need more than n_features + 2
 n_features = 16  # k, coordinates of the representation
 n_components = 32  # r, principal components of the inputs that are kept
 ridge = 1e-2  # variance of the noise on the representation, as a fraction of its mean variance
-device = (
-    "auto"  # where the networks of the last figure train; everything else is float64 on the CPU
-)
+device = "auto"  # of the networks in the last figure; all else is float64 on the CPU
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
-import time
+from lautum_pages.page_04_cost import draw_idea
 
+draw_idea()
+
+# %%
 import torch
 
 from lautum_pages import check
-from lautum_pages.page_04 import (
-    Pairing,
-    draw_ascent,
-    draw_explosion,
-    draw_pairings,
-    draw_small_batches,
-    draw_times,
-    draw_weights,
-)
-from lautum_utils import (
-    Experiment,
-    Explorer,
-    LautumRegularizer,
-    batch_covariance,
-    canonical_correlations,
-    gaussian_lautum_information,
-    grid,
-    load,
-    run,
-    save_results,
-)
-from lautum_utils.training.layers import StackedLinear
+from lautum_pages.page_04 import Pairing, draw_ascent, draw_explosion, draw_pairings
+from lautum_pages.page_04 import draw_small_batches, draw_weights, small_networks
+from lautum_pages.page_04_cost import draw_times, once, timed
+from lautum_utils import Experiment, Explorer, LautumRegularizer, batch_covariance
+from lautum_utils import canonical_correlations, gaussian_lautum_information, grid, load, run
+from lautum_utils import save_results
 
 differences = {}
 
 
-def agree(name, ours, theirs, limit):
+def agree(name, ours, theirs, limit=1e-9):
     """Print whether two results agree; the difference is relative to the largest value."""
     differences[name] = ((ours - theirs).abs().max() / theirs.abs().max()).item()
     print(f"{name}: relative difference < {limit:.0e}: {differences[name] < limit}")
 
 
-def with_gradient(function, z, *others):
-    """The value of function(z, *others) and its gradient with respect to z."""
-    z = z.detach().requires_grad_()
-    value = function(z, *others)
-    return value.detach(), torch.autograd.grad(value.sum(), z)[0]
-
-
 # %% [markdown]
 # ## Real inputs, a small network
 #
-# The inputs $x$ are handwritten digits of $d = 256$ pixels, the representation $z = f(x)$ (`z`) has $k$ coordinates (`n_features`), a batch has $n$ rows (`batch`).
-# The network is small and random; we hold four of them side by side, for later.
-#
-# ## Version 1: the formula as it stands
-#
-# With the blocks $\Sigma_z, \Sigma_{zx}, \Sigma_x$ of the joint covariance and $K = \Sigma_z^{-1} \Sigma_{zx} \Sigma_x^{-1} \Sigma_{xz}$,
-#
-# $$L = \tfrac12 \log\det(I - K) + \operatorname{tr}\big((I-K)^{-1}\big) - k .$$
+# The inputs $x$ are handwritten digits of $d = 256$ pixels. The representation $z = f(x)$ (`z`) has $k$ coordinates (`n_features`), a batch has $n$ rows (`batch`).
+# The network is small and random. We hold four of them side by side, for later.
 #
 # **Predict:** $\Sigma_x$ is the 256 x 256 covariance of the pixels. Does it have an inverse?
 
@@ -87,25 +61,22 @@ generator = torch.Generator().manual_seed(seed)
 digits = load("digits", seed=seed).inputs.flatten(1).double()
 x = digits + 0.05 * torch.randn(digits.shape, generator=generator, dtype=torch.float64)
 for name, images in (("digits", digits), ("digits with pixel noise", x)):
-    print(
-        f"{name}: {tuple(images.shape)}, rank of the covariance {torch.linalg.matrix_rank(images.mT.cov(), rtol=1e-9)}"
-    )
+    rank = torch.linalg.matrix_rank(images.mT.cov(), rtol=1e-9)
+    print(f"{name}: {tuple(images.shape)}, rank of the covariance {rank}")
 
 MODELS, d = 4, x.shape[1]
-
-
-def new_networks(models, width=64):
-    """256 -> 64 ReLU -> k, networks side by side: their parameters, and features(images) -> (models, n, k)."""
-    seeds = [torch.Generator().manual_seed(seed + model) for model in range(models)]
-    hidden = StackedLinear(d, width, seeds).double()
-    output = StackedLinear(width, n_features, seeds).double()
-    parameters = [*hidden.parameters(), *output.parameters()]
-    return parameters, lambda images: output(hidden(images.expand(models, *images.shape)).relu())
-
-
 with torch.no_grad():
-    all_features = new_networks(MODELS)[1](x)
+    all_features = small_networks(MODELS, d, n_features, seed)[1](x)
 z, x_batch = all_features[0, :batch], x[:batch]
+
+# %% [markdown]
+# It has none: the digits are small images, enlarged. So `x` has a little noise on each pixel, as from a camera, and the textbook can begin.
+#
+# ## Version 1: the formula as it stands
+#
+# With the blocks $\Sigma_z, \Sigma_{zx}, \Sigma_x$ of the joint covariance and $K = \Sigma_z^{-1} \Sigma_{zx} \Sigma_x^{-1} \Sigma_{xz}$,
+#
+# $$L = \tfrac12 \log\det(I - K) + \operatorname{tr}\big((I-K)^{-1}\big) - k .$$
 
 
 # %% tags=["nbval-check-output"]
@@ -126,8 +97,6 @@ def naive(z, x):
 print(f"L = {naive(z, x_batch):.1f} nats")
 
 # %% [markdown]
-# The digits have no such inverse: they are small images, enlarged. So `x` has a little noise on each pixel, as from a camera, and the textbook can begin.
-#
 # ## Version 2: Cholesky in place of inverses
 #
 # The Cholesky factor of the joint covariance of $(z, x)$ already holds all that we need:
@@ -135,8 +104,8 @@ print(f"L = {naive(z, x_batch):.1f} nats")
 # $$\begin{pmatrix} \Sigma_z & \Sigma_{zx} \\ \Sigma_{xz} & \Sigma_x \end{pmatrix} = \begin{pmatrix} A & 0 \\ B & F \end{pmatrix}\begin{pmatrix} A & 0 \\ B & F \end{pmatrix}^{\!\top}
 # \quad\Rightarrow\quad \Sigma_z = AA^\top,\quad BB^\top = \Sigma_{xz} \Sigma_z^{-1} \Sigma_{zx},\quad FF^\top = \Sigma_x - BB^\top .$$
 #
-# So $FF^\top$ is the covariance of $x$ given $z$. Put $M = F^{-1}B$. Its singular values are $\rho/\sqrt{1-\rho^2}$, with $\rho$ the canonical correlations: a squared
-# one is $\rho^2/(1-\rho^2)$, and one plus it is $1/(1-\rho^2)$. Summed over the correlations:
+# So $FF^\top$ is the covariance of $x$ given $z$. Put $M = F^{-1}B$. Its singular values are $\rho/\sqrt{1-\rho^2}$, with $\rho$ the canonical correlations. The square of one
+# is $\rho^2/(1-\rho^2)$, and one plus that is $1/(1-\rho^2)$. Summed over the correlations:
 #
 # $$L = \|M\|_F^2 - \tfrac12 \log\det(I + M^\top M).$$
 #
@@ -144,45 +113,34 @@ print(f"L = {naive(z, x_batch):.1f} nats")
 
 
 # %% tags=["nbval-check-output"]
-def from_covariance(cov, k):
-    """L from the joint covariance (..., k + r, k + r), z first."""
-    factor = torch.linalg.cholesky_ex(cov).L
-    m = torch.linalg.solve_triangular(factor[..., k:, k:], factor[..., k:, :k], upper=False)
-    gram = m.mT @ m
-    one_plus = gram + torch.eye(k, dtype=cov.dtype, device=cov.device)
-    return gram.diagonal(dim1=-2, dim2=-1).sum(-1) - torch.logdet(one_plus) / 2
-
-
 def cholesky(z, x):
     """Version 2: the same value without an inverse."""
-    return from_covariance(torch.cat((z, x), 1).mT.cov(), z.shape[1])
+    k, cov = z.shape[1], torch.cat((z, x), 1).mT.cov()
+    factor = torch.linalg.cholesky_ex(cov).L
+    m = torch.linalg.solve_triangular(factor[k:, k:], factor[k:, :k], upper=False)
+    one_plus = m.mT @ m + torch.eye(k, dtype=cov.dtype, device=cov.device)
+    return m.square().sum() - torch.logdet(one_plus) / 2
 
 
-for name, ours, theirs in zip(
-    ("value", "gradient"), with_gradient(cholesky, z, x_batch), with_gradient(naive, z, x_batch)
-):
-    agree(f"{name}: version 2 and version 1", ours, theirs, 1e-8)
-cov = torch.cat((z, x_batch), 1).mT.cov()
-agree(
-    "value: version 2 and information.py",
-    cholesky(z, x_batch),
-    gaussian_lautum_information(cov, n_features, validate_args=False),
-    1e-10,
-)
-rounded = z.float(), x_batch.float()
-off = [
-    abs(version(*rounded).item() / naive(z, x_batch).item() - 1) for version in (naive, cholesky)
-]
-print(
-    f"in float32, the inverses are off by more than 3 times as much as Cholesky: {off[0] > 3 * off[1]}"
-)
+def with_gradient(function, z, *others):
+    """The value of function(z, *others) and its gradient with respect to z."""
+    z = z.detach().requires_grad_()
+    value = function(z, *others)
+    return value.detach(), torch.autograd.grad(value.sum(), z)[0]
+
+
+one, two = with_gradient(naive, z, x_batch), with_gradient(cholesky, z, x_batch)
+for name, ours, theirs in zip(("value", "gradient"), two, one):
+    agree(f"{name}: versions 2 and 1", ours, theirs)
+off = [abs(f(z.float(), x_batch.float()) / one[0] - 1) for f in (naive, cholesky)]
+print("in float32, inverses are off by more than 3 times as much:", bool(off[0] > 3 * off[1]))
 
 # %% [markdown]
 # ## Version 3: fewer components, whitened once
 #
-# Most of that joint covariance is $\Sigma_x$. The inputs do not change while the network trains, so we can choose once what of them to look at: we take their principal
-# components, keep the first $r$ (`n_components`) and scale each to variance 1: $u = (x - \bar x)\,E\,\Lambda^{-1/2}$ (`u`), with the leading eigenvectors $E$ of the covariance of all
-# inputs and their eigenvalues $\Lambda$.
+# Most of that joint covariance is $\Sigma_x$. The inputs do not change while the network trains. So we choose once what of them to look at. We take their principal
+# components, keep the first $r$ (`n_components`) and scale each to variance 1: $u = (x - \bar x)\,E\,\Lambda^{-1/2}$ (`u`). Here $\bar x$ is the mean input, $E$ holds the leading eigenvectors of the covariance of all
+# inputs, and $\Lambda$ their eigenvalues.
 #
 # ### Exercise 4.1 · Whiten (easy, 10 minutes)
 #
@@ -214,57 +172,43 @@ def whiten(inputs, n_components):
 check("whiten", whiten)
 
 # %% [markdown]
-# `LautumRegularizer(x, r).project` does the same. With all $d$ components nothing is lost, since $L$ does not see an invertible change of coordinates: whitening itself changes no value and saves no time, but it makes the numbers well-behaved. With $r < d$ the value changes, and a step gets cheap.
+# `LautumRegularizer(x, r).project` does the same. With all $d$ components nothing is lost: $L$ does not see an invertible change of coordinates. With $r < d$ the value changes, and a step gets cheap.
 #
 # **Predict:** how large is $L$ for a batch in which each $z$ is paired with the *wrong* image, so that there is nothing to measure?
 
 # %% tags=["nbval-check-output"]
 everything = LautumRegularizer(x, d, ridge=0.0)
-agree(
-    "value: whitened, all components, and not whitened",
-    cholesky(z, everything.project(x_batch)),
-    cholesky(z, x_batch),
-    1e-8,
-)
+whitened = cholesky(z, everything.project(x_batch))
+agree("value: all components, whitened and not", whitened, cholesky(z, x_batch))
 
-plain = LautumRegularizer(x, n_components, ridge=0.0)
-u = plain.project(x_batch)
+u = LautumRegularizer(x, n_components).project(x_batch)
 wrong = z.roll(1, 0)  # each z goes to the next image: the images are in random order
-spectrum = torch.linalg.eigvalsh(x.mT.cov())
-print(
-    f"{n_components} components hold {100 * spectrum[-n_components:].sum() / spectrum.sum():.0f} % of the variance of the inputs"
-)
-for name, inputs in ((f"all {d}", x_batch), (f"{n_components}", u)):
-    right, mixed_up = cholesky(z, inputs), cholesky(wrong, inputs)
-    room = len(z) - n_features - inputs.shape[1] - 2
-    print(f"{name:>7} components: L = {right:6.1f} nats, wrong pairs {mixed_up:5.2f} nats")
-    rho = canonical_correlations(
-        torch.cat((wrong, inputs), 1).mT.cov(), n_features, validate_args=False
-    )
-    expected = n_features * inputs.shape[1] / (len(z) - 1)
+for count, inputs in ((d, x_batch), (n_components, u)):
+    right_pairs, wrong_pairs = cholesky(z, inputs), cholesky(wrong, inputs)
+    inflated = (len(z) - 1) / max(len(z) - n_features - count - 2, 1)
     print(
-        f"{'':19} wrong pairs: sum of squared correlations {rho.square().sum():.1f}, expected {expected:.1f}"
+        f"{count} components: L = {right_pairs:.1f} nats, wrong pairs {wrong_pairs:.2f} nats;",
+        f"what dependence there is shows {inflated:.2f} times",
     )
-    if room > 0:
-        print(f"{'':19} dependence inflated {(len(z) - 1) / room:.2f} times")
 
 # %% [markdown]
-# What is lost: all dependence on the components left out. What is gained, beside time: independent variables show about $kr/(n-1)$ of squared correlation (notebook 03), so fewer components leave less noise. Wrong pairs show only what is *added*; what dependence there is, is also inflated, by $(n-1)/(n-k-r-2)$ on average for $I + L$ (notebook 03). That is more than twice for all components.
+# What is lost: all dependence on the components left out. What is gained, beside time: fewer components leave less noise. Wrong pairs show what is *added* where there is nothing: for few components about $kr/2(n-1)$ nats. (Notebook 03: $\sum\rho^2$ averages $kr/(n-1)$, and weak dependence has $L \approx \tfrac12\sum\rho^2$.)
+# What dependence there is, is also inflated, by $(n-1)/(n-k-r-2)$ on average for $I + L$. That is more than twice for all components.
 #
 # ## Version 4: noise on z, and only on z
 #
 # Where $z$ is linear in $u$, a correlation is 1 and $L$ is infinite. The cure is observation noise on $z$ of variance $\varepsilon\, m$: $\varepsilon$ is `ridge`, $m$ the mean variance of the coordinates of
-# $z$. Only $\Sigma_z$ changes, to $\Sigma_z + \varepsilon m I$: the noise is independent of $u$, so $\Sigma_{zu}$ stays; the inputs are data, so $\Sigma_u$ stays.
+# $z$. Only $\Sigma_z$ changes, to $\Sigma_z + \varepsilon m I$. The noise is independent of $u$, so $\Sigma_{zu}$ stays; the inputs are data, so $\Sigma_u$ stays.
 #
 # It also gives a bound (derived here). $L$ is symmetric, so $\|M\|_F^2 = \operatorname{tr}(C^{-1} \Sigma_{zu} \Sigma_u^{-1} \Sigma_{uz})$ with $C$ the covariance of the noisy $z$ given $u$. Now $C$ is at least $\varepsilon m I$, and
-# $\Sigma_{zu} \Sigma_u^{-1} \Sigma_{uz}$ at most the $\Sigma_z$ without noise, whose trace is $k\,m$:
+# $\Sigma_{zu} \Sigma_u^{-1} \Sigma_{uz}$ is at most the $\Sigma_z$ without noise, whose trace is $k\,m$:
 #
 # $$L \;\le\; \|M\|_F^2 \;\le\; \frac{k\,m}{\varepsilon\, m} = \frac{k}{\varepsilon}.$$
 #
 # ### Exercise 4.2 · The capstone: the regularizer (medium, 20 minutes)
 #
-# `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient. The cell after it
-# holds our version 4 and compares it with `LautumRegularizer`. So once the check says "right", you have put the regularizer of this suite together yourself.
+# `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient.
+# Once it says "right", you have put the regularizer of this suite together yourself.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -290,73 +234,27 @@ def lautum_penalty(z, u, ridge):
     cov = cov + torch.diag(noise) * z.var(0).mean()
     factor = torch.linalg.cholesky(cov)
     m = torch.linalg.solve_triangular(factor[k:, k:], factor[k:, :k], upper=False)
-    return (
-        m.square().sum() - torch.logdet(torch.eye(k, dtype=z.dtype, device=z.device) + m.mT @ m) / 2
-    )
+    one_plus = torch.eye(k, dtype=z.dtype, device=z.device) + m.mT @ m
+    return m.square().sum() - torch.logdet(one_plus) / 2
     ### END SOLUTION
 
 
 check("lautum_penalty", lautum_penalty)
 
-
-# %% tags=["nbval-check-output"]
-def ridged(z, u, ridge):
-    """Version 4: observation noise on z."""
-    k = z.shape[1]
-    on_z = (torch.arange(k + u.shape[1], device=z.device) < k).to(z.dtype)
-    return from_covariance(
-        torch.cat((z, u), 1).mT.cov() + ridge * z.var(0).mean() * torch.diag(on_z), k
-    )
-
-
-regularizer = LautumRegularizer(x, n_components, ridge)
-agree("value: version 4 without a ridge, and version 3", ridged(z, u, 0.0), cholesky(z, u), 1e-12)
-ours, theirs = with_gradient(ridged, z, u, ridge), with_gradient(regularizer, z, u)
-agree("value: version 4 and LautumRegularizer", ours[0], theirs[0], 1e-10)
-agree("gradient: version 4 and LautumRegularizer", ours[1], theirs[1], 1e-10)
-bound = n_features / ridge if ridge else float("inf")
-print(
-    f"L = {ours[0]:.1f} nats, wrong pairs {ridged(wrong, u, ridge):.2f} nats, bound k / ridge = {bound:.0f} nats"
-)
-
 # %% [markdown]
-# ## Version 5: many networks at once
+# ## Version 5: many networks, and a gradient that is written down
 #
-# A curve over the weight needs many networks. So a leading dimension runs over networks (`MODELS` here), and each line works on all of them. The mean over rows is now over axis -2;
-# `torch.cov` takes one matrix only, so the product is written out.
-
-
-# %% tags=["nbval-check-output"]
-def stacked(z, u, ridge):
-    """Version 5: z (..., n, k) and u (..., n, r) give (...) values."""
-    n, k = z.shape[-2:]
-    joint = torch.cat((z, u), -1)
-    joint = joint - joint.mean(-2, keepdim=True)
-    cov = joint.mT @ joint / (n - 1)
-    on_z = (torch.arange(joint.shape[-1], device=z.device) < k).to(z.dtype)
-    mean_variance = cov.diagonal(dim1=-2, dim2=-1)[..., :k].mean(-1)
-    return from_covariance(cov + ridge * mean_variance[..., None, None] * torch.diag(on_z), k)
-
-
-all_z, all_u = all_features[:, :batch], u.expand(MODELS, *u.shape)
-one_by_one = torch.stack([ridged(each, u, ridge) for each in all_z])
-agree(
-    f"value: {MODELS} networks stacked and one by one",
-    stacked(all_z, all_u, ridge),
-    one_by_one,
-    1e-12,
-)
-print("nats:", [round(value, 1) for value in one_by_one.tolist()])
-
-# %% [markdown]
-# ## Version 6: the gradient in closed form (optional)
+# A curve over the weight needs many networks. `LautumRegularizer` takes them stacked: $z$ of shape `(models, n, k)` gives one value for each. And it does not leave the gradient to autograd.
+# It holds a closed form, which the fold derives. We compare it with autograd through the formula of notebook 03, and with finite differences (`gradcheck`), which know nothing of our algebra.
 #
-# Autograd goes back through each factorisation. But $z$ enters through two small matrices only. Let $Z$ be the batch of centred $z$ and $V$ (`v`) that of $u$, centred and
-# whitened by its own Cholesky factor, so that $V^\top V = (n-1) I$. With the ridge in $\Sigma$ (`s`),
+# <details><summary>The gradient in closed form</summary>
+#
+# $z$ enters through two small matrices only. Let $Z$ be the batch of centred $z$, and $V$ that of $u$, centred and
+# whitened by its own Cholesky factor, so that $V^\top V = (n-1) I$. ($V$ depends on data only: `regularizer.prepare` makes it ahead.) With the ridge in $\Sigma$,
 #
 # $$b = \frac{Z^\top V}{n-1}, \qquad \Sigma = \frac{Z^\top Z}{n-1} + \varepsilon m I, \qquad C = \Sigma - bb^\top, \qquad G = b^\top C^{-1} b, \qquad L = \operatorname{tr} G - \tfrac12\log\det(I + G),$$
 #
-# and $\det(I+G) = \det \Sigma / \det C$. Move $b$ and $\Sigma$ by $\mathrm db$ and $\mathrm d\Sigma$; then $\mathrm dC = \mathrm d\Sigma - \mathrm db\,b^\top - b\,\mathrm db^\top$. With $N = C^{-1}b$ (`big_n`) and
+# and $\det(I+G) = \det \Sigma / \det C$. Move $b$ and $\Sigma$ by $\mathrm db$ and $\mathrm d\Sigma$; then $\mathrm dC = \mathrm d\Sigma - \mathrm db\,b^\top - b\,\mathrm db^\top$. With $N = C^{-1}b$ and
 # $\langle P, Q\rangle = \operatorname{tr} P^\top Q$:
 #
 # $$\mathrm d \operatorname{tr} G = 2\langle N, \mathrm db\rangle - \langle NN^\top, \mathrm dC\rangle = \langle 2N(I + G), \mathrm db\rangle - \langle NN^\top, \mathrm d\Sigma\rangle,$$
@@ -366,133 +264,75 @@ print("nats:", [round(value, 1) for value in one_by_one.tolist()])
 #
 # $$\frac{\partial L}{\partial b} = N(I + 2G), \qquad \frac{\partial L}{\partial \Sigma} = \tfrac12 N (I+G)^{-1} N^\top - NN^\top .$$
 #
-# The chain rule through $b$ and $\Sigma$ gives the rest. ($m$ depends on $Z$ too: $\varepsilon$ times the mean of the diagonal of $\partial L/\partial \Sigma$ is added to that diagonal.)
+# The chain rule through $b$ and $\Sigma$ gives the rest. ($m$ depends on $Z$ too: $\varepsilon$ times the mean of the diagonal of $\partial L/\partial \Sigma$ is added to that diagonal.) The module has the same formulas (`_BatchDependence`).
+#
+# </details>
 
 
 # %% tags=["nbval-check-output"]
-class ClosedForm(torch.autograd.Function):
-    """Version 6: as version 5, with the gradient written down."""
-
-    @staticmethod
-    def forward(ctx, z, u, ridge):
-        z, u = z - z.mean(-2, keepdim=True), u - u.mean(-2, keepdim=True)
-        rows = z.shape[-2] - 1
-        factor_u = torch.linalg.cholesky_ex(u.mT @ u / rows).L
-        v = torch.linalg.solve_triangular(factor_u, u.mT, upper=False).mT
-        b, s = z.mT @ v / rows, z.mT @ z / rows
-        diagonal = s.diagonal(dim1=-2, dim2=-1)
-        diagonal += ridge * diagonal.mean(-1, keepdim=True)
-        big_n = torch.cholesky_solve(b, torch.linalg.cholesky_ex(s - b @ b.mT).L)
-        gram = b.mT @ big_n
-        one_plus = gram + torch.eye(gram.shape[-1], dtype=z.dtype, device=z.device)
-        ctx.save_for_backward(z, v, big_n, gram, one_plus)
-        ctx.ridge = ridge
-        return gram.diagonal(dim1=-2, dim2=-1).sum(-1) - torch.logdet(one_plus) / 2
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream):
-        z, v, big_n, gram, one_plus = ctx.saved_tensors
-        d_b = big_n + 2 * big_n @ gram
-        d_s = big_n @ (torch.linalg.solve(one_plus, big_n.mT) / 2 - big_n.mT)
-        diagonal = d_s.diagonal(dim1=-2, dim2=-1)
-        diagonal += ctx.ridge * diagonal.mean(-1, keepdim=True)
-        d_z = (2 * z @ d_s + v @ d_b.mT) / (z.shape[-2] - 1)
-        return upstream[..., None, None] * d_z, None, None
+def by_autograd(z, u, ridge):
+    """Notebook 03's formula on the library's covariance with noise, for one network or many."""
+    cov = batch_covariance(z, u, ridge)
+    return gaussian_lautum_information(cov, z.shape[-1], validate_args=False)
 
 
-closed_form = ClosedForm.apply
-ours = with_gradient(closed_form, all_z, all_u, ridge)
-autograd, module = (
-    with_gradient(stacked, all_z, all_u, ridge),
+regularizer = LautumRegularizer(x, n_components, ridge)
+all_z, all_u = all_features[:, :batch], u.expand(MODELS, *u.shape)
+ours, theirs = (
     with_gradient(regularizer, all_z, all_u),
+    with_gradient(by_autograd, all_z, all_u, ridge),
 )
 for i, name in enumerate(("value", "gradient")):
-    agree(f"{name}: version 6 and version 5", ours[i], autograd[i], 1e-10)
-    agree(f"{name}: version 6 and LautumRegularizer", ours[i], module[i], 1e-10)
+    agree(f"{name}: LautumRegularizer and autograd", ours[i], theirs[i], 1e-10)
+alone = torch.stack([regularizer(each, u) for each in all_z])
+agree(f"value: {MODELS} networks stacked and one by one", ours[0], alone, 1e-12)
 
-small_z = torch.randn(2, 20, 3, generator=generator, dtype=torch.float64, requires_grad=True)
-small_u = torch.randn(2, 20, 4, generator=generator, dtype=torch.float64)
+small_z, small_u = (torch.randn(2, 30, count, generator=generator).double() for count in (3, 4))
 small = LautumRegularizer(small_u[0], 4, ridge)
-for name, function in (
-    ("version 6", lambda z: closed_form(z, small_u, ridge)),
-    ("LautumRegularizer", lambda z: small(z, small_u, validate_args=False)),
-):
-    print(
-        f"gradcheck, {name}: {torch.autograd.gradcheck(function, small_z, raise_exception=False)}"
-    )
+right_slope = torch.autograd.gradcheck(lambda z: small(z, small_u), small_z.requires_grad_())
+bound = n_features / ridge if ridge else float("inf")
+print(f"gradcheck: {right_slope}; L = {ours[0][0]:.1f} nats, bound k / ridge = {bound:.0f} nats")
 
 # %% [markdown]
-# `gradcheck` compares with finite differences, so it knows nothing of our algebra. The module (`_BatchDependence`) has the same formulas;
-# $V$ depends on data only, so the training loop lets `regularizer.prepare` make it for many batches ahead.
+# ## Where the time goes
 #
-# ## What does each change buy?
-#
-# **Predict:** which of the five changes saves most time, and by how much? And how does the time of a step grow with the number of pixels?
-
+# **Predict:** which change saves most time? And is version 2 faster than version 1?
 
 # %%
-def milliseconds(step, budget=0.1):
-    """The fastest of several steps, after one to warm up: other work on the machine only adds."""
-    step()
-    times = []
-    while len(times) < 3 or (sum(times) < budget and len(times) < 30):
-        started = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - started)
-    return 1e3 * min(times)
-
-
-def of_gradient(function, *arguments):
-    """Milliseconds of a value and its gradient."""
-    return milliseconds(lambda: with_gradient(function, *arguments))
-
-
 took = {
-    "1 inverses": of_gradient(naive, z, x_batch),
-    "2 Cholesky": of_gradient(cholesky, z, x_batch),
-    f"whitened, all {d} components": of_gradient(cholesky, z, everything.project(x_batch)),
-    f"3 whitened, r = {n_components}": of_gradient(cholesky, z, u),
-    "4 ridge": of_gradient(ridged, z, u, ridge),
+    "1 inverses": timed(naive, z, x_batch),
+    "2 Cholesky": timed(cholesky, z, x_batch),
+    f"3 r = {n_components} components": timed(cholesky, z, u),
+    "4 ridge": timed(by_autograd, z, u, ridge),
 }
-together = {  # MODELS networks at once
-    "5 stacked": of_gradient(stacked, all_z, all_u, ridge),
-    "6 closed form": of_gradient(closed_form, all_z, all_u, ridge),
-    "LautumRegularizer": of_gradient(regularizer, all_z, all_u),
-}
-took |= {f"{name}, per network of {MODELS}": ms / MODELS for name, ms in together.items()}
+took[f"5 one of {MODELS} stacked"] = [ms / MODELS for ms in timed(regularizer, all_z, all_u)]
 
-# %%
 dims = [16, 64, 256, 1024]
 rows = dims[-1] + n_features + 100  # more than k + d at every d
 noise_x = torch.randn(rows, dims[-1], generator=generator, dtype=torch.float64)
-noise_z = torch.randn(rows, n_features, generator=generator, dtype=torch.float64)
-every_step, once, whitened_step = [], [], []
+noise_z = noise_x[:, :n_features].roll(1, 0)
+by_dims = {"version 1, each step": [], "whitening, once": [], "whitened, each step": []}
 for dim in dims:
     inputs = noise_x[:, :dim]
-    started = time.perf_counter()
-    fitted = LautumRegularizer(inputs, min(n_components, dim), ridge)
-    once.append(1e3 * (time.perf_counter() - started))
-    every_step.append(of_gradient(naive, noise_z, inputs))
-    whitened_step.append(of_gradient(fitted, noise_z, fitted.project(inputs)))
-
-times = every_step[-1] / whitened_step[-1]
-print(f"d = {dims[-1]}: version 1 takes {times:.0f} times as long as a whitened step")
-machine = f"{torch.get_num_threads()} threads, torch {torch.__version__}"
-print(f"measured on this machine, one run, {machine}")
-by_dims = {"version 1, each step": every_step, "whitening, once": once}
-by_dims[f"whitened to r = {n_components}, each step"] = whitened_step
-finding = f"Keeping r = {n_components} components saves most (d = {d}, n = {len(z)})"
-draw_times(took, dims, by_dims, finding, rows)
+    fitted, fitting = once(LautumRegularizer, inputs, min(n_components, dim), ridge)
+    ways = timed(naive, noise_z, inputs), timed(fitted, noise_z, fitted.project(inputs))
+    for name, ms in zip(by_dims, (sum(ways[0]), fitting, sum(ways[1]))):
+        by_dims[name].append(ms)
+print(f"measured on this machine: {torch.get_num_threads()} threads, torch {torch.__version__}")
+draw_times(took, dims, by_dims, rows)
 
 # %% [markdown]
-# Version 1 takes about $n d^2 + d^3$ operations a step, a whitened step $n(k+r)^2$, whatever $d$ is: many times less where $d$ is large. Whitening itself costs as much as a few steps of
-# version 1, once, and with all components it saves nothing: it is dropping components that does. Cholesky was for accuracy, not for speed; stacking and the closed form save some more.
+# Version 1 takes about $n d^2 + d^3$ operations a step, a whitened step $n(k+r)^2$, whatever $d$ is. Whitening costs as much as some steps of
+# version 1, once. Dropping components is what saves time.
+#
+# **Why is Cholesky not the faster one?** Forward it has less to do: a factor takes a third of the operations of an inverse. But look at the way back. In version 1, $\Sigma_x^{-1}$ depends on data only. Autograd sees that and never goes through it. The gradient passes through
+# thin matrices of $k$ rows. In version 2, $z$ and $x$ share one matrix, so the gradient has to pass through the whole factor of $k + d$ rows: several solves of $d^3$ operations, and a product with all of $x$, for a part of the result that nobody asks for.
+# Cholesky was for accuracy. `LautumRegularizer` has both: it factorises the inputs alone, without a gradient.
 #
 # ## How much of the value is noise?
 #
 # The widget pairs features with their images (true pairs) and with the wrong ones. `dependence` mixes features with noise: at 1 they are the network's, at 0 noise alone. **Try:** raise `components` at small `n`; then raise
-# `ridge`. What brings the two values together, and what apart?
+# `ridge`. What brings the two values together, and what drives them apart?
 
 # %%
 view_u = everything.project(x)
@@ -510,6 +350,7 @@ def paired(z, u, ridge):
     return Pairing(rho, value.item(), gradient.norm().item())
 
 
+# %%
 def draw_pairs(ridge=ridge, n=batch, components=n_components, dependence=1.0):
     """Correlations, value and gradient for true and for wrong pairs of n features and images."""
     inputs = view_u[:n, :components]
@@ -528,122 +369,135 @@ explorer_pairs = Explorer(
 explorer_pairs
 
 # %%
-draw_pairs(n=64, dependence=0.5)
+draw_pairs(n=64, dependence=0.3)
 
 # %% [markdown]
-# At $n = 64$ and dependence 0.5, most of the value is noise: see the share in the title, and the correlations of pairs that have nothing to do with each other. Their gradient is nearly as long.
+# At $n = 64$ and dependence 0.3, most of the value is noise: see the share in the title, and the correlations of pairs that have nothing to do with each other. They have a gradient, too, and a network would follow it.
 #
 # ## What does the gradient do to a network?
 #
-# Now we train: no labels, Adam on $L$ of the first network's features, nothing else.
+# Now we train: no labels, Adam on $L$ of one network's features, nothing else.
 #
 # **Predict:** the gradient for $\rho^2$ grows as $(1 - \rho^2)^{-2}$ (notebook 03). Which correlations rise, the strong or the weak? Do all?
 
 # %%
-parameters, features = new_networks(1)
+parameters, features = small_networks(1, d, n_features, seed)
 optimizer = torch.optim.Adam(parameters, lr=1e-3, maximize=True)
 pool = regularizer.project(x)
-spectra, shares, curve = {}, {}, {}
+snapshots, curve = {}, {}
 for step in range(101):
     if step % 10 == 0:
         with torch.no_grad():
-            now = features(x)[0]
-            curve[step] = regularizer(now, pool).item()
-    if step in (0, 10, 100):
-        cov = batch_covariance(now, pool, ridge)
-        spectra[step] = canonical_correlations(cov, n_features, validate_args=False)
-        variances = torch.linalg.eigvalsh(now.mT.cov().reshape(n_features, n_features)).flip(0)
-        shares[step] = variances / variances.sum()
+            snapshots[step] = features(x)[0]
+        curve[step] = regularizer(snapshots[step], pool).item()
     chosen = torch.randint(len(x), (256,), generator=generator)
     optimizer.zero_grad()
     regularizer(features(x[chosen])[0], pool[chosen], validate_args=False).backward()
     optimizer.step()
 
 # %%
-for step, rho in spectra.items():
-    correlations = f"rho from {rho[-1]:.2f} to {rho[0]:.3f}"
-    share = 100 * shares[step][:2].sum()
-    print(f"step {step:3}: {correlations}; two directions hold {share:.0f} % of the variance of z")
+spectra = {}
+for step in (0, 10, 100):
+    cov = batch_covariance(snapshots[step], pool, ridge)
+    spectra[step] = canonical_correlations(cov, n_features, validate_args=False)
+    variances = torch.linalg.eigvalsh(snapshots[step].mT.cov().reshape(n_features, n_features))
+    share = variances[-2:].sum() / variances.sum()
+    print(f"step {step:3}: two directions hold {share:.0%} of the variance of z")
 even = pool[:, :n_features]
-linear = f"{even.shape[1]} equal directions, linear in u: L = {regularizer(even, pool):.0f} nats"
-print(f"{linear}; at the end of the ascent {curve[100]:.0f}")
+print(f"{even.shape[1]} equal directions, linear in u: L = {regularizer(even, pool):.0f} nats")
 draw_ascent(spectra, curve, bound)
 
 # %% [markdown]
-# At first all rise, and the strongest term grows most. Then $z$ becomes almost linear in $u$, and for every such $z$ the term $\sum t/(1-t)$, with $t = \rho^2$, *is* $k/\varepsilon$: sixteen equal directions would do (last line). What is left to gain is in $L = k/\varepsilon - \tfrac12\sum\log\frac{1}{1-t}$, which is largest when few
-# directions hold all: the second budget of notebook 03, a fixed sum of $t/(1-t)$, has come true. So nearly all of the variance of $z$ goes into two directions, and the other correlations fall. $L$ alone does not make features rich: in training it is weighed against a task.
+# At first all rise, and the strongest term grows most. Then $z$ becomes almost linear in $u$. For every such $z$ the sum of $t/(1-t)$, with $t = \rho^2$, *is* $k/\varepsilon$: equal directions would do (last line). What is left to gain is in $L = k/\varepsilon - \tfrac12\sum\log\frac{1}{1-t}$. This is largest when few
+# directions hold all: the second budget of notebook 03, a fixed sum of $t/(1-t)$, has come true. So most of the variance of $z$ goes into two directions, and the other correlations fall. $L$ alone does not make features rich. In training it is weighed against a task.
 #
+# ### Exercise 4.3 · Which line breaks it? (medium, 10 minutes)
+#
+# Someone trains with your penalty. Nothing stops, nothing is NaN. But $L$ is about 1 nat at the first step, as of wrong pairs, and stays there at every weight. The step:
+#
+#     A   chosen = torch.randint(len(x), (256,))
+#     B   u = whiten(x[chosen], n_components)
+#     C   z = features(x[torch.randint(len(x), (256,))])
+#     D   loss = cross_entropy(logits, labels) - strength * lautum_penalty(z, u, ridge)
+#     E   optimizer.zero_grad(); loss.backward(); optimizer.step()          # Adam
+#
+# One line is the reason, another is only wasteful. Let `broken_line()` return the letter of the reason.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Compute $kr/2(n-1)$ for $n = 256$, $k = 16$, $r = 32$. When does a batch show just that?
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# $L$ is low before any training. So look for what is wrong with the batch, not for what is wrong with the step.
+#
+# </details>
+
+
+# %%
+def broken_line():
+    """The letter of the line that keeps L at 1 nat."""
+    ### BEGIN SOLUTION
+    return "C"
+    ### END SOLUTION
+
+
+check("broken_line", broken_line)
+
+# %% [markdown]
 # ## Failure lab
 #
 # **1. No ridge.** One coordinate, $z = u_1 + \text{noise}$, and the noise goes to 0. **Predict:** what do value and gradient do? And what does float32 make of it?
 
 # %%
-scales = [10.0**-exponent for exponent in range(8)]
 target = view_u[:batch, :n_components]
 noise = torch.randn(len(target), 1, generator=generator, dtype=torch.float64)
-versions = {
-    "inverses": naive,
-    "Cholesky": cholesky,
-    "with ridge 0.01": lambda z, u: ridged(z, u, 0.01),
-}
-ratios = {name: [] for name in versions}
-values, norms = ({"no ridge": [], "ridge 0.01": []} for _ in range(2))
+measure = measures[1e-2]
+versions = {"inverses": naive, "Cholesky": cholesky, "ridge 0.01": lambda z, u: measure(z, u)}
+scales = [10.0**-exponent for exponent in range(8)]
+found = {name: [] for name in versions}
 for scale in scales:
     near = target[:, :1] + scale * noise
-    for name, amount in (("no ridge", 0.0), ("ridge 0.01", 0.01)):
-        value, gradient = with_gradient(measures[amount], near, target)
-        values[name].append(value.item())
-        norms[name].append(gradient.norm().item())
-    for name, version in versions.items():
-        ratio = version(near.float(), target.float()).item() / version(near, target).item()
-        ratios[name].append(ratio)
+    for name, function in versions.items():
+        value, gradient = with_gradient(function, near, target)
+        rounded = function(near.float(), target.float()).item()
+        found[name].append((value.item(), gradient.norm().item(), rounded / value.item()))
 
-# %%
-for i in (1, 4, 7):
-    listed = ", ".join(f"{name} {found[i]:.2g}" for name, found in ratios.items())
-    print(f"noise {scales[i]:.0e}: float32 value as a multiple of the float64 value: {listed}")
 coarse = regularizer(z.bfloat16(), u)
-print(
-    f"features in bfloat16: LautumRegularizer gives {coarse:.0f} nats, in {coarse.dtype}; "
-    f"in float64 {regularizer(z, u):.0f} nats"
-)
-draw_explosion(scales, values, norms, ratios)
+print(f"features in bfloat16: LautumRegularizer computes {coarse:.0f} nats in {coarse.dtype}")
+draw_explosion(scales, found)
 
 # %% [markdown]
 # With the ridge the value stays below $k/\varepsilon = 100$, and the gradient fades where nothing is left to gain. Without it both grow until rounding takes over. In float32 both versions have lost the value long
-# before: what they report is off by orders of magnitude, negative, or not a number. **Cure:** a ridge, and statistics in float32 or better. (The module sees to that, as the last line shows.)
+# before: what they report may be off by orders of magnitude, negative, or not a number. **Cure:** a ridge, and statistics in float32 or better. (The module sees to that.)
 #
 # **2. A batch smaller than its dimensions.** $n$ rows, less their mean, span $n - 1$ dimensions, and $k$ coordinates of $z$ and $r$ of $u$ have to fit in. **Predict:** what is $L$ of pure noise and real images,
 # where the truth is 0?
 
 # %%
 edge = n_features + n_components
-near_edge = {edge - 8, edge, edge + 1, edge + 2, edge + 8}
-sizes = sorted({4, 8, 16, 32, 64, 128, 256, 512, 1024} | near_edge)
-sizes = [size for size in sizes if 4 <= size <= len(x)]
+sizes = {4, 8, 16, 32, 64, 128, 256, 512, 1024, edge - 8, edge, edge + 1, edge + 2, edge + 8}
+sizes = sorted(size for size in sizes if 4 <= size <= len(x))
 unrelated = torch.randn(len(x), n_features, generator=generator, dtype=torch.float64)
-values = {}
+values, spectra = {}, []
 for amount, count in ((0.0, n_components), (0.01, n_components), (0.01, min(4, n_components))):
+    pairs = [(unrelated[:size], view_u[:size, :count]) for size in sizes]
     name = f"ridge {amount}, r = {count}" if amount else f"no ridge, r = {count}"
-    values[name] = [
-        measures[amount](unrelated[:size], view_u[:size, :count]).item() for size in sizes
-    ]
-expected = [n_features * n_components / (2 * (size - 1)) for size in sizes]
-spectra = []
+    values[name] = [measures[amount](*pair).item() for pair in pairs]
 for size in sizes:
     cov = batch_covariance(unrelated[:size], view_u[:size, :n_components], 0.0)
     spectra.append(canonical_correlations(cov, n_features, validate_args=False))
-
-for size in (edge - 8, edge, edge + 1):
-    if size in sizes:
-        print(f"n = {size}: {(spectra[sizes.index(size)] > 1 - 1e-6).sum()} correlations are 1")
+ones = {f"n = {n}": int((rho > 1 - 1e-6).sum()) for n, rho in zip(sizes, spectra) if n >= edge - 8}
+print("correlations of 1:", dict(list(ones.items())[:4]))
+expected = [n_features * n_components / (2 * (size - 1)) for size in sizes]
 draw_small_batches(sizes, values, expected, spectra, edge)
 
 # %% [markdown]
-# For $n \le k + r$ the two spans must meet, in $k + r - (n-1)$ dimensions if both fit: so many correlations are exactly 1, whatever the data. The ridge makes that finite, not true. **Cure:** more rows or fewer components;
-# then the noise is about $kr/2(n-1)$ (dotted: for weak dependence, $L \approx \tfrac12\sum\rho^2$).
+# For $n \le k + r$ the two spans must meet, in $k + r - (n-1)$ dimensions if both fit. So many correlations are exactly 1, whatever the data. The ridge makes the value finite, not true.
 #
-# ### Exercise 4.3 · The loss of a step (easy, 5 minutes)
+# ### Exercise 4.4 · The loss of a step (easy, 5 minutes)
 #
 # `training_loss(logits, labels, lautum, strength)` takes `logits` $(n, c)$ and `labels` $(n,)$ of the source, the value `lautum` (a scalar) and its weight, and returns what is minimised.
 #
@@ -658,9 +512,6 @@ draw_small_batches(sizes, values, expected, spectra, edge)
 # The optimizer makes the loss *small*; we want the Lautum information *large*.
 #
 # </details>
-#
-# **3. Too much weight, and 4. on the logits.** The real training loop, digits to letters, 60 steps: cross-entropy on digits less `strength` times $L$ on letters, of the 64 features or of the 10 logits.
-# **Predict:** at an absurd weight of 100, is the source accuracy at chance?
 
 
 # %%
@@ -673,42 +524,69 @@ def training_loss(logits, labels, lautum, strength):
 
 check("training_loss", training_loss)
 
+# %% [markdown]
+# **3. Too much weight, and 4. on the logits.** The real training loop, digits to letters, 60 steps: cross-entropy on digits, and $L$ on letters, of the 64 features or of the 10 logits.
+# **Predict:** at an absurd weight of 100, is the source accuracy at chance?
+
 # %%
 strengths = [0.0, 1e-4, 1e-3, 1e-2, 100.0]
-base = Experiment(
-    steps=60,
-    seed=seed,
-    n_components=n_components,
-    ridge=ridge,
-    protocol="finetune",
-    finetune_steps=1,
-    labels=10,
-)
-results = run(grid(base, layer=["features", "logits"], strength=strengths), device, progress=False)
-for r in results:
-    layer, strength = r.experiment.layer, r.experiment.strength
-    loss, dependence = r.history["loss"][-1], r.history["dependence"][-1]
-    accuracy = f"source accuracy {100 * r.source_accuracy:3.0f} %, cross-entropy {loss:.1f} nats"
-    print(f"{layer:8} strength {strength:6g}: {accuracy}, L {dependence:5.0f} nats")
+base = Experiment(steps=60, seed=seed, n_components=n_components, ridge=ridge)
+tried = grid(base, layer=["features", "logits"], strength=strengths)
+results = run(tried, device, progress=False)
+if results_path:
+    save_results([{"name": k, "difference": v} for k, v in differences.items()], results_path)
 draw_weights(results)
 
-# %%
-if results_path:
-    save_results(
-        [{"name": name, "difference": value} for name, value in differences.items()], results_path
-    )
-
 # %% [markdown]
-# On features, a weight of 100 does *not* bring the network down to chance: the head is trained by the cross-entropy alone, and finds something in what the features still hold. On logits the regularizer moves the head itself;
-# the network ends worse than one that guesses. (At small weights the logits cost *less* accuracy here; their $L$ is smaller too, bounded by $10/\varepsilon$ in place of $64/\varepsilon$.) **Cure:** a weight chosen on validation data; which layer serves the *target* better is a question for
+# On features, a weight of 100 does *not* bring the network down to chance. The head is trained by the cross-entropy alone, and finds something in what the features still hold. On logits the regularizer moves the head itself:
+# the network ends worse than one that guesses. **Cure:** a weight chosen on validation data. Which layer serves the *target* better is a question for
 # notebook [06](06_semi_supervised_transfer.ipynb).
 #
-# ## What we saw, at the default parameters
+# ### Exercise 4.5 · Which cure? (medium, 5 minutes)
 #
-# - Each version agrees with the one before wherever it should, and from the fourth on with `LautumRegularizer`, in value and gradient; `gradcheck` agrees too.
-# - Keeping $r$ components makes a step cheap, whatever $d$ is. It changes the value: dependence is lost, and noise with it. Whitening alone changes nothing.
-# - The ridge is noise on $z$; it bounds $L$ by $k/\varepsilon$. Pushed alone, $L$ comes near that bound, and near it favours few directions.
+# A colleague has batches of 40 rows, $k = 16$, $r = 32$, a ridge of 0.01, all in float64. Her penalty is hundreds of nats high, for true pairs and for wrong pairs alike. Which of these helps?
+#
+# - **A.** Compute in a higher precision.
+# - **B.** Raise the ridge to 0.1.
+# - **C.** Lower the weight of the penalty.
+# - **D.** Take 400 rows a batch, or keep 4 components.
+# - **E.** Train longer, until true pairs stand out.
+#
+# Let `right_cure()` return its letter.
+#
+# <details><summary>Hint 1 of 2</summary>
+#
+# Find her batch in the figure of the second failure. On which side of the grey bar is it?
+#
+# </details>
+#
+# <details><summary>Hint 2 of 2</summary>
+#
+# How many dimensions do 40 rows span, and how many have to fit in?
+#
+# </details>
+
+
+# %%
+def right_cure():
+    """The letter of the cure."""
+    ### BEGIN SOLUTION
+    return "D"
+    ### END SOLUTION
+
+
+check("right_cure", right_cure)
+
+# %% [markdown]
+# ## What we saw, and what not
+#
+# At the default parameters:
+#
 # - It fails without a ridge, in batches that are small for $k + r$, and at weights that are too high, on logits sooner than on features.
+# - Pushed alone, $L$ comes near its bound $k/\varepsilon$, and near it favours few directions. It does not make features rich.
+# - Keeping $r$ components makes a step cheap, whatever $d$ is. It changes the value: dependence is lost, and noise with it. Whitening alone changes nothing. Cholesky is for accuracy.
+# - The ridge is noise on $z$; it bounds $L$ by $k/\varepsilon$.
+# - Each version agrees with the one before wherever it should. The gradient of `LautumRegularizer`, written down, is that of autograd and of finite differences.
 #
 # ## Limits
 #
@@ -720,3 +598,5 @@ if results_path:
 # - D. Jakubovitz, M. Rodrigues, R. Giryes, *Lautum Regularization for Semi-supervised Transfer Learning*, ICCV Workshops 2019, arXiv 1904.01670.
 # - D. Palomar, S. Verdu, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
 # - H. Hotelling, *Relations between Two Sets of Variates*, Biometrika 28, 1936.
+#
+# **The question that is left:** the penalty keeps features informative about target inputs. What do features lose when nothing keeps them, and how far can a target move before frozen features break?

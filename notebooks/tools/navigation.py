@@ -10,7 +10,7 @@ import nbformat
 
 from notebooks.tools import contents as table
 from notebooks.tools.contents import START, Row, link
-from notebooks.tools.glossary import link_first_uses
+from notebooks.tools.glossary import link_first_uses, with_sections
 from notebooks.tools.places import README, SOURCES
 
 MAP = "<!-- map -->"
@@ -52,7 +52,7 @@ def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
     for cell in texts:
         if at == 0:
             cell.source = cell.source.replace(MAP, _map(rows, "{}.ipynb", minutes=True))
-            cell.source = cell.source.replace(SOLVED, _solutions(rows))
+            cell.source = with_sections(cell.source.replace(SOLVED, _solutions(rows)))
         if rows[at].get("trains"):
             cell.source = SAW.sub(lambda heading: f"{heading.group()}\n\n{MOVES}", cell.source)
     exercises = sum(int(m) for cell in texts for m in EXERCISE.findall(cell.source))

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, kl_divergence
 
 from lautum_utils.information import entropy, lautum_information
+from notebooks.tools import hints
 
 # Without the shape check of the tests, as readers run it: what a check says of a bad answer has to
 # be our own sentence.
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("unchecked")
 
 Function = Callable[..., Any]
 F64 = torch.float64
+HINTS = 138  # wrong answers with a hint of their own, in all exercises: at least so many
 WRONG: list[tuple[str, str, Function, str]] = []
 RIGHT: list[tuple[str, str, Function]] = []
 # Those that want tensors; the others take numbers or letters.
@@ -340,6 +342,12 @@ def _(rho: Tensor) -> Tensor:
     return 0.5 * torch.log(1 - rho**2) + rho**2 / (1 - rho**2)
 
 
+@wrong("lautum_from_correlations", "mean for sum", "this is the mean over the pairs")
+def _(rho: Tensor) -> Tensor:
+    t = rho**2
+    return (0.5 * torch.log(1 - t) + t / (1 - t)).mean()
+
+
 @wrong("lautum_from_covariance", "KL the wrong way round", "the two arguments change places")
 def _(cov: Tensor, dim_x: int) -> Tensor:
     return 0.5 * torch.log(
@@ -437,6 +445,21 @@ def _(cov: Tensor, dim_z: int, ridge: float) -> Tensor:
     return noisy
 
 
+@wrong("add_noise", "the mean over all variances", "the mean variance is that of z alone")
+def _(cov: Tensor, dim_z: int, ridge: float) -> Tensor:
+    noisy = cov.clone()
+    for i in range(dim_z):
+        noisy[i, i] += ridge * cov.trace() / len(cov)
+    return noisy
+
+
+@wrong("add_noise", "the mean over the block", "the mean runs over the whole block of z")
+def _(cov: Tensor, dim_z: int, ridge: float) -> Tensor:
+    block = cov[:dim_z, :dim_z]
+    noise = ridge * block.mean() * torch.eye(dim_z, dtype=cov.dtype)
+    return cov + torch.block_diag(noise, torch.zeros_like(cov[dim_z:, dim_z:]))
+
+
 # ------------------------------------------------------------------- wrong answers: the regularizer
 
 
@@ -464,6 +487,11 @@ def _(x: Tensor, n_components: int) -> Tensor:
     centred = x - x.mean(0)
     variance, directions = torch.linalg.eigh(torch.cov(x.T))
     return centred @ directions[:, :n_components] / variance[:n_components].sqrt()
+
+
+@wrong("whiten", "z-scores", "these are z-scores of the first coordinates")
+def _(x: Tensor, n_components: int) -> Tensor:
+    return torch.stack([(c - c.mean()) / c.std() for c in x.T[:n_components]], 1)
 
 
 def beside(z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -528,6 +556,21 @@ def _(z: Tensor, u: Tensor, ridge: float) -> Tensor:
 def _(z: Tensor, u: Tensor, ridge: float) -> Tensor:
     cov, on = beside(z, u)
     return lautum_of(cov + torch.diag(on) * ridge * z.var(0).mean().item(), z.shape[1])
+
+
+@wrong("lautum_penalty", "covariance detached", "its gradient sees the ridge only")
+def _(z: Tensor, u: Tensor, ridge: float) -> Tensor:
+    cov, on = beside(z, u)
+    return lautum_of(cov.detach() + torch.diag(on) * ridge * z.var(0).mean(), z.shape[1])
+
+
+@wrong("lautum_penalty", "mean for sum", ".sum() and not .mean()")
+def _(z: Tensor, u: Tensor, ridge: float) -> Tensor:
+    cov, on = beside(z, u)
+    factor = torch.linalg.cholesky(cov + torch.diag(on) * ridge * z.var(0).mean())
+    k = z.shape[1]
+    m = torch.inverse(factor[k:, k:]) @ factor[k:, :k]
+    return m.square().mean() - torch.logdet(torch.eye(k, dtype=z.dtype) + m.T @ m) / 2
 
 
 @wrong("lautum_penalty", "without gradients", "no gradient reaches z")
@@ -851,6 +894,19 @@ def test_a_right_answer_is_right_however_it_is_written(exercise: str, function: 
         assert 0 <= float(printed[1]) < 1e-9
         assert report.difference == pytest.approx(float(printed[1]), rel=0.05)
         assert str(report) == f"✓ {exercise}: {report.text}"
+
+
+def test_wrong_answers_with_a_hint_of_their_own_are_many(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That each gets its own hint: test_no_two_mistakes_compute_the_same."""
+    monkeypatch.setattr(sys, "argv", ["hints"])
+    hints.main()
+    printed = capsys.readouterr().out
+    told = [(e, hint) for e in EXERCISES for hint in EXERCISES[e].mistakes]
+    assert len(told) >= HINTS
+    assert all(hint in printed for _, hint in told)
+    assert printed.endswith(f"\n{len(told)} wrong answers, {len(EXERCISES)} exercises\n")
 
 
 def test_right_answers_are_many() -> None:
@@ -1446,6 +1502,7 @@ def test_of_several_judgements_the_one_that_is_wrong_before_all_else_gets_its_hi
 
 QUESTION = {
     "one": choice("B", {"A": "this is the joint.", "C": "this is 0.", "D": "not in nats."}),
+    "number": choice(2, {1: "too few.", 3: "too many."}),
     "two": choice("AC", {"A": "one is missing.", "AB": "B is an equality."}, offered="ABCD"),
 }
 
@@ -1458,6 +1515,14 @@ def asked(question: str, value: object) -> Report:
 def test_the_right_letter_is_right_however_it_is_given(value: object) -> None:
     assert asked("one", value).text == "right."
     assert asked("one", value).status == "right"
+
+
+@pytest.mark.parametrize("value", [2, 2.0, "2", [2], {2}, torch.tensor(2.0), np.int64(2)])
+def test_answers_can_be_numbered(value: object) -> None:
+    assert asked("number", value).text == "right."
+    assert asked("number", 1).text == "too few."
+    for other in (4, 2.5, -1, math.nan, math.inf, None.__class__, 10**30):
+        assert asked("number", other).text.startswith("one or more of 1, 2, 3 are wanted")
 
 
 @pytest.mark.parametrize("value", ["AC", "ca", "A, C", ["C", "A"], {"A", "C"}, frozenset("AC")])
@@ -1485,14 +1550,13 @@ def test_other_letters_get_their_hint_or_no_more_than_that_they_are_wrong(
 
 @pytest.mark.parametrize(
     ("value", "got"),
-    [("E", "'E'"), ("", "''"), (2, "int"), (2.0, "float"), ([], "list"), ({"B": 1}, "dict")],
+    [("E", "'E'"), ("", "''"), (2, "2"), (True, "True"), ([], "list"), ({"B": 1}, "dict")],
 )
 def test_what_is_not_offered_gets_one_sentence_with_the_letters(value: object, got: str) -> None:
     report = asked("one", value)
     assert report.status == "wrong"
     assert report.text == (
-        "one or more of the letters A, B, C, D are wanted, your function returned "
-        f"{got}.{checks.HELP}"
+        f"one or more of A, B, C, D are wanted, your function returned {got}.{checks.HELP}"
     )
 
 
@@ -1574,8 +1638,10 @@ def test_texts_are_short_and_finished(exercise: str) -> None:
 
 
 @every
-def test_no_two_mistakes_compute_the_same(exercise: str) -> None:
+def test_no_two_mistakes_compute_the_same(exercise: str, request: pytest.FixtureRequest) -> None:
     e = EXERCISES[exercise]
+    if exercise in TENSORS:  # random numbers tell two mistakes apart at once, counts may not
+        request.getfixturevalue("three_inputs")
     for seed in (0, 5):
         for text, function in e.mistakes.items():
             report = check(exercise, function, seed=seed)

@@ -197,12 +197,45 @@ def test_terms_and_symbols_are_linked_where_they_are_first_used_and_nowhere_else
         if len(before) == 2:
             assert "Lautum information" not in glossary.UNTOUCHED.sub("", before[0])
     assert linked > 40
-    assert {
-        "hole",
-        "lautum information",
-        "$\\lambda$",
-        "$\\varepsilon$",
-    } <= glossary.terms().keys()
+    explained = glossary.terms()
+    assert {"hole", "lautum information", "$\\lambda$", "$\\varepsilon$"} <= explained.keys()
+    assert explained["source"].tooltip != explained["target"].tooltip
+
+
+def tooltips(cells: list[nbformat.NotebookNode]) -> list[tuple[str, str]]:
+    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return re.findall(r'\[([^\]]+)\]\([^()\s]+ "([^"]*)"\)', text)
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *PAGES], ids=identity)
+def test_a_tooltip_is_plain_text_and_no_single_letter_has_one(path: Path) -> None:
+    notebook = read(path) if path.suffix == ".py" else nbformat.read(path, as_version=4)
+    for linked, tooltip in tooltips(notebook.cells):
+        assert not re.search(r"[\\^_$|*`{}<>()]", tooltip), "shown as it stands, not as a formula"
+        assert re.fullmatch(r"[A-Za-z].* .*\w\.?", tooltip), tooltip
+        assert not re.fullmatch(r"\$(\w|\\[A-Za-z]+)\$", linked), (
+            "a letter can mean something else here"
+        )
+
+
+def test_a_tooltip_that_is_no_plain_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"term": [{"names": ["Rho"], "says": r"The \rho of $x_i$."}], "symbol": []}
+    monkeypatch.setattr(glossary, "_table", lambda: table)
+    with pytest.raises(ValueError, match=r"^rho needs a tooltip in plain words, got "):
+        glossary.terms()
+
+
+def test_glossary_and_notation_stand_in_00() -> None:
+    text = "\n\n".join(c.source for c in read(SOURCES[0]).cells if c.cell_type == "markdown")
+    assert "<!-- glossary" not in text
+    assert "<!-- notation" not in text
+    for term, said in glossary.terms().items():
+        if said.section == "Glossary":
+            assert re.search(
+                rf"(?im)^- \*\*(.+, )?{term}(, .+)?:\*\* {re.escape(said.tooltip)}$", text
+            )
+        else:
+            assert f"{term} | " in text or f"{term}, " in text
 
 
 def test_measured_seconds_are_rounded_up_and_kept_while_they_are_right(

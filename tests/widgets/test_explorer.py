@@ -166,7 +166,7 @@ def test_what_was_there_before_the_first_widget_is_never_collected_again() -> No
     frozen = gc.get_freeze_count()
     assert frozen > 0
     Explorer(Drawing())
-    assert gc.get_freeze_count() == frozen, "once"
+    assert gc.get_freeze_count() <= frozen, "once; what is freed is counted no more"
 
 
 def test_draw_without_widgets_is_the_static_twin() -> None:
