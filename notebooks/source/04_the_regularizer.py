@@ -327,7 +327,7 @@ draw_times(took, dims, by_dims, rows)
 #
 # **Why is Cholesky not the faster one?** Forward it has less to do: a factor takes a third of the operations of an inverse. But look at the way back. In version 1, $\Sigma_x^{-1}$ depends on data only. Autograd sees that and never goes through it. The gradient passes through
 # thin matrices of $k$ rows. In version 2, $z$ and $x$ share one matrix, so the gradient has to pass through the whole factor of $k + d$ rows: several solves of $d^3$ operations, and a product with all of $x$, for a part of the result that nobody asks for.
-# Cholesky was for accuracy. `LautumRegularizer` has both: it factorises the inputs alone, without a gradient.
+# Cholesky was for accuracy. `LautumRegularizer` has both: it takes the factor of the inputs alone, without a gradient.
 #
 # ## How much of the value is noise?
 #
