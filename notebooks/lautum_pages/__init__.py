@@ -8,7 +8,7 @@ was solved. Readers: the references are the solutions.
 
 from dataclasses import replace
 
-from . import checks, exercises_01, exercises_02, exercises_03, exercises_04
+from . import checks, exercises_01, exercises_02, exercises_03, exercises_04, exercises_10
 from .checks import Exercise, Function, Report
 from .progress import mark_solved, show_progress
 
@@ -19,6 +19,7 @@ EXERCISES: dict[str, Exercise] = {
     **exercises_02.EXERCISES,
     **exercises_03.EXERCISES,
     **exercises_04.EXERCISES,
+    **exercises_10.EXERCISES,
 }
 
 
