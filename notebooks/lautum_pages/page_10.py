@@ -50,19 +50,18 @@ def _mark_exact(ax: Axes, noise: float, colour: Any, of_lautum: bool) -> None:
         ax.axhline(exact, color=colour, linewidth=1, alpha=0.5)
 
 
-def draw_channel(curves: Mapping[str, pd.DataFrame], images: int) -> Figure:
-    """Against the ridge, without and with the regularizer: the Gaussian I + L (percent of k/ε) and
-    the true I.
+def draw_channel(measured: pd.DataFrame, images: int) -> Figure:
+    """Against the ridge, without and with the regularizer: the Gaussian I + L and the true I.
 
-    curves : by network, a row for each ridge, columns "part of k/ε" (a fraction) and "true I".
+    measured : columns network, ridge, "% of k/ε" and "true I" (nats).
     """
     figure, (left, right) = new_figure(9, 3.4, 2)
-    for name, values in curves.items():
-        left.plot(values.index, 100 * values["part of k/ε"], label=name)
-        right.plot(values.index, values["true I"], label=name)
+    for name, values in measured.groupby("network", sort=False):
+        left.plot(values.ridge, values["% of k/ε"], label=name)
+        right.plot(values.ridge, values["true I"], label=name)
     most = math.log(images)
     right.axhline(most, color="0.4", linestyle=":")
-    right.text(values.index[0], most + 0.3, f"log {images}: it knows the image", fontsize=9)
+    right.text(measured.ridge.min(), most + 0.3, f"log {images}: it knows the image", fontsize=9)
     left.set(title="what the Gaussian value reaches", ylabel="% of k/ε", ylim=(0, 105))
     right.set(title="what z + noise truly tells", ylabel="true I (nats)", ylim=(0, most + 1.2))
     for ax in (left, right):

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 10 · Limits and open questions
 #
-# Does the method beat what needs no network at all? That comes first. Then we press on four weak places: infinite information, the price of information, what a Gaussian value cannot see, and harm. Five projects end the page.
+# Does the method beat what needs no network at all? That comes first. Then come four weak places: infinite information, its price, what a Gaussian value cannot see, and harm.
 #
 # **On the 90-minute path?** Read section 1, and the questions of section 6.
 
@@ -19,7 +19,7 @@ from lautum_pages.page_10_harm import draw_pixel_line
 draw_pixel_line()
 
 # %% [markdown]
-# Each row is one shift from digits to letters, and its severity, from the record. **Circle:** a linear probe on a network that was trained on the source alone. **Square:** the same with the regularizer; validation data chose its weight. **Triangle:** no network, a linear classifier on the leading principal components of the image.
+# Each row is one shift from digits to letters, and its severity. **Circle:** a linear probe on a network trained on the source alone. **Square:** the same with the regularizer; validation data chose its weight. **Triangle:** no network, a linear classifier on the principal components of the image.
 #
 # The square nearly always lies between circle and triangle. The regularizer moves a network *towards* the pixels, and stops short of them. Why?
 
@@ -48,33 +48,12 @@ from sklearn.svm import SVC
 from lautum_pages import check
 from lautum_pages.page_10 import draw_channel, draw_paradox, draw_price_along_gamma
 from lautum_pages.page_10_harm import draw_pairs, draw_pushed, draw_read_outs, draw_slopes
-from lautum_pages.page_10_worlds import (
-    PAIRS,
-    binned,
-    information_of_channel,
-    random_learner,
-    sample_pair,
-    transfer_world,
-    true_values,
-)
-from lautum_utils import (
-    Experiment,
-    Explorer,
-    LautumRegularizer,
-    Results,
-    batch_covariance,
-    canonical_correlations,
-    gaussian_lautum_information,
-    gaussian_mutual_information,
-    grid,
-    interval,
-    lautum_information,
-    load_transfer_task,
-    mutual_information,
-    read_record,
-    run,
-    save_results,
-)
+from lautum_pages.page_10_worlds import PAIRS, binned, information_of_channel
+from lautum_pages.page_10_worlds import random_learner, sample_pair, transfer_world, true_values
+from lautum_utils import Experiment, Explorer, LautumRegularizer, Results, batch_covariance
+from lautum_utils import canonical_correlations, grid, interval, load_transfer_task
+from lautum_utils import gaussian_lautum_information, gaussian_mutual_information
+from lautum_utils import lautum_information, mutual_information, read_record, run, save_results
 from lautum_utils.training.probes import fit_probe, target_parts
 from lautum_utils.widgets.plots import gains
 
@@ -89,7 +68,7 @@ from lautum_utils.widgets.plots import gains
 # - Second step: the linear part has no more variance than all of $z$.
 # - Both steps lose nothing only if there is no rest: if $z$ is **linear in $u$**.
 #
-# So a large value means features that are linear in the components. A linear probe on them is a linear classifier on the components. It cannot know more than they do.
+# So a large value means features that are linear in the components. A linear probe on them is a linear classifier on the components.
 #
 # **Predict:** which part of the bound $k/\varepsilon$ do features reach without the regularizer, and with it?
 
@@ -106,10 +85,10 @@ networks = {name: [r.network.cpu() for r in results] for name, results in names.
 
 looked_at = [task.unlabelled[:images] for task in tasks]  # z and u: (networks, images, k or 64)
 u = torch.stack([r.project(x) for r, x in zip(regularizers, looked_at)]).double()
-z = {
-    name: torch.stack([network.features(x) for network, x in zip(trained, looked_at)]).double()
-    for name, trained in networks.items()
-}
+z = {}
+for name, trained in networks.items():
+    seen = [network.features(x) for network, x in zip(trained, looked_at)]
+    z[name] = torch.stack(seen).double()
 k = z["weight 0"].shape[-1]
 
 
@@ -122,12 +101,11 @@ def part_of_bound(z, ridge):
 
 
 for name, values in z.items():
-    print(
-        f"{name}: {100 * part_of_bound(values, 1e-2).mean():.0f} % of k/ε at the ridge of training"
-    )
+    reached = 100 * part_of_bound(values, 1e-2).mean()
+    print(f"{name}: {reached:.0f} % of k/ε, at the ridge of training")
 
 # %% [markdown]
-# Perhaps weight 0 hides the letter in a curve, where no linear probe can find it. A nonlinear classifier should then find it. **Predict:** does a support vector machine close the gap? And what do features add to the components?
+# Perhaps weight 0 hides the letter in a curve. A nonlinear classifier should then find it. **Predict:** does a support vector machine close the gap? What do features add to the components?
 
 
 # %%
@@ -155,13 +133,13 @@ for name, trained in networks.items():
 draw_read_outs(pd.DataFrame(rows), f"{shift.replace('_', ' ')}, {labels} labels")
 
 # %% [markdown]
-# As far as this kernel can tell, the letter is not hidden. And the components *alone* do at least as well as everything beside them. Who has the images has for nothing what the regularizer brings back.
+# As far as this kernel can tell, the letter is not hidden. And who has the images has for nothing what the regularizer brings back.
 #
-# A method that is worth its training must ask for something that pixels do not have, such as what two views of an image share (notebook [07](07_methods_compared.ipynb)). The first picture of [00](00_start_here.ipynb) shows the pixels beside all methods.
+# A method that is worth its training must ask for something that pixels do not have, such as what two views of an image share (notebook [07](07_methods_compared.ipynb)).
 #
 # ### Exercise 10.1 · What could beat the pixel line? (medium, 10 minutes)
 #
-# Only what features hold *beyond* the components can. `linear_share(z, u)` takes features (n, k) and inputs (n, r), not centred and not white. It returns the part of the variance of $z$ that is linear in $u$, $\operatorname{tr}\Sigma_\text{lin} / \operatorname{tr}\Sigma_z$. At 1, nothing is left to win.
+# Only what features hold *beyond* the components. `linear_share(z, u)` takes features (n, k) and inputs (n, r), not centred, not white. It returns the linear part of the variance of $z$: $\operatorname{tr}\Sigma_\text{lin} / \operatorname{tr}\Sigma_z$. At 1, nothing is left to win.
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -197,11 +175,12 @@ check("linear_share", linear_share)
 
 # %%
 bins = [2, 4, 8, 16, 32, 64, 128, 256]
-tables = {sigma: [binned(sigma, m) for m in bins] for sigma in (1.0, 0.4, 0.2, 0.0)}
-measures = {"I": mutual_information, "L": lautum_information}
-draw_paradox(
-    bins, {n: {s: [float(f(t)) for t in tables[s]] for s in tables} for n, f in measures.items()}
-)
+curves = {"I": {}, "L": {}}
+for sigma in (1.0, 0.4, 0.2, 0.0):
+    tables = [binned(sigma, m) for m in bins]
+    curves["I"][sigma] = [float(mutual_information(table)) for table in tables]
+    curves["L"][sigma] = [float(lautum_information(table)) for table in tables]
+draw_paradox(bins, curves)
 
 # %% [markdown]
 # Both stay finite only with noise (thin lines: without bins).
@@ -212,7 +191,7 @@ draw_paradox(
 #
 # $$I + L = \frac{\mathbb E_\text{product}|y - f(x)|^2 - \mathbb E_\text{joint}|y - f(x)|^2}{2 s^2} = \frac{2\operatorname{tr}\Sigma_z}{2 s^2} = \frac{k}{\varepsilon}.$$
 #
-# Under the joint, $y - f(x)$ is the noise. Under the product, the difference of two independent features comes on top: $2\operatorname{tr}\Sigma_z$. **So the sum is the same for every network.**
+# Under the product, the difference of two independent features is added to the noise: $2\operatorname{tr}\Sigma_z$. **So the sum is the same for every network.**
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
@@ -222,13 +201,11 @@ for _ in range(20):
     ridge = 0.02 + torch.rand((), generator=generator, dtype=torch.float64)
     mutual, lautum = information_of_channel(f, (ridge * f.var(correction=0)).sqrt())
     off.append(abs((mutual + lautum) * ridge - 1).item())
-print(
-    f"one of the maps: I {mutual:.3f} + L {lautum:.3f} = {mutual + lautum:.3f}, 1/ε {1 / ridge:.3f}"
-)
+print(f"I {mutual:.3f} + L {lautum:.3f} = {mutual + lautum:.3f}, and 1/ε = {1 / ridge:.3f}")
 print(f"20 maps of 12 values: I + L = 1/ε up to 1e-12: {max(off) < 1e-12}")
 
 # %% [markdown]
-# So the true $L$ is $k/\varepsilon - I$. To *maximise* it is to *minimise* $I$: it likes best the features that say least. The regularizer does not do that, for it computes the Gaussian value of section 1.
+# So the true $L$ is $k/\varepsilon - I$. To *maximise* it is to *minimise* $I$: it likes best the features that say least. But the regularizer computes the Gaussian value of section 1.
 #
 # Let $x$ be one of our target images at random. **Predict:** does the regularizer raise or lower the true $L$?
 
@@ -244,28 +221,27 @@ def true_information(z, ridge):
     return (math.log(z.shape[1]) - own - (-distances).logsumexp(-1)).mean(-1)
 
 
-measured = {"part of k/ε": part_of_bound, "true I": true_information}
-curves = {}
+# %%
+rows = []
 for name, values in z.items():
-    rows = {
-        e: {m: f(values, e).mean().item() for m, f in measured.items()}
-        for e in (1e-3, 1e-2, 0.1, 1.0, 10.0)
-    }
-    curves[name] = pd.DataFrame(rows).T
+    for e in (1e-3, 1e-2, 0.1, 1.0, 10.0):
+        part, true = part_of_bound(values, e), true_information(values, e)
+        rows.append((name, e, 100 * part.mean().item(), true.mean().item()))
+measured = pd.DataFrame(rows, columns=["network", "ridge", "% of k/ε", "true I"])
 before, after = (true_information(values, 1.0) for values in z.values())
 rise = interval((after - before).tolist())
 print(f"at ridge 1 the true I changes by {rise} nats, so the true L by {-rise.mean:+.3f}")
-draw_channel(curves, images)
+draw_channel(measured, images)
 
 # %% [markdown]
-# With the regularizer the features say *more*, where the picture can show it (at small ridges $I$ is at its ceiling). So their true $L$ is *lower*, by exactly as much. What rises is the Gaussian value. That may well help a linear probe, but it is not "maximising the Lautum information of features and inputs".
+# With the regularizer the features say *more* (at small ridges $I$ is at its ceiling, and cannot show it). So their true $L$ is *lower*, by exactly as much. What rises is the Gaussian value. That may well help a linear probe. It is not "more Lautum information".
 #
 # ### Exercise 10.2 · Which argument is false? (medium, 10 minutes)
 #
 # 1. Without noise, $z = f(x)$ of a continuous $x$ has an infinite $L$ before any training.
 # 2. With the ridge as noise, the true $I + L$ is $k/\varepsilon$ for every network, linear or not.
 # 3. The regularizer raises its value tenfold. So the true $L$ of features and inputs has risen.
-# 4. Making one feature ten times as loud changes no $L$ without noise. With a ridge it can.
+# 4. One feature is made ten times as loud. With a ridge that can change $L$.
 # 5. At one ridge, network B has a larger true $I$ than network A. So it has a smaller true $L$.
 #
 # `false_argument(numbers)` gets the five numbers in any order, as a tensor. It returns 1 for a false argument and 0 for a sound one.
@@ -300,7 +276,7 @@ check("false_argument", false_argument)
 #
 # $$\text{target test} - \text{target train} = \frac{I(W;S_t|S_s) + L(W;S_t|S_s)}{a\,\gamma}.$$
 #
-# Here Lautum information is a **price**. The regularizer wants a large $L(W;X)$. The two differ in what the weights $W$ are paired with: a whole labelled dataset $S_t$, or the input $X$ of one example. **Predict:** can $L(W;X)$ rise with $\gamma$ while the price stays where it is?
+# Here Lautum information is a **price**. The regularizer wants a large $L(W;X)$. The two differ in what stands beside the weights $W$: a whole labelled dataset $S_t$, or one input $X$. **Predict:** can $L(W;X)$ rise with $\gamma$ while the price stays where it is?
 
 # %%
 GAMMAS = [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0]
@@ -393,11 +369,11 @@ before, after = (pd.DataFrame(map(quantities, learners)) for learners in zip(*pu
 draw_pushed(after - before, ["test loss", "L(W;Z)", "R"])
 
 # %% [markdown]
-# The test loss is $H(Y|X) + L(W;Z) - L(W;X) + R$, with the remainder $R$ of notebook 02. Nothing holds $L(W;Z)$ and $R$ in place while $L(W;X)$ goes up. Whether a regularizer helps, only an experiment can say.
+# The test loss is $H(Y|X) + L(W;Z) - L(W;X) + R$ (notebook 02). Nothing holds $L(W;Z)$ and the remainder $R$ in place. Whether a regularizer helps, only an experiment can say.
 #
 # ## 4 · What the Gaussian value cannot see
 #
-# Five pairs $z = c(u) + w(u)\,e$ with normal noise $e$. The centre $c$ is a line, a parabola, a cubic, or a product of two inputs; in the last pair only the *spread* $w$ depends on $u$. Beside the Gaussian value stand the true $L$ (by summation) and **HSIC**, a kernel measure with a permutation test. It tells *whether* there is dependence, not how many nats.
+# Five pairs $z = c(u) + w(u)\,e$ with normal noise $e$. The centre $c$ is a line, a parabola, a cubic, or a product of two inputs; in the last pair only the *spread* $w$ depends on $u$. Beside the Gaussian value stand the true $L$ (by summation) and **HSIC**: a kernel measure with a permutation test tells *whether* there is dependence, not how many nats.
 #
 # **Predict:** which pairs does the Gaussian value miss, and which the kernel?
 
@@ -430,9 +406,8 @@ for name, (x, y) in drawn.items():
     value, p = hsic(x[:500], y[:500], generator)
     found[name] = {"true L": true_values(name)[1], "Gaussian": gauss, "HSIC": value, "p": p}
 found = pd.DataFrame(found).T
-print(
-    f"line in closed form: {1.5 + math.log(0.4) / 2:.3f} nats; by summation {found['true L'].line:.3f}"
-)
+exact, summed = 1.5 + math.log(0.4) / 2, found["true L"].line
+print(f"line in closed form: {exact:.3f} nats; by summation: {summed:.3f}")
 draw_pairs(drawn, found)
 
 # %% [markdown]
@@ -440,7 +415,7 @@ draw_pairs(drawn, found)
 #
 # ### Exercise 10.4 · When does the Gaussian value miss a dependence? (hard, 15 minutes)
 #
-# Let $u$ and $e$ be standard normal and independent, and $z = a u + b u^2 + c u^3 + s\,e$. `gaussian_of_a_curve(a, b, c, s)` returns the Gaussian value of $L(u;z)$ without a ridge. Then say for which $a, b, c$ it is 0 although $z$ depends on $u$. (You need $\mathbb E u^4 = 3$ and $\mathbb E u^6 = 15$; odd powers have the mean 0.)
+# Let $u$ and $e$ be standard normal and independent, and $z = a u + b u^2 + c u^3 + s\,e$. `gaussian_of_a_curve(a, b, c, s)` returns the Gaussian value of $L(u;z)$ without a ridge. For which $a, b, c$ is it 0 although $z$ depends on $u$? ($\mathbb E u^4 = 3$, $\mathbb E u^6 = 15$; odd powers have the mean 0.)
 #
 # <details><summary>Hint 1 of 2</summary>
 #
@@ -450,7 +425,7 @@ draw_pairs(drawn, found)
 #
 # <details><summary>Hint 2 of 2</summary>
 #
-# With $\rho^2 = (a + 3c)^2 / \operatorname{var} z$ the value is $\tfrac12\log(1 - \rho^2) + \rho^2/(1 - \rho^2)$. It is 0 where $a = -3c$, whatever $b$: such are the parabola and the cubic above.
+# With $\rho^2 = (a + 3c)^2 / \operatorname{var} z$ the value is $\tfrac12\log(1 - \rho^2) + \rho^2/(1 - \rho^2)$. It is 0 where $a = -3c$, as for the parabola and the cubic above.
 #
 # </details>
 
@@ -469,7 +444,7 @@ check("gaussian_of_a_curve", gaussian_of_a_curve)
 # %% [markdown]
 # ## 5 · Where it harms
 #
-# In the first picture validation data chose each weight. Here you choose. A black line is harm: the interval over seeds lies below 0.
+# In the first picture validation data chose each weight. Here you choose. A black line is harm.
 #
 # **Predict:** is there more harm for the probe or for fine-tuning?
 
@@ -483,12 +458,8 @@ def draw_harm(strength=weight, labels=labels, protocol="probe"):
 
 recorded = Results(read_record()[0].values()).where(method="lautum")
 WEIGHTS = recorded.values("strength")
-explorer_harm = Explorer(
-    draw_harm,
-    strength=WEIGHTS[1:],
-    labels=recorded.values("labels"),
-    protocol=["probe", "finetune"],
-)
+protocols, counts = recorded.values("protocol"), recorded.values("labels")
+explorer_harm = Explorer(draw_harm, strength=WEIGHTS[1:], labels=counts, protocol=protocols)
 explorer_harm
 
 # %%
@@ -499,9 +470,9 @@ for protocol, table in known.groupby("protocol"):
 draw_harm(protocol="finetune")
 
 # %% [markdown]
-# Fine-tuning is harmed more often than helped, the probe the other way round. The probe is harmed most by inversion near one half, which turns an image into its negative half of the time. There a single pixel tells nothing. The *product* of polarity and shape does, as in section 4: features that are linear in the pixels are the wrong thing to ask for.
+# Fine-tuning is harmed more often than helped, the probe the other way round. The probe is harmed most by inversion near one half, which turns an image into its negative half of the time. There only the *product* of polarity and shape tells the letter, as in section 4.
 #
-# The worst row of a table is partly bad luck. So we run it again on **fresh seeds**, beside the task without any shift. **Predict:** what does validation data choose among 0, `weight` and ten times as much?
+# The worst row of a table is partly bad luck. We run it again on **fresh seeds**, beside the task without a shift. **Predict:** what does validation data choose among 0, `weight` and ten times as much?
 
 # %%
 probe = known[(known.protocol == "probe") & (known.severity > 0) & (known["shift"] != shift)]
@@ -521,7 +492,7 @@ harm = (gained.high < 0).sum()
 gains(gained, f"On fresh seeds, clearly worse than weight 0 in {harm} of {len(gained)}")
 
 # %% [markdown]
-# The harm is real, on seeds that had no part in the choice. Validation data that may answer "0" is the cure.
+# The harm is real. Validation data that may answer "0" is the cure.
 #
 # ## 6 · Five projects (90-minute path: the questions)
 #
@@ -529,7 +500,7 @@ gains(gained, f"On fresh seeds, clearly worse than weight 0 in {harm} of {len(ga
 #
 # Lift $u$ and $z$ by random cosines and take the Gaussian value of the lifted pair. Does training with it transfer better?
 #
-# *A good answer shows* paired gains over the plain regularizer on fresh seeds, at weights that validation chooses; the value on shuffled pairs; **the pixel line**. *Start:* does the lifted value tell dependence from none?
+# *A good answer shows* paired gains over the plain regularizer, at weights that validation chooses; the value on shuffled pairs; **the pixel line**. *Start:* does the lifted value tell dependence from none?
 
 
 # %%
@@ -551,17 +522,16 @@ print(pd.DataFrame(rows, index=["lifted value", "shuffled"]).T.round(2))
 # %% [markdown]
 # ### B · Which noise level? (easy, some days)
 #
-# The ridge is the noise of the channel. Should validation data choose it, like the weight? Or should it start large and shrink?
+# The ridge is the noise of the channel. Should validation data choose it, or should it start large and shrink?
 #
-# *A good answer shows* one more axis in the sweep of notebook [09](09_sweeps_at_scale.ipynb); ridge and weight chosen together, against the weight alone; seeds enough for an interval. *Start:* three ridges at one weight.
+# *A good answer shows* ridge and weight chosen together, against the weight alone; an interval over seeds; the sweep ([09](09_sweeps_at_scale.ipynb)) and its cost. *Start:* three ridges at one weight.
 
 # %%
 noisy = replace(base, strength=weight)
 trained = run(grid(noisy, ridge=(1e-3, 1e-2, 1e-1), seed=fresh[:2]), device, progress=False)
 everything += trained
-print(
-    (100 * trained.table.groupby("ridge")[["validation_accuracy", "test_accuracy"]].mean()).round(1)
-)
+by_ridge = trained.table.groupby("ridge")[["validation_accuracy", "test_accuracy"]]
+print((100 * by_ridge.mean()).round(1))
 
 # %% [markdown]
 # ### C · A fairer objective (medium, a week)
@@ -578,26 +548,23 @@ draw_slopes({"L": of_l, "I": of_i, "sum of ρ²": torch.ones_like(t)})
 # %% [markdown]
 # ### D · The weight, without target labels (hard, two weeks)
 #
-# Validation with 500 labels is a luxury where 200 are for training. Which *unlabelled* rule chooses the weight nearly as well?
+# Validation takes 500 labels here, training 200. Which *unlabelled* rule chooses the weight nearly as well?
 #
-# *A good answer shows* a rule fixed *before* it saw test data, on tasks that it was not made on; its regret, the points lost against the best weight in hindsight; how often it loses against weight 0. *Start:* the regret of some rules on the record.
+# *A good answer shows* a rule fixed *before* it saw test data, on tasks that it was not made on; its regret (points lost against the best weight in hindsight); how often it does harm. *Start:* the regret of some rules.
 
 # %% tags=["nbval-check-output"]
 known = recorded.where(labels=200)
 table = known.table.assign(dependence=[result.history["dependence"][-1] for result in known])
 place = ["protocol", "shift", "severity", "seed"]
-columns = ["test_accuracy", "validation_accuracy", "source_accuracy", "dependence"]
-test, validation, source, seen = (
-    table.pivot(index=place, columns="strength", values=c) for c in columns
-)
+by = table.pivot(index=place, columns="strength")  # a column for each outcome and weight
+test, source, seen = by.test_accuracy, by.source_accuracy, by.dependence
+cheap = source.gt(source[0.0] - 0.02, axis=0)
 rules = {
     "never (weight 0)": 0 * test[0.0],
     "always 1e-3": 0 * test[0.0] + 1e-3,
-    "largest that costs < 2 points of source": source.gt(source[0.0] - 0.02, axis=0)
-    .mul(test.columns)
-    .max(axis=1),
+    "largest that costs < 2 points of source": cheap.mul(test.columns).max(axis=1),
     "smallest with 90 % of the dependence": seen.ge(0.9 * seen.max(axis=1), axis=0).idxmax(axis=1),
-    "validation, 500 labels": validation.idxmax(axis=1),
+    "validation, 500 labels": by.validation_accuracy.idxmax(axis=1),
 }
 regret = {}
 for name, rule in rules.items():
@@ -610,7 +577,7 @@ print(pd.DataFrame(regret).T.round(1))
 #
 # $L(W;S_t|S_s)$ is part of the gap. $L(W;X)$ needs no label. Is there a class of learners for which $L(W;X)$ alone bounds the gap, or the test loss?
 #
-# *A good answer shows* a proof, or a world that refutes it; a class stated so that one can say whether a trained network is in it. *Start:* random worlds, and what goes with what.
+# *A good answer shows* a proof, or a world that refutes it; a class that one can test a trained network for. *Start:* what goes with what in random worlds.
 
 # %% tags=["nbval-check-output"]
 rows = []
@@ -628,21 +595,20 @@ if results_path:
 # %% [markdown]
 # ## What we saw, and what not
 #
-# - **The line.** Without any network, the components are clearly better than the regularized probe in 8 of 16 recorded settings, clearly worse in 2. The Gaussian value pays for features that are linear in them, and with the term at every step it reaches 99 % of its bound.
-# - **Infinite information.** Without noise, $L$ is infinite. With the ridge as noise, $I + L = k/\varepsilon$ for every network. The regularizer raises $I$, so it lowers the true $L$.
-# - **Price.** $L(W;S)$ is part of the gap, and rises wherever $L(W;X)$ rises with $\gamma$. Pushed up by itself, $L(W;X)$ raises the test loss in two worlds of three.
-# - **Blindness and harm.** Four of five dependent pairs have a Gaussian value of 0. Fine-tuning is harmed more often than helped.
-# - **Not seen:** a bound that holds while $L(W;X)$ is pushed up; a rule without labels that chooses the weight as well as validation does.
+# - **The line.** With no network at all, the components are clearly better than the regularized probe in 8 of 16 recorded settings, clearly worse in 2. The Gaussian value pays for features that are linear in them.
+# - **Infinite information.** With the ridge as noise, $I + L = k/\varepsilon$ for every network. The regularizer raises $I$, so it lowers the true $L$.
+# - **Price.** $L(W;S)$ is part of the gap. Pushed up by itself, $L(W;X)$ raises the test loss in two worlds of three.
+# - **Blindness, harm.** Four of five dependent pairs have the Gaussian value 0. Fine-tuning is harmed more often than helped.
+# - **Not seen:** a bound that survives pushing $L(W;X)$; a rule without labels as good as validation.
 #
-# **Limits.** The worlds are tiny. At the ridge of training the fall of the true $L$ cannot be seen, since $I$ of 1000 images ends at $\log 1000$. The line was tried here on small images and one network; 00 and 08 have real ones.
+# **Limits.** The worlds are tiny, the images small, the network one. Where $x$ is one of 1000 images, $I$ ends at $\log 1000$.
 #
-# **The next question.** All of this is about images that everyone knows. Does anything stay on signals from a machine, with few labels, against fine-tuning with care?
+# **The next question.** Does anything of this stay on signals from a machine, with few labels, against careful fine-tuning?
 #
 # ## References
 #
 # - D. Palomar, S. Verdú, *Lautum Information*, IEEE Transactions on Information Theory 54(3), 2008.
 # - Y. Bu, G. Aminian, L. Toni, G. Wornell, M. Rodrigues, *Characterizing and Understanding the Generalization Error of Transfer Learning with Gibbs Algorithm*, AISTATS 2022.
 # - A. Gretton, O. Bousquet, A. Smola, B. Schölkopf, *Measuring Statistical Dependence with Hilbert-Schmidt Norms*, ALT 2005.
-# - A. Rahimi, B. Recht, *Random Features for Large-Scale Kernel Machines*, NIPS 2007.
 #
 # $I + L = k/\varepsilon$ and the bound below it are derived here.
