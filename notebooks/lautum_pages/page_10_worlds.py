@@ -96,6 +96,14 @@ def information_of_channel(
     return mutual, (p * log_mean.exp() * (log_mean - log_p)).sum().item()
 
 
+def gram(x: Tensor) -> Tensor:
+    """A Gaussian kernel matrix (n, n) of median width, centred."""
+    d = torch.cdist(x, x).square()
+    matrix = torch.exp(-d / d[d > 0].median())
+    matrix = matrix - matrix.mean(0)
+    return matrix - matrix.mean(1, keepdim=True)
+
+
 def transfer_world() -> tuple[FiniteWorld, Tensor]:
     """Three inputs, two labels, all eight labellings, each sure up to 0.9; and a source of which
     half follows another rule."""

@@ -12,16 +12,13 @@
 # Does the method beat what needs no network at all? That comes first. Then come four weak places: infinite information, its price, what a Gaussian value cannot see, and harm.
 #
 # **On the 90-minute path?** Read section 1, and the questions of section 6.
+#
+# In the picture each row is one shift from digits to letters, and its severity. **Circle:** a linear probe on a network that was trained on the source alone. **Square:** the same with the regularizer; validation data chose its weight. **Triangle:** no network, a linear classifier on the principal components of the image.
 
 # %%
 from lautum_pages.page_10_harm import draw_pixel_line
 
 draw_pixel_line()
-
-# %% [markdown]
-# Each row is one shift from digits to letters, and its severity. **Circle:** a linear probe on a network trained on the source alone. **Square:** the same with the regularizer; validation data chose its weight. **Triangle:** no network, a linear classifier on the principal components of the image.
-#
-# The square nearly always lies between circle and triangle. The regularizer moves a network *towards* the pixels, and stops short of them. Why?
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -48,16 +45,19 @@ from sklearn.svm import SVC
 from lautum_pages import check
 from lautum_pages.page_10 import draw_channel, draw_paradox, draw_price_along_gamma
 from lautum_pages.page_10_harm import draw_pairs, draw_pushed, draw_read_outs, draw_slopes
-from lautum_pages.page_10_worlds import PAIRS, binned, information_of_channel
+from lautum_pages.page_10_networks import observed
+from lautum_pages.page_10_worlds import PAIRS, binned, gram, information_of_channel
 from lautum_pages.page_10_worlds import random_learner, sample_pair, transfer_world, true_values
-from lautum_utils import Experiment, Explorer, LautumRegularizer, Results, batch_covariance
-from lautum_utils import canonical_correlations, grid, interval, load_transfer_task
+from lautum_utils import Experiment, Explorer, Results, batch_covariance
+from lautum_utils import canonical_correlations, grid, interval
 from lautum_utils import gaussian_lautum_information, gaussian_mutual_information
 from lautum_utils import lautum_information, mutual_information, read_record, run, save_results
 from lautum_utils.training.probes import fit_probe, target_parts
 from lautum_utils.widgets.plots import gains
 
 # %% [markdown]
+# The square nearly always lies between circle and triangle. The regularizer moves a network *towards* the pixels, and stops short of them. Why?
+#
 # ## 1 · The line that is hard to beat (90-minute path)
 #
 # The regularizer sees a network only through covariances. Call $z$ its $k$ features, $m$ their mean variance, and $u$ the whitened leading components of the image. The ridge $\varepsilon$ is noise of variance $s^2 = \varepsilon m$ on each feature (notebook [03](03_gaussian_lautum.ipynb)). Split the covariance of the features into what a *linear* map of $u$ explains and the rest: $\Sigma_z = \Sigma_\text{lin} + \Sigma_\text{rest}$. The Gaussian values of $I$ and $L$ add up to
@@ -70,29 +70,17 @@ from lautum_utils.widgets.plots import gains
 #
 # So a large value means features that are linear in the components. A linear probe on them is a linear classifier on the components.
 #
-# **Predict:** which part of the bound $k/\varepsilon$ do features reach without the regularizer, and with it?
+# **Predict:** (1) Which part of the bound $k/\varepsilon$ do features reach without the regularizer, and with it? (2) Perhaps weight 0 hides the letter in a curve. Does a nonlinear classifier find it there? (3) What do features add to the components?
 
 # %%
 base = Experiment(shift=shift, severity=1.0, labels=labels, steps=steps)
 fresh = range(100, 100 + seeds)  # seeds that the record does not hold
 arms = grid(replace(base, every=1), strength=(0.0, weight), seed=fresh)  # a term at every step
 everything = run(arms, device, keep_networks=True, progress=False)
-
-tasks = [load_transfer_task(base.source, base.target, shift, 1.0, seed) for seed in fresh]
-regularizers = [LautumRegularizer(t.unlabelled, n_components=64, ridge=1e-2) for t in tasks]
-names = {f"weight {s:g}": everything.where(strength=s) for s in (0.0, weight)}
-networks = {name: [r.network.cpu() for r in results] for name, results in names.items()}
-
-looked_at = [task.unlabelled[:images] for task in tasks]  # z and u: (networks, images, k or 64)
-u = torch.stack([r.project(x) for r, x in zip(regularizers, looked_at)]).double()
-z = {}
-for name, trained in networks.items():
-    seen = [network.features(x) for network, x in zip(trained, looked_at)]
-    z[name] = torch.stack(seen).double()
-k = z["weight 0"].shape[-1]
+seen = observed(everything, images)  # on each network's own target images
+z, u, k = seen.features, seen.components, seen.features["weight 0"].shape[-1]
 
 
-# %%
 def part_of_bound(z, ridge):
     """The Gaussian I + L, as a part of k / ridge, a value for each network."""
     cov = batch_covariance(z, u, ridge)
@@ -103,9 +91,6 @@ def part_of_bound(z, ridge):
 for name, values in z.items():
     reached = 100 * part_of_bound(values, 1e-2).mean()
     print(f"{name}: {reached:.0f} % of k/ε, at the ridge of training")
-
-# %% [markdown]
-# Perhaps weight 0 hides the letter in a curve. A nonlinear classifier should then find it. **Predict:** does a support vector machine close the gap? What do features add to the components?
 
 
 # %%
@@ -123,17 +108,15 @@ def kernel(task, represent):
 
 
 rows = []
-for name, trained in networks.items():
-    for network, task, regularizer in zip(trained, tasks, regularizers):
-        of, pixels = network.features, regularizer.project
-        both = linear(task, lambda x, of=of, pixels=pixels: torch.cat((of(x), pixels(x)), 1))
-        row = {"features, linear": linear(task, of), "features, kernel": kernel(task, of)}
-        row |= {"features and components, linear": both, "components": linear(task, pixels)}
-        rows.append(row | {"network": name})
+for name, task, of, pixels in seen.networks:
+    both = linear(task, lambda x, of=of, pixels=pixels: torch.cat((of(x), pixels(x)), 1))
+    row = {"features, linear": linear(task, of), "features, kernel": kernel(task, of)}
+    row |= {"features and components, linear": both, "components": linear(task, pixels)}
+    rows.append(row | {"network": name})
 draw_read_outs(pd.DataFrame(rows), f"{shift.replace('_', ' ')}, {labels} labels")
 
 # %% [markdown]
-# As far as this kernel can tell, the letter is not hidden. And who has the images has for nothing what the regularizer brings back.
+# As far as this kernel can tell, the letter is not hidden. And features add nothing to the components. Who has the images has for nothing what the regularizer brings back.
 #
 # A method that is worth its training must ask for something that pixels do not have, such as what two views of an image share (notebook [07](07_methods_compared.ipynb)).
 #
@@ -191,7 +174,7 @@ draw_paradox(bins, curves)
 #
 # $$I + L = \frac{\mathbb E_\text{product}|y - f(x)|^2 - \mathbb E_\text{joint}|y - f(x)|^2}{2 s^2} = \frac{2\operatorname{tr}\Sigma_z}{2 s^2} = \frac{k}{\varepsilon}.$$
 #
-# Under the product, the difference of two independent features is added to the noise: $2\operatorname{tr}\Sigma_z$. **So the sum is the same for every network.**
+# Under the joint, $y - f(x)$ is the noise. Under the product, two independent features differ besides, by $2\operatorname{tr}\Sigma_z$ on average. **So the sum is the same for every network.**
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
@@ -221,7 +204,6 @@ def true_information(z, ridge):
     return (math.log(z.shape[1]) - own - (-distances).logsumexp(-1)).mean(-1)
 
 
-# %%
 rows = []
 for name, values in z.items():
     for e in (1e-3, 1e-2, 0.1, 1.0, 10.0):
@@ -373,20 +355,12 @@ draw_pushed(after - before, ["test loss", "L(W;Z)", "R"])
 #
 # ## 4 · What the Gaussian value cannot see
 #
-# Five pairs $z = c(u) + w(u)\,e$ with normal noise $e$. The centre $c$ is a line, a parabola, a cubic, or a product of two inputs; in the last pair only the *spread* $w$ depends on $u$. Beside the Gaussian value stand the true $L$ (by summation) and **HSIC**: a kernel measure with a permutation test tells *whether* there is dependence, not how many nats.
+# Five pairs $z = c(u) + w(u)\,e$ with normal noise $e$. The centre $c$ is a line, a parabola, a cubic, or a product of two inputs; in the last pair only the *spread* $w$ depends on $u$. Beside the Gaussian value stand the true $L$ (by summation) and **HSIC**, a kernel measure. Its permutation test tells *whether* there is dependence, not how many nats.
 #
 # **Predict:** which pairs does the Gaussian value miss, and which the kernel?
 
 
 # %%
-def gram(x):
-    """A centred Gaussian kernel matrix of median width."""
-    d = torch.cdist(x, x).square()
-    matrix = torch.exp(-d / d[d > 0].median())
-    matrix = matrix - matrix.mean(0)
-    return matrix - matrix.mean(1, keepdim=True)
-
-
 def hsic(x, y, generator, permutations=199):
     """Normalised HSIC, from 0 to 1, and its p value among permutations of y."""
     a, b, below = gram(x), gram(y), 0
@@ -397,7 +371,6 @@ def hsic(x, y, generator, permutations=199):
     return (value / (a.norm() * b.norm())).item(), (1 + below) / (1 + permutations)
 
 
-# %%
 generator = torch.Generator().manual_seed(0)
 drawn = {name: sample_pair(name, samples, generator) for name in PAIRS}
 found = {}
@@ -425,7 +398,7 @@ draw_pairs(drawn, found)
 #
 # <details><summary>Hint 2 of 2</summary>
 #
-# With $\rho^2 = (a + 3c)^2 / \operatorname{var} z$ the value is $\tfrac12\log(1 - \rho^2) + \rho^2/(1 - \rho^2)$. It is 0 where $a = -3c$, as for the parabola and the cubic above.
+# With $\rho^2 = (a + 3c)^2 / \operatorname{var} z$ the value is $\tfrac12\log(1 - \rho^2) + \rho^2/(1 - \rho^2)$. It is 0 where $a = -3c$, as for the cubic above.
 #
 # </details>
 
@@ -496,14 +469,21 @@ gains(gained, f"On fresh seeds, clearly worse than weight 0 in {harm} of {len(ga
 #
 # ## 6 · Five projects (90-minute path: the questions)
 #
-# ### A · A regularizer that sees curves (medium, a week)
+# Each starts from a number, in a cell below.
 #
-# Lift $u$ and $z$ by random cosines and take the Gaussian value of the lifted pair. Does training with it transfer better?
+# **A · A regularizer that sees curves** (medium, a week). Lift $u$ and $z$ by random cosines and take the Gaussian value of the lifted pair. Does training with it transfer better? *A good answer shows* paired gains over the plain regularizer, at weights that validation chooses; the value on shuffled pairs; **the pixel line**.
 #
-# *A good answer shows* paired gains over the plain regularizer, at weights that validation chooses; the value on shuffled pairs; **the pixel line**. *Start:* does the lifted value tell dependence from none?
+# **B · Which noise level?** (easy, some days). The ridge is the noise of the channel. Should validation data choose it, or should it start large and shrink? *A good answer shows* ridge and weight chosen together, against the weight alone; an interval over seeds; the sweep (notebook [09](09_sweeps_at_scale.ipynb)) and its cost.
+#
+# **C · A fairer objective** (medium, a week). $L$ puts its gradient on the strongest correlations (notebook 03). Would a concave function of the $\rho_i^2$, or a cap, keep more directions alive? *A good answer shows* the directions alive, beside accuracy; $I$ and the sum of $\rho^2$ as controls; a reason that also predicts a failure.
+#
+# **D · The weight, without target labels** (hard, two weeks). Validation takes 500 labels here, training 200. Which *unlabelled* rule chooses the weight nearly as well? *A good answer shows* a rule fixed *before* it saw test data, on tasks that it was not made on; its regret (points lost against the best weight in hindsight); how often it does harm.
+#
+# **E · Is there a bound in it?** (hard, a thesis). $L(W;S_t|S_s)$ is part of the gap. $L(W;X)$ needs no label. Is there a class of learners for which $L(W;X)$ alone bounds the gap, or the test loss? *A good answer shows* a proof, or a world that refutes it; a class that one can test a trained network for.
 
 
 # %%
+# A: does the lifted value tell dependence from none?
 def lifted(x, generator, n_features=24):
     """Random cosines of a standardised x (n, d)."""
     x = (x - x.mean(0)) / (x.std(0) + 1e-6)
@@ -519,40 +499,22 @@ for name, pair in drawn.items():
     rows[name] = [gaussian_lautum_information(cov, 24).item() for cov in values]
 print(pd.DataFrame(rows, index=["lifted value", "shuffled"]).T.round(2))
 
-# %% [markdown]
-# ### B · Which noise level? (easy, some days)
-#
-# The ridge is the noise of the channel. Should validation data choose it, or should it start large and shrink?
-#
-# *A good answer shows* ridge and weight chosen together, against the weight alone; an interval over seeds; the sweep ([09](09_sweeps_at_scale.ipynb)) and its cost. *Start:* three ridges at one weight.
-
 # %%
+# B: three ridges at one weight.
 noisy = replace(base, strength=weight)
 trained = run(grid(noisy, ridge=(1e-3, 1e-2, 1e-1), seed=fresh[:2]), device, progress=False)
 everything += trained
 by_ridge = trained.table.groupby("ridge")[["validation_accuracy", "test_accuracy"]]
 print((100 * by_ridge.mean()).round(1))
 
-# %% [markdown]
-# ### C · A fairer objective (medium, a week)
-#
-# $L$ puts its gradient on the strongest correlations (notebook [03](03_gaussian_lautum.ipynb)). Would a concave function of the $\rho_i^2$, or a cap, keep more directions alive?
-#
-# *A good answer shows* the directions alive, beside accuracy; $I$ and the sum of $\rho^2$ as controls; a reason that also predicts a failure. *Start:* how many directions get half of the gradient?
-
 # %%
+# C: how many directions get half of the gradient?
 t = canonical_correlations(batch_covariance(z["weight 0"], u, 1e-2), k).square()
 of_l, of_i = (1 + t) / (2 * (1 - t) ** 2), 1 / (2 * (1 - t))
 draw_slopes({"L": of_l, "I": of_i, "sum of ρ²": torch.ones_like(t)})
 
-# %% [markdown]
-# ### D · The weight, without target labels (hard, two weeks)
-#
-# Validation takes 500 labels here, training 200. Which *unlabelled* rule chooses the weight nearly as well?
-#
-# *A good answer shows* a rule fixed *before* it saw test data, on tasks that it was not made on; its regret (points lost against the best weight in hindsight); how often it does harm. *Start:* the regret of some rules.
-
 # %% tags=["nbval-check-output"]
+# D: the points that a rule loses against the best weight in hindsight, on the record.
 known = recorded.where(labels=200)
 table = known.table.assign(dependence=[result.history["dependence"][-1] for result in known])
 place = ["protocol", "shift", "severity", "seed"]
@@ -572,14 +534,8 @@ for name, rule in rules.items():
     regret[name] = 100 * lost.groupby("protocol").mean()
 print(pd.DataFrame(regret).T.round(1))
 
-# %% [markdown]
-# ### E · Is there a bound in it? (hard, a thesis)
-#
-# $L(W;S_t|S_s)$ is part of the gap. $L(W;X)$ needs no label. Is there a class of learners for which $L(W;X)$ alone bounds the gap, or the test loss?
-#
-# *A good answer shows* a proof, or a world that refutes it; a class that one can test a trained network for. *Start:* what goes with what in random worlds.
-
 # %% tags=["nbval-check-output"]
+# E: what goes with what in random worlds?
 rows = []
 for one, _ in pushed:
     of = {"L(W;X)": of_input(one), "L(W;Z)": quantities(one)["L(W;Z)"]}
@@ -601,7 +557,7 @@ if results_path:
 # - **Blindness, harm.** Four of five dependent pairs have the Gaussian value 0. Fine-tuning is harmed more often than helped.
 # - **Not seen:** a bound that survives pushing $L(W;X)$; a rule without labels as good as validation.
 #
-# **Limits.** The worlds are tiny, the images small, the network one. Where $x$ is one of 1000 images, $I$ ends at $\log 1000$.
+# **Limits.** The worlds are tiny, the images small, the networks of one shape. Where $x$ is one of 1000 images, $I$ ends at $\log 1000$.
 #
 # **The next question.** Does anything of this stay on signals from a machine, with few labels, against careful fine-tuning?
 #
