@@ -56,7 +56,7 @@ from lautum_utils.training.probes import fit_probe, target_parts
 from lautum_utils.widgets.plots import gains
 
 # %% [markdown]
-# The square nearly always lies between circle and triangle. The regularizer moves a network *towards* the pixels, and stops short of them. Why?
+# The square nearly always lies between the two. The regularizer moves a network *towards* the pixels, and stops short of them. Why?
 #
 # ## 1 · The line that is hard to beat (90-minute path)
 #
@@ -66,7 +66,7 @@ from lautum_utils.widgets.plots import gains
 #
 # - First step: the rest adds to the noise. *What is not linear in $u$ counts as noise.*
 # - Second step: the linear part has no more variance than all of $z$.
-# - Both steps lose nothing only if there is no rest: if $z$ is **linear in $u$**.
+# - Both are equalities only if there is no rest: if $z$ is **linear in $u$**.
 #
 # So a large value means features that are linear in the components. A linear probe on them is a linear classifier on the components.
 #
@@ -116,7 +116,7 @@ for name, task, of, pixels in seen.networks:
 draw_read_outs(pd.DataFrame(rows), f"{shift.replace('_', ' ')}, {labels} labels")
 
 # %% [markdown]
-# As far as this kernel can tell, the letter is not hidden. And features add nothing to the components. Who has the images has for nothing what the regularizer brings back.
+# As far as this kernel can tell, the letter is not hidden. And features add nothing to the components. The images alone give what the regularizer brings back.
 #
 # A method that is worth its training must ask for something that pixels do not have, such as what two views of an image share (notebook [07](07_methods_compared.ipynb)).
 #
@@ -135,7 +135,6 @@ draw_read_outs(pd.DataFrame(rows), f"{shift.replace('_', ' ')}, {labels} labels"
 # Divide the sum of squares of the fit by that of the centred $z$.
 #
 # </details>
-
 
 # %%
 def linear_share(z, u):
@@ -174,7 +173,7 @@ draw_paradox(bins, curves)
 #
 # $$I + L = \frac{\mathbb E_\text{product}|y - f(x)|^2 - \mathbb E_\text{joint}|y - f(x)|^2}{2 s^2} = \frac{2\operatorname{tr}\Sigma_z}{2 s^2} = \frac{k}{\varepsilon}.$$
 #
-# Under the joint, $y - f(x)$ is the noise. Under the product, two independent features differ besides, by $2\operatorname{tr}\Sigma_z$ on average. **So the sum is the same for every network.**
+# Under the joint, $y - f(x)$ is the noise. Under the product, the difference of two independent features is added; its mean square is $2\operatorname{tr}\Sigma_z$. **So the sum is the same for every network.**
 
 # %% tags=["nbval-check-output"]
 generator = torch.Generator().manual_seed(0)
@@ -188,10 +187,9 @@ print(f"I {mutual:.3f} + L {lautum:.3f} = {mutual + lautum:.3f}, and 1/ε = {1 /
 print(f"20 maps of 12 values: I + L = 1/ε up to 1e-12: {max(off) < 1e-12}")
 
 # %% [markdown]
-# So the true $L$ is $k/\varepsilon - I$. To *maximise* it is to *minimise* $I$: it likes best the features that say least. But the regularizer computes the Gaussian value of section 1.
+# So the true $L$ is $k/\varepsilon - I$. To *maximise* it is to *minimise* $I$: the true $L$ is largest for features that say least. But the regularizer computes the Gaussian value of section 1.
 #
 # Let $x$ be one of our target images at random. **Predict:** does the regularizer raise or lower the true $L$?
-
 
 # %%
 def true_information(z, ridge):
@@ -222,7 +220,7 @@ draw_channel(measured, images)
 #
 # 1. Without noise, $z = f(x)$ of a continuous $x$ has an infinite $L$ before any training.
 # 2. With the ridge as noise, the true $I + L$ is $k/\varepsilon$ for every network, linear or not.
-# 3. The regularizer raises its value tenfold. So the true $L$ of features and inputs has risen.
+# 3. The regularizer raises its value more than tenfold. So the true $L$ of features and inputs has risen.
 # 4. One feature is made ten times as loud. With a ridge that can change $L$.
 # 5. At one ridge, network B has a larger true $I$ than network A. So it has a smaller true $L$.
 #
@@ -239,7 +237,6 @@ draw_channel(measured, images)
 # If it were number 2: `(numbers == 2).double()`.
 #
 # </details>
-
 
 # %%
 def false_argument(numbers):
@@ -313,7 +310,6 @@ draw_price(gamma=32.0, target_examples=4, target_weight=1.0)
 #
 # </details>
 
-
 # %%
 def price(train, test, information, gamma, a):
     """L(W;S_t|S_s) in nats, from the gap of a Gibbs learner."""
@@ -326,7 +322,6 @@ check("price", price)
 
 # %% [markdown]
 # But $\gamma$ is not the knob that the regularizer turns. So in random worlds we move the prior a small step in the direction that raises $L(W;X)$ *the fastest*. **Predict:** in how many worlds does the test loss fall?
-
 
 # %%
 def pushed_up(generator):
@@ -358,7 +353,6 @@ draw_pushed(after - before, ["test loss", "L(W;Z)", "R"])
 # Five pairs $z = c(u) + w(u)\,e$ with normal noise $e$. The centre $c$ is a line, a parabola, a cubic, or a product of two inputs; in the last pair only the *spread* $w$ depends on $u$. Beside the Gaussian value stand the true $L$ (by summation) and **HSIC**, a kernel measure. Its permutation test tells *whether* there is dependence, not how many nats.
 #
 # **Predict:** which pairs does the Gaussian value miss, and which the kernel?
-
 
 # %%
 def hsic(x, y, generator, permutations=199):
@@ -402,7 +396,6 @@ draw_pairs(drawn, found)
 #
 # </details>
 
-
 # %%
 def gaussian_of_a_curve(a, b, c, s):
     """The Gaussian value of L(u; a u + b u^2 + c u^3 + s e), in nats."""
@@ -420,7 +413,6 @@ check("gaussian_of_a_curve", gaussian_of_a_curve)
 # In the first picture validation data chose each weight. Here you choose. A black line is harm.
 #
 # **Predict:** is there more harm for the probe or for fine-tuning?
-
 
 # %%
 def draw_harm(strength=weight, labels=labels, protocol="probe"):
@@ -443,7 +435,7 @@ for protocol, table in known.groupby("protocol"):
 draw_harm(protocol="finetune")
 
 # %% [markdown]
-# Fine-tuning is harmed more often than helped, the probe the other way round. The probe is harmed most by inversion near one half, which turns an image into its negative half of the time. There only the *product* of polarity and shape tells the letter, as in section 4.
+# Fine-tuning is harmed more often than helped, the probe the other way round. The probe is harmed most by inversion near one half, which turns an image into its negative half of the time. There only the *product* of polarity and shape tells the letter.
 #
 # The worst row of a table is partly bad luck. We run it again on **fresh seeds**, beside the task without a shift. **Predict:** what does validation data choose among 0, `weight` and ten times as much?
 
@@ -477,10 +469,9 @@ gains(gained, f"On fresh seeds, clearly worse than weight 0 in {harm} of {len(ga
 #
 # **C · A fairer objective** (medium, a week). $L$ puts its gradient on the strongest correlations (notebook 03). Would a concave function of the $\rho_i^2$, or a cap, keep more directions alive? *A good answer shows* the directions alive, beside accuracy; $I$ and the sum of $\rho^2$ as controls; a reason that also predicts a failure.
 #
-# **D · The weight, without target labels** (hard, two weeks). Validation takes 500 labels here, training 200. Which *unlabelled* rule chooses the weight nearly as well? *A good answer shows* a rule fixed *before* it saw test data, on tasks that it was not made on; its regret (points lost against the best weight in hindsight); how often it does harm.
+# **D · The weight, without target labels** (hard, two weeks). Here validation uses 500 labels, training 200. Which *unlabelled* rule chooses the weight nearly as well? *A good answer shows* a rule fixed *before* it saw test data, on tasks that it was not made on; its regret (points lost against the best weight in hindsight); how often it does harm.
 #
 # **E · Is there a bound in it?** (hard, a thesis). $L(W;S_t|S_s)$ is part of the gap. $L(W;X)$ needs no label. Is there a class of learners for which $L(W;X)$ alone bounds the gap, or the test loss? *A good answer shows* a proof, or a world that refutes it; a class that one can test a trained network for.
-
 
 # %%
 # A: does the lifted value tell dependence from none?
@@ -555,11 +546,11 @@ if results_path:
 # - **Infinite information.** With the ridge as noise, $I + L = k/\varepsilon$ for every network. The regularizer raises $I$, so it lowers the true $L$.
 # - **Price.** $L(W;S)$ is part of the gap. Pushed up by itself, $L(W;X)$ raises the test loss in two worlds of three.
 # - **Blindness, harm.** Four of five dependent pairs have the Gaussian value 0. Fine-tuning is harmed more often than helped.
-# - **Not seen:** a bound that survives pushing $L(W;X)$; a rule without labels as good as validation.
+# - **Not seen:** a bound that holds when $L(W;X)$ is pushed up; a rule without labels as good as validation.
 #
 # **Limits.** The worlds are tiny, the images small, the networks of one shape. Where $x$ is one of 1000 images, $I$ ends at $\log 1000$.
 #
-# **The next question.** Does anything of this stay on signals from a machine, with few labels, against careful fine-tuning?
+# **The next question.** Does any of this hold on signals from a machine, with few labels, against careful fine-tuning?
 #
 # ## References
 #
