@@ -56,7 +56,7 @@ from lautum_utils.training.probes import fit_probe, target_parts
 from lautum_utils.widgets.plots import gains
 
 # %% [markdown]
-# The square nearly always lies between the two. The regularizer moves a network *towards* the pixels, and stops short of them. Why?
+# The square nearly always lies between circle and triangle. The regularizer moves a network *towards* the pixels, and stops short of them. Why?
 #
 # ## 1 · The line that is hard to beat (90-minute path)
 #
@@ -136,6 +136,7 @@ draw_read_outs(pd.DataFrame(rows), f"{shift.replace('_', ' ')}, {labels} labels"
 #
 # </details>
 
+
 # %%
 def linear_share(z, u):
     """The part of the variance of z that a linear map of u explains."""
@@ -191,6 +192,7 @@ print(f"20 maps of 12 values: I + L = 1/ε up to 1e-12: {max(off) < 1e-12}")
 #
 # Let $x$ be one of our target images at random. **Predict:** does the regularizer raise or lower the true $L$?
 
+
 # %%
 def true_information(z, ridge):
     """I in nats of y = z + noise and x, one of the images: the mean of log p(y|x) / p(y), a y each."""
@@ -237,6 +239,7 @@ draw_channel(measured, images)
 # If it were number 2: `(numbers == 2).double()`.
 #
 # </details>
+
 
 # %%
 def false_argument(numbers):
@@ -310,6 +313,7 @@ draw_price(gamma=32.0, target_examples=4, target_weight=1.0)
 #
 # </details>
 
+
 # %%
 def price(train, test, information, gamma, a):
     """L(W;S_t|S_s) in nats, from the gap of a Gibbs learner."""
@@ -322,6 +326,7 @@ check("price", price)
 
 # %% [markdown]
 # But $\gamma$ is not the knob that the regularizer turns. So in random worlds we move the prior a small step in the direction that raises $L(W;X)$ *the fastest*. **Predict:** in how many worlds does the test loss fall?
+
 
 # %%
 def pushed_up(generator):
@@ -353,6 +358,7 @@ draw_pushed(after - before, ["test loss", "L(W;Z)", "R"])
 # Five pairs $z = c(u) + w(u)\,e$ with normal noise $e$. The centre $c$ is a line, a parabola, a cubic, or a product of two inputs; in the last pair only the *spread* $w$ depends on $u$. Beside the Gaussian value stand the true $L$ (by summation) and **HSIC**, a kernel measure. Its permutation test tells *whether* there is dependence, not how many nats.
 #
 # **Predict:** which pairs does the Gaussian value miss, and which the kernel?
+
 
 # %%
 def hsic(x, y, generator, permutations=199):
@@ -396,6 +402,7 @@ draw_pairs(drawn, found)
 #
 # </details>
 
+
 # %%
 def gaussian_of_a_curve(a, b, c, s):
     """The Gaussian value of L(u; a u + b u^2 + c u^3 + s e), in nats."""
@@ -413,6 +420,7 @@ check("gaussian_of_a_curve", gaussian_of_a_curve)
 # In the first picture validation data chose each weight. Here you choose. A black line is harm.
 #
 # **Predict:** is there more harm for the probe or for fine-tuning?
+
 
 # %%
 def draw_harm(strength=weight, labels=labels, protocol="probe"):
@@ -472,6 +480,7 @@ gains(gained, f"On fresh seeds, clearly worse than weight 0 in {harm} of {len(ga
 # **D · The weight, without target labels** (hard, two weeks). Here validation uses 500 labels, training 200. Which *unlabelled* rule chooses the weight nearly as well? *A good answer shows* a rule fixed *before* it saw test data, on tasks that it was not made on; its regret (points lost against the best weight in hindsight); how often it does harm.
 #
 # **E · Is there a bound in it?** (hard, a thesis). $L(W;S_t|S_s)$ is part of the gap. $L(W;X)$ needs no label. Is there a class of learners for which $L(W;X)$ alone bounds the gap, or the test loss? *A good answer shows* a proof, or a world that refutes it; a class that one can test a trained network for.
+
 
 # %%
 # A: does the lifted value tell dependence from none?
