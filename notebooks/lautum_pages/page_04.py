@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from lautum_utils import Results
 from lautum_utils.training.layers import StackedLinear
@@ -27,7 +27,7 @@ class Pairing(NamedTuple):
 
 def small_networks(
     models: int, d: int, k: int, seed: int
-) -> tuple[list[Tensor], Callable[[Tensor], Tensor]]:
+) -> tuple[list[nn.Parameter], Callable[[Tensor], Any]]:
     """d -> 64 ReLU -> k, networks side by side: their parameters, and features of images (n, d),
     (models, n, k)."""
     seeds = [Generator().manual_seed(seed + model) for model in range(models)]

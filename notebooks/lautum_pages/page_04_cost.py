@@ -34,8 +34,8 @@ def draw_idea() -> Figure:
     }
     boxes = []
     for text, (x, y, colour) in places.items():
-        frame = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour}
-        look = {"bbox": frame | {"linewidth": 1.6}, "color": "black"}
+        frame: dict[str, Any] = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour}
+        look: dict[str, Any] = {"bbox": frame | {"linewidth": 1.6}, "color": "black"}
         boxes.append(ax.text(x, y, text, ha="center", va="center", **look))
     for start, end in ((0, 1), (1, 2), (0, 3), (3, 4), (2, 5), (4, 5), (5, 6)):
         _arrow(ax, boxes[start], boxes[end], color="0.45")
@@ -57,7 +57,9 @@ def timed(function: Callable[..., Tensor], z: Tensor, *others: Any, budget: floa
     to warm up, since other work on the machine only adds."""
     z = z.detach().requires_grad_()
     torch.autograd.grad(function(z, *others).sum(), z)
-    forward, back, begun = [], [], time.perf_counter()
+    forward: list[float] = []
+    back: list[float] = []
+    begun = time.perf_counter()
     while len(forward) < 3 or (time.perf_counter() - begun < budget and len(forward) < 30):
         started = time.perf_counter()
         value = function(z, *others).sum()
