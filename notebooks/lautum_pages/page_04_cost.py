@@ -34,7 +34,11 @@ def draw_idea() -> Figure:
     }
     boxes = []
     for text, (x, y, colour) in places.items():
-        frame: dict[str, Any] = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour}
+        frame: dict[str, Any] = {
+            "boxstyle": "round,pad=0.45",
+            "facecolor": "white",
+            "edgecolor": colour,
+        }
         look: dict[str, Any] = {"bbox": frame | {"linewidth": 1.6}, "color": "black"}
         boxes.append(ax.text(x, y, text, ha="center", va="center", **look))
     for start, end in ((0, 1), (1, 2), (0, 3), (3, 4), (2, 5), (4, 5), (5, 6)):

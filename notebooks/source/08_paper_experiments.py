@@ -45,6 +45,7 @@ from lautum_pages import page_08_published as page
 from lautum_pages import page_08_record as asked
 from lautum_pages.page_08 import draw_leaderboard, draw_weights
 from lautum_pages.page_08_chosen import draw_chosen
+from lautum_pages.page_08_why import draw_why
 from lautum_pages.page_08_wins import draw_wins
 from lautum_utils import Explorer, load_transfer_task, save_results, sweep
 from lautum_utils.training.devices import resolve_device
@@ -99,6 +100,14 @@ draw_tasks(protocol="finetune")
 for place in recorded.places(labels=LABELS[:1]):
     print(asked.in_words(place, recorded.standings[place]))
 
+# %% [markdown]
+# ## Why here and not there?
+#
+# Lautum information keeps features linear in the *pixels* (notebook [10](10_limits_and_open_questions.ipynb) shows why). So it can give back what a linear classifier finds
+# in the pixels, and hardly more. **Predict:** where is there little to give back?
+
+# %%
+draw_why(recorded)
 # %% [markdown]
 # ## Where does the best weight lie?
 #

@@ -23,6 +23,7 @@ from lautum_pages.page_08_record import (
     standings,
     task_name,
 )
+from lautum_pages.page_08_why import correlation, draw_why, pixels_and_lautum
 from lautum_pages.page_08_wins import ALL, draw_wins
 
 from lautum_utils import Experiment, Result, Results
@@ -273,3 +274,15 @@ def test_the_cost_of_a_step_counts_both_batches_and_less_where_the_term_is_rare(
     found = page_08_cost.costs({"small": {"network": "mlp"}}, {"mlp": 1e9}, 10.0)
     assert list(found) == ["MNIST to notMNIST, small", "CIFAR-10 to CIFAR-100, small"]
     assert "GPU" in page_08_cost.draw_costs(found, 10.0).get_suptitle()
+
+
+def test_what_lautum_gains_stands_against_what_the_pixels_are_ahead(recorded: Published) -> None:
+    points = pixels_and_lautum(recorded)
+    assert len(points) == 6  # two tasks, three numbers of labels, frozen features
+    for _, pixels, lautum in points:
+        assert pixels.mean == pytest.approx(0.2, abs=0.01)
+        assert lautum.mean == pytest.approx(0.1, abs=0.01)
+    task, pixels, lautum = points[0]
+    line = [(task, replace(pixels, mean=x), replace(lautum, mean=1 - x)) for x in (0.1, 0.3, 0.2)]
+    assert correlation(line) == pytest.approx(-1)
+    assert "correlation" in draw_why(recorded).get_suptitle()
