@@ -70,9 +70,8 @@ class Experiment:
     weighting: str = setting(
         "nats",
         "what a strength of 1 is: the term itself, in nats, or a term whose gradient is as long as "
-        "that of the cross-entropy, at each step anew, which means the same on every task. To "
-        "convert: 0.1 of the gradient is worth about 2e-5 in nats, 1 about 5e-4 (Lautum, medians "
-        "over training, digits, pairs and MNIST); between views 3e-3 and 5e-2",
+        "that of the cross-entropy, at each step anew: the same on every task. 0.1 is then worth "
+        "about 2e-5 in nats, and 1 about 5e-4 (Lautum; between views 3e-3 and 5e-2)",
         _ONE,
         choices=("nats", "gradient"),
         before="nats",

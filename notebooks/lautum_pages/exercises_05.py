@@ -60,7 +60,9 @@ def _painted(
     z, x = z - mean_z, x - mean_x
     cov, cross = z.mT @ z / (len(z) - 1), z.mT @ x / (len(z) - 1)
     noise = ridge * (cov.diagonal().mean() if scale is None else scale)
-    weights = torch.linalg.solve(cov + noise * torch.eye(len(cov), dtype=z.dtype), cross)
+    weights = torch.linalg.solve(
+        cov + noise * torch.eye(len(cov), dtype=z.dtype, device=z.device), cross
+    )
     return (z_new - mean_z) @ weights + mean_x
 
 

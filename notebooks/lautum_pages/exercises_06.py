@@ -62,7 +62,7 @@ CHOOSE_WEIGHT = Exercise(
         "the weight is right, but its validation accuracy is reported: it was chosen for being "
         "high there, so it flatters.": lambda w, v, t: _chosen(w, v.mean(1), v),
         "the weight of the single best run was taken: one lucky seed decides. Take the mean over "
-        "seeds (the second axis) before you compare.": lambda w, v, t: _chosen(w, v.amax(1), t),
+        "seeds (axis 1) before you compare.": lambda w, v, t: _chosen(w, v.amax(1), t),
         "the weight with the lowest validation accuracy was taken: accuracies are to be high, "
         "losses low.": lambda w, v, t: _chosen(w, -v.mean(1), t),
         "the weight is right, but the test accuracy of its best seed is reported: report the mean "
@@ -81,8 +81,8 @@ PAIRED_INTERVAL = Exercise(
     inputs=_pairs,
     reference=_interval,
     mistakes={
-        "the two groups were treated as unpaired, and their variances added: subtract seed by seed "
-        "before anything else; what the pairs share cancels.": lambda a, b, t: _around(
+        "the two groups were treated as unpaired: subtract seed by seed before anything else, then "
+        "what the pairs share cancels.": lambda a, b, t: _around(
             (a - b).mean(), t * ((a.var() + b.var()) / len(a)).sqrt()
         ),
         "the standard deviation was divided by n and not by its square root.": (

@@ -59,8 +59,8 @@ def _squares(n: int, cov: Tensor) -> Tensor:
 def _combined(
     n_a: int, mean_a: Tensor, cov_a: Tensor, n_b: int, mean_b: Tensor, cov_b: Tensor
 ) -> Tensor:
-    apart = mean_a - mean_b
-    between = n_a * n_b / (n_a + n_b) * torch.outer(apart, apart)
+    between_means = mean_a - mean_b
+    between = n_a * n_b / (n_a + n_b) * torch.outer(between_means, between_means)
     return (_squares(n_a, cov_a) + _squares(n_b, cov_b) + between) / (n_a + n_b - 1)
 
 

@@ -40,7 +40,7 @@ def _scaled(h: Tensor, scale: Tensor, offset: Tensor, branch: Tensor) -> Tensor:
 
 
 def _runs(generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-    memory = uniform(generator, 3, 4) + torch.eye(3, 4) + 0.2
+    memory = uniform(generator, 3, 4) + torch.eye(3, 4, device="cpu") + 0.2
     loudness = 0.5 + 2 * uniform(generator, 3, 8, 1)
     met = (memory[:, None] + 0.4 * normal(generator, 3, 8, 4)).abs() * loudness
     return normal(generator, 3, 8, 2), met, memory

@@ -358,7 +358,7 @@ def painted(z, x, z_new, ridge):
     mean_z, mean_x = z.mean(0), x.mean(0)
     z, x = z - mean_z, x - mean_x
     cov, cross = z.mT @ z / (len(z) - 1), z.mT @ x / (len(z) - 1)
-    noise = ridge * cov.diagonal().mean() * torch.eye(len(cov), dtype=z.dtype)
+    noise = ridge * cov.diagonal().mean() * torch.eye(len(cov), dtype=z.dtype, device=z.device)
     return mean_x + (z_new - mean_z) @ torch.linalg.solve(cov + noise, cross)
     ### END SOLUTION
 

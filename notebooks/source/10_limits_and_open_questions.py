@@ -289,7 +289,7 @@ off, together = [], 0
 for n, a in [(n, a) for n in range(1, 5) for a in (0.25, 0.5, 0.75, 1.0)]:
     path = [target.transfer(source, 2, n, gamma, a) for gamma in GAMMAS]
     off += [abs(one.test_loss - one.train_loss - one.gibbs_gap) for one in path]
-    values = torch.tensor([(one.lautum_information, of_input(one)) for one in path])
+    values = torch.tensor([(one.lautum_information, of_input(one)) for one in path], device="cpu")
     price, of_x = values.diff(dim=0).T
     together += bool((price[of_x > 0] > 0).all())
 print(f"gap = (I + L) / (a γ) in {len(off)} settings, up to 1e-12: {max(off) < 1e-12}")
@@ -332,9 +332,9 @@ check("price", price)
 def pushed_up(generator):
     """A learner, and the same after its prior moved a step of 0.5 up the gradient of L(W;X)."""
     learner, start = random_learner(generator)
-    tiny = 1e-4 * torch.eye(len(start), dtype=torch.float64)
+    tiny = 1e-4 * torch.eye(len(start), dtype=torch.float64, device="cpu")
     slope = [of_input(learner(step)) - of_input(learner(-step)) for step in tiny]
-    slope = torch.tensor(slope, dtype=torch.float64)
+    slope = torch.tensor(slope, dtype=torch.float64, device="cpu")
     return learner(start), learner(0.5 * slope / slope.norm())
 
 

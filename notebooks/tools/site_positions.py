@@ -115,9 +115,9 @@ def _near(controls: Sequence[Control], together: int) -> Iterator[Position]:
     start = [control.start for control in controls]
     others = [[n for n in range(len(c.values)) if n != c.start] for c in controls]
     for away in range(together + 1):
-        for moved in combinations(range(len(controls)), away):
-            for numbers in product(*(others[n] for n in moved)):
-                changed = dict(zip(moved, numbers, strict=True))
+        for turned in combinations(range(len(controls)), away):
+            for numbers in product(*(others[n] for n in turned)):
+                changed = dict(zip(turned, numbers, strict=True))
                 yield tuple(changed.get(n, at) for n, at in enumerate(start))
 
 
