@@ -46,7 +46,7 @@ def draw_why(recorded: Published) -> Figure:
         line(0, color="0.3", linewidth=1, zorder=0)
     ax.set(xlabel="pixels over the control (points)", ylabel="Lautum over the control (points)")
     marks = [Line2D([], [], label=task, **_look(recorded, task)) for task in recorded.tasks]
-    figure.legend(handles=marks, loc="outside right upper", fontsize=8)
+    figure.legend(handles=marks, ncols=4, loc="outside lower center", fontsize=8)
     r = correlation(points)
     title = "What pixels are ahead of the control, and what Lautum gains"
     if r > 0.5:
