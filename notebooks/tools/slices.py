@@ -30,17 +30,21 @@ def statements(cell: str) -> list[Statement]:
 
 
 def needed(names: frozenset[str], before: Sequence[Statement]) -> list[Statement]:
-    """Those of the statements before that these names need, in order."""
+    """Those of the statements before that these names need, in order. A call of a function of a
+    module changes no module."""
     later = NOTHING
+    imports = [s.binds for s in before if isinstance(s.node, ast.Import | ast.ImportFrom)]
+    modules = NOTHING.union(*imports)
     while True:
         wanted, there, bodies, kept = names, NOTHING, later, []
         for statement in reversed(before):
             whole = wanted | later
-            if not (statement.binds & (whole | there) or statement.changes & whole):
+            changes = statement.changes - modules
+            if not (statement.binds & (whole | there) or changes & whole):
                 continue
             kept.append(statement)
             wanted = (wanted - statement.binds) | statement.uses
-            there = (there - statement.binds) | statement.changes
+            there = (there - statement.binds) | changes
             bodies |= statement.uses_later
         if bodies == later:
             return kept[::-1]

@@ -15,7 +15,7 @@ SOLUTION = re.compile(
 )
 STUB = r"\g<indent># YOUR CODE HERE\n\g<indent>raise NotImplementedError()"
 MARKS = re.compile(r" *### (BEGIN|END) SOLUTION\n?")
-NOTEBOOK_LINK = re.compile(r"\]\((?=\d\d_\w+\.ipynb)")
+NOTEBOOK_LINK = re.compile(r"\]\((?=\d\d_\w+\.ipynb|lautum_pages/)")
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

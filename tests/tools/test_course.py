@@ -353,7 +353,7 @@ def test_an_exercise_without_heading_is_refused(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     with pytest.raises(
-        ValueError, match=r"needs a heading, .* got 3 headings, 4 solutions and 4 checks\.$"
+        ValueError, match=r"needs a heading, .* got 4 headings, 5 solutions and 5 checks\.$"
     ):
         instructor_version(broken, NAMES, 1)
 
