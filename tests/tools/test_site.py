@@ -119,7 +119,7 @@ def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
 
 def moves(output: nbformat.NotebookNode) -> bool:
     """Whether an output is a widget that moves on the site; a guess needs a kernel."""
-    alternative = output.metadata.get("image/png", {}).get("alt")
+    alternative = output.get("metadata", {}).get("image/png", {}).get("alt")
     return WIDGET in output.get("data", {}) and bool(alternative) and alternative != GUESS
 
 
