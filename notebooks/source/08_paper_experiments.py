@@ -103,8 +103,8 @@ for place in recorded.places(labels=LABELS[:1]):
 # %% [markdown]
 # ## Why here and not there?
 #
-# Lautum information keeps features linear in the *pixels* (notebook [10](10_limits_and_open_questions.ipynb) shows why). So it can give back what a linear classifier finds
-# in the pixels, and hardly more. **Predict:** where is there little to give back?
+# Lautum information keeps features linear in the *pixels* (notebook [10](10_limits_and_open_questions.ipynb) shows why). So one would expect it to give back what a
+# linear classifier finds in the pixels, and hardly more. **Predict:** where is there little to give back?
 
 # %%
 draw_why(recorded)
