@@ -81,14 +81,12 @@ def run_each(
     """Run experiments and yield each result as soon as it is there, which is not always the order
     asked for. On one machine the same experiment gives the same result, whatever is run beside it:
     to the bit if its batch sizes are multiples of 16. With other batch sizes, threads or processors
-    rounding differs, and training amplifies it, by up to a point or two of accuracy: there results
-    agree as samples do.
+    rounding differs, and training amplifies it, by up to a point or two: results agree as samples.
 
-    device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on,
-    and one while images are converted or downloaded. callback: called with a `Progress` after each
-    step; what it returns, if true, stops the run. checkpoints: a folder in which a long stage one
-    is saved each minute; the same run, interrupted, goes on from there. keep_networks: each result
-    gets its trained network.
+    device: "auto" takes CUDA, then MPS, then the CPU. progress: bars, from the second second on.
+    callback: called with a `Progress` after each step; what it returns, if true, stops the run.
+    checkpoints: a folder in which a long stage one is saved each minute; the same run, interrupted,
+    goes on from there. keep_networks: each result gets its trained network.
     ValueError: a device that is not there; a labelled set without one of the classes.
     """
     where = resolve_device(device)
