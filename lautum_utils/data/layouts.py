@@ -51,7 +51,7 @@ def _deeper(folders: Sequence[Path]) -> str:
     for folder in folders:
         for file in islice(files_below(folder), _FILES):
             if file.parent != folder and IMAGE_NAME.fullmatch(file.name):
-                return f"{file.relative_to(folder.parent)} lies a folder too deep"
+                return f"{file.relative_to(folder.parent).as_posix()} lies a folder too deep"
     return ""
 
 

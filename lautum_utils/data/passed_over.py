@@ -34,7 +34,7 @@ class PassedOver:
         """A file is not taken. why: what others have in common with it; reason: its own."""
         self.seen += 1
         self.of[why] += 1
-        name = str(file.relative_to(self.top))
+        name = file.relative_to(self.top).as_posix()
         self.earliest.setdefault(why, f"{name}: {reason}" if reason else name)
 
     def sentence(self, class_names: Sequence[str], without: Sequence[str]) -> str:
@@ -42,7 +42,10 @@ class PassedOver:
         told = [*self._skipped(), *self._odd_classes(class_names)]
         if without:
             told.append(f"no class is made of {listed(without)}, where no image can be read")
-        told += [f"{file.relative_to(self.top)}: {words}" for words, file in self.warned.items()]
+        told += [
+            f"{file.relative_to(self.top).as_posix()}: {words}"
+            for words, file in self.warned.items()
+        ]
         return "; ".join(words.rstrip(".") for words in told)
 
     def _skipped(self) -> list[str]:
