@@ -1,0 +1,179 @@
+"""The students of a course: nbgrader's own, and those of a table that Moodle, Canvas or a teacher
+wrote; and which of them sent a file."""
+
+import csv
+import re
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from notebooks.tools.collect_names import Sender, joined, key, slug
+
+# What the columns of such tables are called, in small letters; Canvas calls its own number ID.
+COLUMNS = {
+    "id": ("id", "username", "user name", "login", "sis login id", "student id", "student_id"),
+    "name": ("full name", "name", "student"),
+    "first": ("first name", "first_name", "firstname", "given name"),
+    "last": ("last name", "last_name", "lastname", "surname", "family name"),
+    "email": ("email address", "email", "e-mail"),
+    "canvas": ("lms_user_id", "canvas id", "canvas"),
+    "moodle": ("identifier",),
+}
+
+
+class Student(NamedTuple):
+    """id: nbgrader's; canvas, moodle: the numbers that these give."""
+
+    id: str
+    first: str = ""
+    last: str = ""
+    email: str = ""
+    canvas: str = ""
+    moodle: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.first} {self.last}".strip()
+
+
+def in_gradebook(course: Path) -> list[Student]:
+    """nbgrader's students. ValueError: the folder holds no course."""
+    gradebook = (course / "gradebook.db").resolve()
+    columns = "id, first_name, last_name, email, lms_user_id"
+    try:
+        with closing(sqlite3.connect(f"{gradebook.as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute(f"SELECT {columns} FROM student ORDER BY id").fetchall()
+    except sqlite3.Error as error:
+        raise ValueError(
+            f"--course needs a folder that `make course` built, got {course} ({error})."
+        ) from None
+    return [Student(*(str(value or "") for value in row)) for row in rows]
+
+
+def in_table(path: Path) -> list[Student]:
+    """The students of a table as Moodle, Canvas or nbgrader writes it: comma, semicolon or tab.
+    ValueError: it has no column that names a student."""
+    text = path.read_text(encoding="utf-8-sig")
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    students = []
+    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
+        plain = {str(k).strip().lower(): str(v or "").strip() for k, v in row.items() if k}
+        if "student" in plain:  # as Canvas exports its gradebook
+            plain["canvas"] = plain.pop("id", "")
+        facts = {
+            k: next((plain[w] for w in words if plain.get(w)), "") for k, words in COLUMNS.items()
+        }
+        if not any(facts[k] for k in ("id", "name", "first", "last", "email")):
+            continue
+        if "points possible" not in facts["name"].lower():
+            students.append(_student(facts))
+    if not students:
+        raise ValueError(
+            "STUDENTS needs a table with a column such as id, Username, Full name, Student or "
+            f"Email address, got {path} with {head.strip()!r}."
+        )
+    return _told_apart(students)
+
+
+def _student(facts: Mapping[str, str]) -> Student:
+    first, last, name = facts["first"], facts["last"], facts["name"]
+    if not first and not last:
+        last, comma, first = name.partition(",")
+        if not comma:
+            first, _, last = name.rpartition(" ")
+    first, last = (first or last).strip(), last.strip() if first else ""
+    moodle = "".join(re.findall(r"\d+$", facts["moodle"]))
+    named = slug(f"{first} {last}") if first else slug(facts["email"].partition("@")[0])
+    return Student(facts["id"] or named, first, last, facts["email"], facts["canvas"], moodle)
+
+
+def _told_apart(students: Sequence[Student]) -> list[Student]:
+    """Two of one name get what else tells them apart."""
+    ids = [student.id for student in students]
+    return [
+        s
+        if ids.count(s.id) == 1
+        else s._replace(id=slug(s.email.partition("@")[0] or f"{s.id} {s.canvas or s.moodle}"))
+        for s in students
+    ]
+
+
+def together(known: Iterable[Student], table: Iterable[Student]) -> list[Student]:
+    """The known students with what a table knows of them, and its others."""
+    students = {student.id: student for student in known}
+    for new in table:
+        same = _who(Sender((new.email or new.id, new.name), canvas=new.canvas), students.values())
+        old = students.get(new.id) or (same[0] if len(same) == 1 else None)
+        if old is None:
+            students[new.id] = new
+        else:
+            facts = [a or b for a, b in zip(new[1:], old[1:], strict=True)]
+            students[old.id] = Student(old.id, *facts)
+    return list(students.values())
+
+
+def sent_by(sender: Sender, students: Sequence[Student]) -> tuple[Student, str]:
+    """The student who sent a file, new if none of these did, and what is doubtful about it."""
+    candidates = _who(sender, students)
+    if len(candidates) == 1:
+        (student,) = candidates
+        return student._replace(
+            canvas=student.canvas or sender.canvas, moodle=sender.moodle or student.moodle
+        ), ""
+    name, number = sender.names[0], sender.moodle or sender.canvas
+    if candidates:
+        twins = ", ".join(student.id for student in candidates)
+        return _new(f"{name} {number}", name, sender), f"the name fits several students ({twins})"
+    return _new(name, name, sender), ""
+
+
+def _new(identity: str, name: str, sender: Sender) -> Student:
+    first, _, last = name.rpartition(" ")
+    first, last = (first, last) if first else (last, "")
+    return Student(slug(identity), first, last, "", sender.canvas, sender.moodle)
+
+
+def _who(sender: Sender, students: Iterable[Student]) -> list[Student]:
+    """By number, else by id or address, else by name."""
+    students = list(students)
+    for number in ("canvas", "moodle"):
+        given = getattr(sender, number)
+        if found := [s for s in students if given and getattr(s, number) == given]:
+            return found
+    for name in sender.names:
+        folded = name.casefold()
+        exact = [
+            s
+            for s in students
+            if folded in (s.id.casefold(), s.email.casefold(), s.email.casefold().partition("@")[0])
+        ]
+        if exact:
+            return exact
+        # A group's name may stand before a student's.
+        for text in (name, name.partition("-")[2]):
+            if found := [s for s in students if text and _is_named(s, text)]:
+                return found
+    return []
+
+
+def _is_named(student: Student, name: str) -> bool:
+    if key(name) in (key(student.id), key(student.name)):
+        return True
+    return bool(student.last) and joined(name) == joined(student.last, student.first)
+
+
+def add(students: Sequence[Student], course: Path) -> None:
+    """Enter students into nbgrader's gradebook, or what is newly known of them."""
+    if not students:
+        return
+    from nbgrader.api import Gradebook  # a second, which the same call again does not need
+
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "lautum") as gradebook:
+        for student in students:
+            facts = (student.first, student.last, student.email, student.canvas)
+            names = ("first_name", "last_name", "email", "lms_user_id")
+            known = {name: fact for name, fact in zip(names, facts, strict=True) if fact}
+            gradebook.update_or_create_student(student.id, **known)
