@@ -6,9 +6,9 @@ python -m notebooks.tools.collect FROM --students LIST.csv  and say who handed i
 FROM is a folder or a zip: Moodle's or Canvas's download of all submissions, or a folder that holds
 a folder or a file for each student. A file may have been renamed, zipped, or saved by a program
 that lost nbgrader's marks; an answer may stand there twice. LIST.csv is a table as Moodle, Canvas
-or nbgrader exports it; without one, those whom the gradebook knows are expected. The same call works
-again: of two files the newer wins, but one without an answer replaces none with answers. FROM is
-only read. Afterwards: `nbgrader autograde NAME` in the course, and `make grades`.
+or nbgrader exports it; without one, those whom the gradebook knows are expected. The same call
+works again: of two files the newer wins, but one without an answer replaces none with answers. FROM
+is only read. Afterwards: `nbgrader autograde NAME` in the course, and `make grades`.
 """
 
 import argparse
@@ -29,10 +29,7 @@ from notebooks.tools.collect_files import handed_in
 from notebooks.tools.collect_repair import Task, repaired
 from notebooks.tools.collect_sort import Work, sorted_out
 from notebooks.tools.collect_students import Student, add, in_gradebook, in_table, together
-from notebooks.tools.places import ROOT
-
-COURSE = ROOT / "build" / "course"
-NUMBERS = "moodle.json"  # the number that Moodle gives a student in an assignment
+from notebooks.tools.places import COURSE, NUMBERS
 
 
 class Mended(NamedTuple):
@@ -75,7 +72,7 @@ def collect(place: Path, course: Path, listed: Sequence[Student] = ()) -> list[s
     for student, problem in others:
         if student not in said or "is no notebook" not in problem:
             said[student].append(problem)
-    everybody = together(expected, [work.student for work in works])
+    everybody = list({s.id: s for s in (*expected, *(work.student for work in works))}.values())
     add([s for s in everybody if s._replace(moodle="") not in known], course)
     _keep_numbers(works, course)
     lines = [f"{student or 'Not sorted'}: {'; '.join(said[student])}" for student in sorted(said)]
@@ -171,13 +168,15 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("place", metavar="FROM", type=Path, help="a folder or a zip")
+    parser.add_argument("place", metavar="FROM", help="a folder or a zip")
     parser.add_argument("--course", type=Path, default=COURSE, help="(default: build/course)")
     parser.add_argument("--students", metavar="LIST", help="a table of all students (CSV)")
     options = parser.parse_args()
+    if not options.place:
+        sys.exit("FROM needs a folder or a zip, got nothing.")
     try:
         listed = in_table(Path(options.students).expanduser()) if options.students else []
-        lines = collect(options.place.expanduser(), options.course, listed)
+        lines = collect(Path(options.place).expanduser(), options.course, listed)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
     print("\n".join(lines))

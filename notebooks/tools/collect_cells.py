@@ -9,6 +9,10 @@ from collections.abc import Iterable
 import nbformat
 from nbformat import NotebookNode
 
+BROKEN = (
+    *(AttributeError, KeyError, TypeError, ValueError, RecursionError),
+    nbformat.ValidationError,
+)
 DEFINED = re.compile(r"^(?:def|class)\s+(\w+)|^(\w+)\s*(?::[^=]+)?=(?!=)", re.MULTILINE)
 
 
@@ -28,29 +32,31 @@ def notebook_of(content: bytes) -> tuple[NotebookNode, list[str]]:
             notebook = nbformat.convert(notebook, 4)
             notes.append(f"notebook format {old} brought up to 4")
         cells = [_cell(cell, index) for index, cell in enumerate(notebook["cells"])]
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"is no notebook ({type(error).__name__}: {error})") from None
-    return nbformat.v4.new_notebook(cells=cells), notes
+        return nbformat.v4.new_notebook(cells=cells), notes
+    except BROKEN as error:
+        told = " ".join(str(error).splitlines()[:1])
+        raise ValueError(f"is no notebook ({type(error).__name__}: {told})") from None
 
 
 def _cell(given: NotebookNode, index: int) -> NotebookNode:
-    """A cell with all that its type needs; an id of its own if it has none."""
+    """A cell with all that its type needs, and an id. nbgrader clears outputs before it grades."""
     text = given.get("source", "")
     source = text if isinstance(text, str) else "".join(text)
     metadata = given.get("metadata") or {}
+    marks = {"nbgrader": metadata["nbgrader"]} if "nbgrader" in metadata else {}
     name = given.get("id") or metadata.get("id")  # Colab moves it there
     cell = NotebookNode(
         id=name
         if isinstance(name, str) and re.fullmatch(r"[\w-]{1,64}", name)
         else f"cell-{index}",
         cell_type=given["cell_type"],
-        metadata=nbformat.from_dict(metadata),
+        metadata=nbformat.from_dict(marks),
         source=source,
     )
     if cell.cell_type == "code":
         count = given.get("execution_count")
         cell.execution_count = count if isinstance(count, int) else None
-        cell.outputs = given.get("outputs") or []
+        cell.outputs = []
     elif "attachments" in given:
         cell.attachments = given["attachments"]
     return cell
@@ -98,10 +104,11 @@ def role(cell: NotebookNode) -> str:
 
 
 def resemblance(cells: Iterable[NotebookNode], released: Iterable[NotebookNode]) -> int:
-    """How many cells of what students got are still there, by name or by what they say."""
+    """How many cells of what students got are still there, by name and by what they say."""
     theirs = list(cells)
     names = {c.id for c in theirs} | {role(c) for c in theirs}
     says = {fingerprint(c) for c in theirs}
     return sum(
-        (bool(role(cell)) and role(cell) in names) or fingerprint(cell) in says for cell in released
+        (bool(role(cell)) and role(cell) in names) + (fingerprint(cell) in says)
+        for cell in released
     )

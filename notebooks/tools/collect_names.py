@@ -19,9 +19,10 @@ MOODLE = re.compile(
     r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(file|onlinetext)_?(?P<rest>.*)", re.DOTALL
 )
 CANVAS = re.compile(
-    r"(?P<name>[^\W_].*?)_(?P<late>LATE_)?(?P<anonymous>anon_)?(?P<id>(?(anonymous)\w+?|\d+))"
-    r"_(?P<file>\d+)_(?P<rest>.+)",
-    re.DOTALL,
+    r"(?P<name>[^\W_].*?)_(?P<late>LATE_)?(?P<id>\d+)_(?P<file>\d+)_(?P<rest>.+)", re.DOTALL
+)
+ANONYMOUS = re.compile(  # as Canvas names them where grading is blind
+    r"(?P<late>LATE_)?(?P<name>anon_(?P<id>)[^\W_]+)_(?P<file>\d+)_(?P<rest>.+)", re.DOTALL
 )
 # What copying, downloading twice and handing in twice add to a name.
 AGAIN = re.compile(r"(?i)\bcopy of\b|[-_ ]copy ?\d*\b|\(\d+\)|\bfinal\b|\bsubmission\b")
@@ -47,7 +48,8 @@ def sender(parts: Sequence[str], assignments: Sequence[str]) -> Sender:
             name, number = match["name"].split("__")[0].replace("_", " ").strip(), match["id"]
             names = (f"{name} {number}",) if name == "Participant" else (name,)
             return Sender(names, moodle=number, order=(0, _number(parts[-1])))
-        if (match := CANVAS.fullmatch(part)) and not _cut(match, assignments):
+        match = ANONYMOUS.fullmatch(part) or CANVAS.fullmatch(part)
+        if match and not _cut(match, assignments):
             order = (int(match["file"]), _number(parts[-1]))
             return Sender(
                 (match["name"],), canvas=match["id"], late=bool(match["late"]), order=order

@@ -104,9 +104,11 @@ def _told_apart(students: Sequence[Student]) -> list[Student]:
 def together(known: Iterable[Student], table: Iterable[Student]) -> list[Student]:
     """The known students with what a table knows of them, and its others."""
     students = {student.id: student for student in known}
+    free = dict(students)
     for new in table:
-        same = _who(Sender((new.email or new.id, new.name), canvas=new.canvas), students.values())
+        same = _who(Sender((new.email or new.id, new.name), canvas=new.canvas), free.values())
         old = students.get(new.id) or (same[0] if len(same) == 1 else None)
+        free.pop(old.id if old else new.id, None)
         if old is None:
             students[new.id] = new
         else:
