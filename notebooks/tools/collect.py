@@ -26,9 +26,10 @@ import nbformat
 
 from notebooks.tools.collect_cells import notebook_of
 from notebooks.tools.collect_files import handed_in
+from notebooks.tools.collect_gradebook import add, students_of, tasks_of
 from notebooks.tools.collect_repair import Task, repaired
 from notebooks.tools.collect_sort import Work, sorted_out
-from notebooks.tools.collect_students import Student, add, in_gradebook, in_table, together
+from notebooks.tools.collect_students import Student, in_table, together
 from notebooks.tools.places import COURSE, NUMBERS
 
 
@@ -45,23 +46,11 @@ class Mended(NamedTuple):
     notes: tuple[str, ...]
 
 
-def tasks_of(course: Path) -> dict[str, Task]:
-    """The assignments of a course. ValueError: the folder holds none."""
-    found = {}
-    for path in sorted((course / "source").glob("*/*.ipynb")):
-        given = course / "release" / path.parent.name / path.name
-        if path.stem == path.parent.name and given.is_file():
-            found[path.stem] = Task(*(nbformat.read(p, as_version=4) for p in (given, path)))
-    if not found:
-        raise ValueError(f"--course needs a folder that `make course` built, got {course}.")
-    return found
-
-
 def collect(place: Path, course: Path, listed: Sequence[Student] = ()) -> list[str]:
     """Sort and mend what lies at a place: a line for each student, for what could not be sorted,
     and for each assignment that some did not hand in."""
     tasks = tasks_of(course)
-    known = in_gradebook(course)
+    known = students_of(course)
     works, others = sorted_out(handed_in(place), tasks, expected := together(known, listed))
     if not works:
         told = f" ({others[0][1]})" if others else ""

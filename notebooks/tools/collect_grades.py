@@ -24,7 +24,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from notebooks.tools.collect_students import Student, in_gradebook
+from notebooks.tools.collect_gradebook import students_of
+from notebooks.tools.collect_students import Student
 from notebooks.tools.places import COURSE, NUMBERS
 
 Row = Sequence[str]
@@ -114,7 +115,7 @@ def _short(points: float | None) -> str:
 
 def write(course: Path) -> list[str]:
     """Write all tables, each whole; a line for each, and one for those who wait."""
-    students, grades = in_gradebook(course), grades_of(course)
+    students, grades = students_of(course), grades_of(course)
     kept = course / NUMBERS
     numbers = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     folder = course / "grades"

@@ -1,11 +1,12 @@
 """A notebook that was handed in, as nbgrader needs it: each answer once, each test as it was given.
 
-What students got (release/) says which cells there are, and what the teacher has (source/) what
-the tests hold, hidden halves included: so nbgrader finds nothing that it would have to warn of. A
+What students got (release/) says which cells there are, and the gradebook what the tests hold,
+hidden halves included: so nbgrader finds nothing that it would have to warn of. A
 cell is recognised by nbgrader's name for it, by its id, or by what it says; an answer also by what
 it defines. What is in doubt is told, and no answer is thrown away: one set aside stays as text.
 """
 
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -26,19 +27,25 @@ class Piece:
 class Task:
     """What students got: its cells with a role, in order, and what they say."""
 
-    def __init__(self, released: NotebookNode, teachers: NotebookNode) -> None:
+    def __init__(self, released: NotebookNode, teachers: Mapping[str, str]) -> None:
         self.released, self.metadata = released.cells, released.metadata
         self.roles = {role(cell): cell for cell in released.cells if role(cell)}
-        self.teachers = {role(cell): cell for cell in teachers.cells if role(cell)}
+        self.teachers = {
+            name: NotebookNode(cell | {"source": teachers.get(name, cell.source)})
+            for name, cell in self.roles.items()
+        }
         self.says = {name: fingerprint(cell) for name, cell in self.roles.items()}
+        self.tests = {name: fingerprint(cell) for name, cell in self.teachers.items()}
         self.given = {fingerprint(cell) for cell in released.cells if not role(cell)}
         self.answers = [n for n, c in self.roles.items() if c.metadata.nbgrader["solution"]]
 
     def changed(self, piece: Piece, name: str) -> bool:
         """Whether a cell says something else than was handed out; a test, than the teacher has."""
         says = fingerprint(piece.cell)
-        teachers = self.teachers.get(name) if name not in self.answers else None
-        return says != self.says[name] and (teachers is None or says != fingerprint(teachers))
+        as_given = (
+            {self.says[name]} if name in self.answers else {self.says[name], self.tests[name]}
+        )
+        return says not in as_given
 
     def names(self, answer: str) -> set[str]:
         cell = self.roles[answer]
@@ -170,7 +177,7 @@ def _put_tests(pieces: list[Piece], task: Task, notes: list[str]) -> None:
             pieces.remove(piece)
             notes.append(f"{name}: there twice, once is enough")
         test = there[0] if there else Piece(given, name)
-        test.cell = deepcopy(task.teachers.get(name, given))
+        test.cell = deepcopy(task.teachers[name])
         place = max((i for i, p in enumerate(pieces) if p.role == answer), default=-1)
         if not there or (answer and pieces.index(test) < place):
             if there:

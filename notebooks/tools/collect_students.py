@@ -1,11 +1,9 @@
-"""The students of a course: nbgrader's own, and those of a table that Moodle, Canvas or a teacher
-wrote; and which of them sent a file."""
+"""Students, those of a table that Moodle, Canvas or a teacher wrote too; and which of them sent a
+file."""
 
 import csv
 import re
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,20 +34,6 @@ class Student(NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.first} {self.last}".strip()
-
-
-def in_gradebook(course: Path) -> list[Student]:
-    """nbgrader's students. ValueError: the folder holds no course."""
-    gradebook = (course / "gradebook.db").resolve()
-    columns = "id, first_name, last_name, email, lms_user_id"
-    try:
-        with closing(sqlite3.connect(f"{gradebook.as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute(f"SELECT {columns} FROM student ORDER BY id").fetchall()
-    except sqlite3.Error as error:
-        raise ValueError(
-            f"--course needs a folder that `make course` built, got {course} ({error})."
-        ) from None
-    return [Student(*(str(value or "") for value in row)) for row in rows]
 
 
 def in_table(path: Path) -> list[Student]:
@@ -165,17 +149,3 @@ def _is_named(student: Student, name: str) -> bool:
     if key(name) in (key(student.id), key(student.name)):
         return True
     return bool(student.last) and joined(name) == joined(student.last, student.first)
-
-
-def add(students: Sequence[Student], course: Path) -> None:
-    """Enter students into nbgrader's gradebook, or what is newly known of them."""
-    if not students:
-        return
-    from nbgrader.api import Gradebook  # a second, which the same call again does not need
-
-    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "lautum") as gradebook:
-        for student in students:
-            facts = (student.first, student.last, student.email, student.canvas)
-            names = ("first_name", "last_name", "email", "lms_user_id")
-            known = {name: fact for name, fact in zip(names, facts, strict=True) if fact}
-            gradebook.update_or_create_student(student.id, **known)

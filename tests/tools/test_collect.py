@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from notebooks.tools import collect as tool
-from notebooks.tools import collect_grades, collect_students
+from notebooks.tools import collect_gradebook, collect_grades, collect_students
 from notebooks.tools.collect_cells import notebook_of, role
 from notebooks.tools.collect_files import handed_in
 from notebooks.tools.collect_names import sender
@@ -60,12 +60,10 @@ def handed_out(prefix: str = "f") -> NotebookNode:
     return new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
 
 
-def teachers(given: NotebookNode) -> NotebookNode:
-    notebook = deepcopy(given)
-    for made in notebook.cells:
-        if made.id.startswith("check"):
-            made.source += "\n### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS"
-    return notebook
+def teachers(given: NotebookNode) -> dict[str, str]:
+    """What the gradebook holds: the tests with their hidden halves."""
+    hidden = "\n### BEGIN HIDDEN TESTS\nassert True\n### END HIDDEN TESTS"
+    return {role(c): c.source + hidden for c in given.cells if c.id.startswith("check")}
 
 
 def answered(given: NotebookNode | None = None) -> NotebookNode:
@@ -82,7 +80,7 @@ def answered(given: NotebookNode | None = None) -> NotebookNode:
 
 TASK = Task(handed_out(), teachers(handed_out()))
 RIGHT = {made.id: made.source for made in answered().cells if role(made)}
-RIGHT |= {n: c.source for n, c in TASK.teachers.items() if n.startswith("check")}
+RIGHT |= teachers(handed_out())
 
 
 def at(notebook: NotebookNode, name: str) -> NotebookNode:
@@ -270,18 +268,29 @@ def test_a_name_tells_whose_file_it_is(
     assert sent.late == ("LATE" in path)
 
 
+TABLES = """
+    CREATE TABLE student (id, first_name, last_name, email, lms_user_id);
+    CREATE TABLE assignment (id, name);
+    CREATE TABLE notebook (id, name, assignment_id);
+    CREATE TABLE source_cell (name, source, notebook_id);"""
+
+
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `make course` leaves it, as far as it is read here."""
     folder = tmp_path / "course"
     for name, prefix in ((NAME, "f"), (OTHER, "g")):
-        given = handed_out(prefix)
-        for part, notebook in (("release", given), ("source", teachers(given))):
-            (folder / part / name).mkdir(parents=True)
-            nbformat.write(notebook, folder / part / name / f"{name}.ipynb")
-    columns = "id, first_name, last_name, email, lms_user_id"
+        (folder / "release" / name).mkdir(parents=True)
+        nbformat.write(handed_out(prefix), folder / "release" / name / f"{name}.ipynb")
     with sqlite3.connect(folder / "gradebook.db") as gradebook:
-        gradebook.execute(f"CREATE TABLE student ({columns})")
+        gradebook.executescript(TABLES)
+        for number, (name, prefix) in enumerate(((NAME, "f"), (OTHER, "g"))):
+            gradebook.execute("INSERT INTO assignment VALUES (?, ?)", (number, name))
+            gradebook.execute("INSERT INTO notebook VALUES (?, ?, ?)", (number, name, number))
+            for check, source in teachers(handed_out(prefix)).items():
+                gradebook.execute(
+                    "INSERT INTO source_cell VALUES (?, ?, ?)", (check, source, number)
+                )
     gradebook.close()
 
     def add(students: list[Student], course: Path) -> None:
@@ -346,7 +355,7 @@ def test_what_moodle_hands_out_is_sorted_and_the_second_call_changes_nothing(
     assert "jane-doe: 01_first as before (was called" in again[1]
     assert submitted(course) == first
     assert {p.name for p in course.iterdir()} == {
-        *("release", "source", "submitted", "gradebook.db", "moodle.json")
+        *("release", "submitted", "gradebook.db", "moodle.json")
     }
 
 
@@ -392,7 +401,7 @@ def test_a_folder_around_the_folders_is_no_student_and_a_list_tells_who_is_missi
         "01_first: 1 of 3 handed in. Nothing from 2: ghopper (Grace Hopper), alan (Alan Turing).",
         "02_second: 1 of 3 handed in. Nothing from 2: ada (Ada Lovelace), alan (Alan Turing).",
     ]
-    assert [s.id for s in collect_students.in_gradebook(course)] == ["ada", "alan", "ghopper"]
+    assert [s.id for s in collect_gradebook.students_of(course)] == ["ada", "alan", "ghopper"]
 
 
 def test_two_students_of_one_name_stay_two(course: Path, tmp_path: Path) -> None:
