@@ -45,7 +45,7 @@ def add(students: Sequence[Student], course: Path) -> None:
 
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "lautum") as gradebook:
         for student in students:
-            facts = (student.first, student.last, student.email, student.canvas)
+            facts = (student.forename, student.surname, student.email, student.canvas)
             names = ("first_name", "last_name", "email", "lms_user_id")
             known = {name: fact for name, fact in zip(names, facts, strict=True) if fact}
             gradebook.update_or_create_student(student.id, **known)

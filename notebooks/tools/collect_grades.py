@@ -78,7 +78,9 @@ def tables(
     }
     for student in students:
         points = grades.of(student)
-        found["moodle"].append((student.id, student.first, student.last, student.email, *points))
+        found["moodle"].append(
+            (student.id, student.forename, student.surname, student.email, *points)
+        )
         found["canvas"].append((_family_first(student), student.canvas, "", *points))
     for name in names:
         if of_moodle := numbers.get(name):
@@ -105,8 +107,8 @@ def _worksheet(
 
 
 def _family_first(student: Student) -> str:
-    known = student.last and student.first
-    return f"{student.last}, {student.first}" if known else student.name or student.id
+    known = student.surname and student.forename
+    return f"{student.surname}, {student.forename}" if known else student.name or student.id
 
 
 def _short(points: float | None) -> str:

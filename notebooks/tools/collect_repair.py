@@ -114,10 +114,10 @@ def _between_neighbours(pieces: list[Piece], task: Task, answer: str) -> list[Pi
     ]
     before = [i for i, cell in enumerate(around) if cell in task.released[:at]]
     after = [i for i, cell in enumerate(around) if cell in task.released[at + 1 :]]
-    first = max(before, default=-1) + 1
-    last = min((i for i in after if i >= first), default=len(pieces))
+    begin = max(before, default=-1) + 1
+    end = min((i for i in after if i >= begin), default=len(pieces))
     cell_type = task.roles[answer].cell_type
-    own = [p for p in pieces[first:last] if not p.role and p.cell.cell_type == cell_type]
+    own = [p for p in pieces[begin:end] if not p.role and p.cell.cell_type == cell_type]
     return own if len(own) == 1 else []
 
 

@@ -81,7 +81,7 @@ def _told_apart(works: Iterable[Work]) -> list[Work]:
             numbers[work.student.id].add(("", work.sender.canvas))
         elif work.sender.moodle:
             numbers[work.student.id].add((work.assignment, work.sender.moodle))
-    apart = []
+    found = []
     for work in works:
         of_one = [a for a, _ in numbers[work.student.id]]
         if len(of_one) > len(set(of_one)):
@@ -91,5 +91,5 @@ def _told_apart(works: Iterable[Work]) -> list[Work]:
             )
             note = f"several students are called {work.student.name or work.student.id}"
             work = work._replace(student=student, notes=(*work.notes, note))
-        apart.append(work)
-    return apart
+        found.append(work)
+    return found

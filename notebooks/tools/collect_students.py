@@ -13,8 +13,8 @@ from notebooks.tools.collect_names import Sender, joined, key, slug
 COLUMNS = {
     "id": ("id", "username", "user name", "login", "sis login id", "student id", "student_id"),
     "name": ("full name", "name", "student"),
-    "first": ("first name", "first_name", "firstname", "given name"),
-    "last": ("last name", "last_name", "lastname", "surname", "family name"),
+    "forename": ("first name", "first_name", "firstname", "given name"),
+    "surname": ("last name", "last_name", "lastname", "surname", "family name"),
     "email": ("email address", "email", "e-mail"),
     "canvas": ("lms_user_id", "canvas id", "canvas"),
     "moodle": ("identifier",),
@@ -25,15 +25,15 @@ class Student(NamedTuple):
     """id: nbgrader's; canvas, moodle: the numbers that these give."""
 
     id: str
-    first: str = ""
-    last: str = ""
+    forename: str = ""
+    surname: str = ""
     email: str = ""
     canvas: str = ""
     moodle: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.first} {self.last}".strip()
+        return f"{self.forename} {self.surname}".strip()
 
 
 def in_table(path: Path) -> list[Student]:
@@ -50,7 +50,7 @@ def in_table(path: Path) -> list[Student]:
         facts = {
             k: next((plain[w] for w in words if plain.get(w)), "") for k, words in COLUMNS.items()
         }
-        if not any(facts[k] for k in ("id", "name", "first", "last", "email")):
+        if not any(facts[k] for k in ("id", "name", "forename", "surname", "email")):
             continue
         if "points possible" not in facts["name"].lower():
             students.append(_student(facts))
@@ -63,15 +63,15 @@ def in_table(path: Path) -> list[Student]:
 
 
 def _student(facts: Mapping[str, str]) -> Student:
-    first, last, name = facts["first"], facts["last"], facts["name"]
-    if not first and not last:
-        last, comma, first = name.partition(",")
+    forename, surname, name = facts["forename"], facts["surname"], facts["name"]
+    if not forename and not surname:
+        surname, comma, forename = name.partition(",")
         if not comma:
-            first, _, last = name.rpartition(" ")
-    first, last = (first or last).strip(), last.strip() if first else ""
+            forename, _, surname = name.rpartition(" ")
+    forename, surname = (forename or surname).strip(), surname.strip() if forename else ""
     moodle = "".join(re.findall(r"\d+$", facts["moodle"]))
-    named = slug(f"{first} {last}") if first else slug(facts["email"].partition("@")[0])
-    return Student(facts["id"] or named, first, last, facts["email"], facts["canvas"], moodle)
+    named = slug(f"{forename} {surname}") if forename else slug(facts["email"].partition("@")[0])
+    return Student(facts["id"] or named, forename, surname, facts["email"], facts["canvas"], moodle)
 
 
 def _told_apart(students: Sequence[Student]) -> list[Student]:
@@ -117,9 +117,9 @@ def sent_by(sender: Sender, students: Sequence[Student]) -> tuple[Student, str]:
 
 
 def _new(identity: str, name: str, sender: Sender) -> Student:
-    first, _, last = name.rpartition(" ")
-    first, last = (first, last) if first else (last, "")
-    return Student(slug(identity), first, last, "", sender.canvas, sender.moodle)
+    forename, _, surname = name.rpartition(" ")
+    forename, surname = (forename, surname) if forename else (surname, "")
+    return Student(slug(identity), forename, surname, "", sender.canvas, sender.moodle)
 
 
 def _who(sender: Sender, students: Iterable[Student]) -> list[Student]:
@@ -148,4 +148,4 @@ def _who(sender: Sender, students: Iterable[Student]) -> list[Student]:
 def _is_named(student: Student, name: str) -> bool:
     if key(name) in (key(student.id), key(student.name)):
         return True
-    return bool(student.last) and joined(name) == joined(student.last, student.first)
+    return bool(student.surname) and joined(name) == joined(student.surname, student.forename)
