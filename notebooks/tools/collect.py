@@ -59,12 +59,14 @@ def collect(place: Path, course: Path, listed: Sequence[Student] = ()) -> list[s
     for mended, ahead in _chosen(works, tasks):
         said[mended.work.student.id].append(_written(mended, ahead, course, tasks))
     for student, problem in others:
-        if student not in said or "is no notebook" not in problem:
-            said[student].append(problem)
-    everybody = list({s.id: s for s in (*expected, *(work.student for work in works))}.values())
+        name = student.id if student else "Not sorted"
+        if name not in said or "is no notebook" not in problem:
+            said[name].append(problem)
+    senders = [student for student, _ in others if student] + [work.student for work in works]
+    everybody = list({s.id: s for s in (*expected, *senders)}.values())
     add([s for s in everybody if s._replace(moodle="") not in known], course)
     _keep_numbers(works, course)
-    lines = [f"{student or 'Not sorted'}: {'; '.join(said[student])}" for student in sorted(said)]
+    lines = [f"{name}: {'; '.join(said[name])}" for name in sorted(said)]
     return lines + list(_absent({work.assignment for work in works}, everybody, course))
 
 
@@ -98,11 +100,12 @@ def _written(
     if not mended.answered:
         notes.append("no answer in it")
     if place.exists():
-        old = place.read_text(encoding="utf-8")
-        _, answered, _ = repaired(notebook_of(old.encode())[0], tasks[name])
-        if old == mended.text:
+        if (old := place.read_bytes()) == mended.text.encode():
             return _told(f"{name} as before", notes)
-        if (answered, int(place.stat().st_mtime)) > (mended.answered, mended.time):
+        if (_answers(old, tasks[name]), int(place.stat().st_mtime)) > (
+            mended.answered,
+            mended.time,
+        ):
             return f"{name} as before, which is newer or has answers: not {mended.work.file.name}"
         notes.append("replaces an earlier one")
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -110,6 +113,13 @@ def _written(
     _write_whole(place, mended.text, mended.time)
     _write_whole(place.parent / "timestamp.txt", when, mended.time)  # nbgrader's name for it
     return _told(name, notes)
+
+
+def _answers(content: bytes, task: Task) -> bool:
+    try:
+        return repaired(notebook_of(content)[0], task)[1]
+    except ValueError:  # laid there by hand, and no notebook
+        return False
 
 
 def _told(name: str, notes: Sequence[str]) -> str:

@@ -41,8 +41,9 @@ class Sender(NamedTuple):
     order: tuple[int, int] = (0, 0)
 
 
-def sender(parts: Sequence[str], assignments: Sequence[str]) -> Sender:
-    """Of a file in these folders and zips. Without names if nothing tells whose it is."""
+def sender(parts: Sequence[str], assignments: Sequence[str], wrapped: int = 0) -> Sender:
+    """Of a file in these folders and zips, of which as many at the beginning hold everybody's.
+    Without names if nothing tells whose it is."""
     for part in parts:
         if match := MOODLE.fullmatch(part):
             name, number = match["name"].split("__")[0].replace("_", " ").strip(), match["id"]
@@ -54,14 +55,14 @@ def sender(parts: Sequence[str], assignments: Sequence[str]) -> Sender:
             return Sender(
                 (match["name"],), canvas=match["id"], late=bool(match["late"]), order=order
             )
-    names = (_without(part, assignments) for part in parts)
+    names = (_without(part, assignments) for part in (*parts[wrapped:], *parts[:wrapped]))
     return Sender(tuple(name for name in names if name), order=(0, _number(parts[-1])))
 
 
 def without_wrapper(paths: Sequence[tuple[str, ...]], assignments: Sequence[str]) -> int:
     """How many folders at the beginning hold all the others, and so name no student."""
     depth = 0
-    while paths and all(len(path) > depth + 2 for path in paths):
+    while paths and all(len(path) > depth + 1 for path in paths):
         next_names = {_without(path[depth + 1], assignments) for path in paths} - {""}
         here = {path[depth] for path in paths}
         alone = not _without(here.copy().pop(), assignments)

@@ -29,19 +29,20 @@ class Work(NamedTuple):
 
 def sorted_out(
     files: Sequence[Handed], tasks: Mapping[str, Task], students: Sequence[Student]
-) -> tuple[list[Work], list[tuple[str, str]]]:
-    """The work, and of what is none: whose it is ("" if nothing tells), and why."""
-    works, others = [], []
+) -> tuple[list[Work], list[tuple[Student | None, str]]]:
+    """The work, and of what is none: whose it is (None if nothing tells), and why."""
+    works: list[Work] = []
+    others: list[tuple[Student | None, str]] = []
     wrapped = without_wrapper([f.parts for f in files if f.content is not None], list(tasks))
     for file in files:
-        sent = sender(file.parts[wrapped:], list(tasks))
+        sent = sender(file.parts, list(tasks), wrapped)
         if not sent.names:
-            others.append(("", f"{file.name}: whose? No name stands in it"))
+            others.append((None, f"{file.name}: whose? No name stands in it"))
             continue
         student, doubt = sent_by(sent, students)
         notebook, assignment, notes = _read(file, tasks)
         if notebook is None:
-            others.append((student.id, f"{file.name} {notes[0]}"))
+            others.append((student, f"{file.name} {notes[0]}"))
             continue
         notes += (doubt,) if doubt else ()
         works.append(Work(student, assignment, sent, file, notebook, notes))

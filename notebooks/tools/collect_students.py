@@ -71,7 +71,8 @@ def _student(facts: Mapping[str, str]) -> Student:
     forename, surname = (forename or surname).strip(), surname.strip() if forename else ""
     moodle = "".join(re.findall(r"\d+$", facts["moodle"]))
     named = slug(f"{forename} {surname}") if forename else slug(facts["email"].partition("@")[0])
-    return Student(facts["id"] or named, forename, surname, facts["email"], facts["canvas"], moodle)
+    identity = re.sub(r'[\\/:*?"<>|]', "-", facts["id"]).strip(". ")  # it names a folder
+    return Student(identity or named, forename, surname, facts["email"], facts["canvas"], moodle)
 
 
 def _told_apart(students: Sequence[Student]) -> list[Student]:

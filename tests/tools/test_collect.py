@@ -257,6 +257,7 @@ def test_whatever_is_deleted_doubled_or_moved_nbgrader_finds_each_cell_once(
         ("01_first - Ada Lovelace.ipynb", ["Ada Lovelace"], "", ""),
         ("ada_2026_01_first.ipynb", ["ada_2026"], "", ""),
         ("ada.zip/01_first/01_first.ipynb", ["ada"], "", ""),
+        ("Group A-Jane Doe_9_assignsubmission_file_/x.ipynb", ["Group A-Jane Doe"], "9", ""),
         ("01_first (1).ipynb", [], "", ""),
     ],
 )
@@ -344,6 +345,9 @@ def test_what_moodle_hands_out_is_sorted_and_the_second_call_changes_nothing(
         "max-ernst: Max Ernst_13_assignsubmission_file_/answers.pdf is no notebook",
         "zoe-ek: 01_first (unzipped)",
     ]
+    assert lines[4:] == [
+        "01_first: 2 of 4 handed in. Nothing from 2: ada-byron (Ada Byron), max-ernst (Max Ernst)."
+    ]
     first = submitted(course)
     assert list(first) == [
         "submitted/jane-doe/01_first/01_first.ipynb",
@@ -388,6 +392,7 @@ def test_a_folder_around_the_folders_is_no_student_and_a_list_tells_who_is_missi
     course: Path, tmp_path: Path
 ) -> None:
     place = tmp_path / "box"
+    put(place / "class" / "01_first_alan.ipynb", answered(), day=2)
     put(place / "class" / "lovelace" / "01_first.ipynb", answered())
     put(place / "class" / "Grace Hopper" / "second.ipynb", answered(handed_out("g")))
     listed = [
@@ -397,8 +402,9 @@ def test_a_folder_around_the_folders_is_no_student_and_a_list_tells_who_is_missi
     lines = tool.collect(place, course, [*listed, Student("alan", "Alan", "Turing")])
     assert lines == [
         "ada: 01_first",
+        "alan: 01_first (was called 01_first_alan.ipynb)",
         "ghopper: 02_second (was called second.ipynb)",
-        "01_first: 1 of 3 handed in. Nothing from 2: ghopper (Grace Hopper), alan (Alan Turing).",
+        "01_first: 2 of 3 handed in. Nothing from 1: ghopper (Grace Hopper).",
         "02_second: 1 of 3 handed in. Nothing from 2: ada (Ada Lovelace), alan (Alan Turing).",
     ]
     assert [s.id for s in collect_gradebook.students_of(course)] == ["ada", "alan", "ghopper"]
