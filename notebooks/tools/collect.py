@@ -25,7 +25,7 @@ from typing import NamedTuple
 import nbformat
 
 from notebooks.tools.collect_cells import notebook_of
-from notebooks.tools.collect_files import handed_in
+from notebooks.tools.collect_files import handed_in, say
 from notebooks.tools.collect_gradebook import add, students_of, tasks_of
 from notebooks.tools.collect_repair import Task, repaired
 from notebooks.tools.collect_sort import Work, sorted_out
@@ -178,7 +178,7 @@ def main() -> None:
         lines = collect(Path(options.place).expanduser(), options.course, listed)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
-    print("\n".join(lines))
+    say(lines)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ link in a folder, is refused and told.
 import io
 import os
 import re
+import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,13 @@ def handed_in(place: Path) -> list[Handed]:
     if not zipfile.is_zipfile(place):
         raise ValueError(f"FROM needs a folder or a zip, got the file {place}.")
     return list(_in_zip(place, (), place.stat().st_mtime, depth=1))
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print, names of all scripts too: a console without their letters gets their numbers."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    print("\n".join(lines))
 
 
 def _in_folder(place: Path) -> Iterator[Handed]:

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from notebooks.tools.collect_files import say
 from notebooks.tools.collect_gradebook import students_of
 from notebooks.tools.collect_students import Student
 from notebooks.tools.places import COURSE, NUMBERS
@@ -32,7 +33,7 @@ Row = Sequence[str]
 
 
 class Grades(NamedTuple):
-    """possible: the points of each assignment. given: those of a student, by assignment and id;
+    """possible: the points of each assignment that somebody handed in. given: those of a student, by assignment and id;
     waiting: whom nobody has graded yet, likewise."""
 
     possible: Mapping[str, float]
@@ -47,7 +48,8 @@ def grades_of(course: Path) -> Grades:
     """What nbgrader's gradebook holds."""
     from nbgrader.api import Gradebook  # a second, which --help does not need
 
-    possible, given, waiting = {}, {}, []
+    possible, given = {}, {}
+    waiting: list[tuple[str, str]] = []
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "lautum") as gradebook:
         for assignment in sorted(gradebook.assignments, key=lambda a: a.name):
             possible[assignment.name] = assignment.max_score
@@ -61,7 +63,8 @@ def grades_of(course: Path) -> Grades:
         (p.parent.name, p.parents[1].name) for p in (course / "submitted").glob("*/*/*.ipynb")
     }
     waiting += sorted(handed - given.keys() - set(waiting))
-    return Grades(possible, given, waiting)
+    there = {name for name, _ in (*given, *waiting)}
+    return Grades({n: points for n, points in possible.items() if n in there}, given, waiting)
 
 
 def tables(
@@ -148,7 +151,7 @@ def main() -> None:
         lines = write(options.course)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
-    print("\n".join(lines))
+    say(lines)
 
 
 if __name__ == "__main__":

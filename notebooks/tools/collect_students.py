@@ -2,6 +2,7 @@
 file."""
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,11 +40,11 @@ class Student(NamedTuple):
 def in_table(path: Path) -> list[Student]:
     """The students of a table as Moodle, Canvas or nbgrader writes it: comma, semicolon or tab.
     ValueError: it has no column that names a student."""
-    text = path.read_text(encoding="utf-8-sig")
+    text = _text(path)
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     students = []
-    for row in csv.DictReader(text.splitlines(), delimiter=delimiter):
+    for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter):
         plain = {str(k).strip().lower(): str(v or "").strip() for k, v in row.items() if k}
         if "student" in plain:  # as Canvas exports its gradebook
             plain["canvas"] = plain.pop("id", "")
@@ -52,7 +53,7 @@ def in_table(path: Path) -> list[Student]:
         }
         if not any(facts[k] for k in ("id", "name", "forename", "surname", "email")):
             continue
-        if "points possible" not in facts["name"].lower():
+        if not re.search("points possible|^student, test$", facts["name"], re.IGNORECASE):
             students.append(_student(facts))
     if not students:
         raise ValueError(
@@ -60,6 +61,16 @@ def in_table(path: Path) -> list[Student]:
             f"Email address, got {path} with {head.strip()!r}."
         )
     return _told_apart(students)
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    if content.startswith(b"PK"):
+        raise ValueError(f"STUDENTS needs a table saved as CSV, got a workbook: {path}.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # a spreadsheet's own encoding
+        return content.decode("cp1252", errors="replace")
 
 
 def _student(facts: Mapping[str, str]) -> Student:
@@ -118,8 +129,8 @@ def sent_by(sender: Sender, students: Sequence[Student]) -> tuple[Student, str]:
 
 
 def _new(identity: str, name: str, sender: Sender) -> Student:
-    forename, _, surname = name.rpartition(" ")
-    forename, surname = (forename, surname) if forename else (surname, "")
+    forename, space, surname = name.rpartition(" ")
+    surname = surname if space else ""  # one word is an id rather than a name
     return Student(slug(identity), forename, surname, "", sender.canvas, sender.moodle)
 
 

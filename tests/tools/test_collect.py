@@ -471,12 +471,14 @@ def test_a_link_and_a_damaged_zip_are_told(tmp_path: Path) -> None:
             Student("ada-byron", "Ada", "Byron", "ada@x"),
         ),
         ("Email\nada@x\n", Student("ada", "", "", "ada@x")),
+        ('Name;Email\n"Zo\xeb van Ek";z@x\n', Student("zoe-van-ek", "Zo\xeb van", "Ek", "z@x")),
     ],
 )
 def test_the_list_of_students_is_read_as_moodle_canvas_and_nbgrader_write_it(
     tmp_path: Path, table: str, expected: Student
 ) -> None:
-    (tmp_path / "list.csv").write_text(table, encoding="utf-8")
+    encoding = "cp1252" if "\xeb" in table else "utf-8"  # as a spreadsheet saves it
+    (tmp_path / "list.csv").write_text(table, encoding=encoding)
     assert collect_students.in_table(tmp_path / "list.csv") == [expected]
 
 
