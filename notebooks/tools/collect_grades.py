@@ -33,8 +33,8 @@ Row = Sequence[str]
 
 
 class Grades(NamedTuple):
-    """possible: the points of each assignment that somebody handed in. given: those of a student, by assignment and id;
-    waiting: whom nobody has graded yet, likewise."""
+    """possible: the points of each assignment that somebody handed in. given: those of a student,
+    by assignment and id; waiting: whom nobody has graded yet, likewise."""
 
     possible: Mapping[str, float]
     given: Mapping[tuple[str, str], float]
