@@ -47,14 +47,14 @@ os.environ["LAUTUM_PROGRESS"] = ""  # grading leaves no record of solved exercis
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "lautum"
 c.Execute.timeout = 120  # seconds for a cell: after that it counts as failed, and the next one runs
-c.OverwriteCells.add_missing_cells = True  # a test cell that a student deleted comes back
-# Beside a notebook, these would be imported in place of what is installed here.
-importable = ["__pycache__", "*.pyc", "*.py", "*.so"]
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "feedback", *importable]
 answer = 60  # seconds for an answer or its check, in place of Execute.timeout
 c.Execute.timeout_func = lambda cell: answer if "nbgrader" in cell.metadata else c.Execute.timeout
 told = f"stopped: an answer or its check may run for {answer} seconds"
 c.Execute.error_on_timeout = {"ename": "Timeout", "evalue": told, "traceback": [f"Timeout: {told}"]}
+c.OverwriteCells.add_missing_cells = True  # a test cell that a student deleted comes back
+# Beside a notebook, these would be imported in place of what is installed here.
+importable = ["__pycache__", "*.pyc", "*.py", "*.so"]
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "feedback", *importable]
 '''
 
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import pytest
 import torch
 from lautum_pages import EXERCISES
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import Execute
 from plan import NOTEBOOKS
 from traitlets.config import PyFileConfigLoader
 
@@ -154,11 +152,12 @@ def odd(course: Path, place: Path) -> Path:
     stubs = {c.id: c for c in read(course / "release", GRADED).cells}
     jane.cells.insert(2, stubs["exercise-2-1"])
     bare = [{**cell, "metadata": {}} | {"id": f"c{n}"} for n, cell in enumerate(jane.cells)]
-    (place / "Jane Doe_123_assignsubmission_file_").mkdir(parents=True)
-    zipped = place / "Jane Doe_123_assignsubmission_file_" / "homework.zip"
-    with zipfile.ZipFile(zipped, "w") as archive:
-        text = "\ufeff" + json.dumps({**jane, "cells": bare})
-        archive.writestr(f"work/{GRADED} (1).ipynb", text.encode())
+    work = place / "Jane Doe_123_assignsubmission_file_" / "work"
+    work.mkdir(parents=True)
+    text = "\ufeff" + json.dumps({**jane, "cells": bare})
+    (work / f"{GRADED} (1).ipynb").write_text(text, encoding="utf-8")
+    shutil.make_archive(str(work.parent / "homework"), "zip", work)
+    shutil.rmtree(work)
     cells = {cell.id: cell for cell in john.cells}
     cells["exercise-2-2"].execution_count = 3
     again = {**cells["exercise-2-2"], "source": EXCHANGED, "execution_count": None, "id": "again"}
@@ -295,6 +294,8 @@ def test_the_points_go_back_to_moodle_and_canvas(graded: tuple[Path, str]) -> No
 def test_an_endless_answer_is_stopped_told_and_costs_only_its_own_cell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from nbgrader.preprocessors import Execute
+
     for name in ("PATH", "LAUTUM_PROGRESS"):  # which the settings change
         monkeypatch.setenv(name, os.environ.get(name, ""))
     assert "\nanswer = 60 " in tool.CONFIG
