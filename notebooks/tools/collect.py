@@ -178,6 +178,8 @@ def main() -> None:
         lines = collect(Path(options.place).expanduser(), options.course, listed)
     except (OSError, ValueError) as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit("\nStopped: what is collected is whole, and the same call goes on.")
     say(lines)
 
 

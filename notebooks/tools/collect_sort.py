@@ -42,7 +42,9 @@ def sorted_out(
         student, doubt = sent_by(sent, students)
         notebook, assignment, notes = _read(file, tasks)
         if notebook is None:
-            others.append((student, f"{file.name} {notes[0]}"))
+            # Of a folder or file that is nobody's, no student is made.
+            sure = sent.moodle or sent.canvas or student.id in {s.id for s in students}
+            others.append((student if sure else None, f"{file.name} {notes[0]}"))
             continue
         notes += (doubt,) if doubt else ()
         works.append(Work(student, assignment, sent, file, notebook, notes))

@@ -393,6 +393,7 @@ def test_a_folder_around_the_folders_is_no_student_and_a_list_tells_who_is_missi
 ) -> None:
     place = tmp_path / "box"
     put(place / "class" / "01_first_alan.ipynb", answered(), day=2)
+    (place / "class" / "read me.txt").write_text("hello", encoding="utf-8")
     put(place / "class" / "lovelace" / "01_first.ipynb", answered())
     put(place / "class" / "Grace Hopper" / "second.ipynb", answered(handed_out("g")))
     listed = [
@@ -401,6 +402,7 @@ def test_a_folder_around_the_folders_is_no_student_and_a_list_tells_who_is_missi
     ]
     lines = tool.collect(place, course, [*listed, Student("alan", "Alan", "Turing")])
     assert lines == [
+        "Not sorted: class/read me.txt is no notebook",
         "ada: 01_first",
         "alan: 01_first (was called 01_first_alan.ipynb)",
         "ghopper: 02_second (was called second.ipynb)",
