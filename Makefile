@@ -9,6 +9,8 @@ CPU ?=
 CPU_INDEX ?= https://download.pytorch.org/whl/cpu
 ONLY ?=
 DATA ?=
+FROM ?=
+STUDENTS ?=
 PUBLISHED_ARGS ?=
 TEXT ?=
 # The notebooks with outputs to compare; all of them run headlessly, with other parameters, in tests/pages/test_notebooks.py.
@@ -22,7 +24,7 @@ PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest -q -n 2 --dist
 CONTAINER = $(or $(container),$(wildcard /.dockerenv /run/.containerenv),$(KUBERNETES_SERVICE_HOST))
 AS_ROOT = $(if $(CONTAINER),$(if $(filter 0,$(shell id -u)),--allow-root))
 
-.PHONY: help lab app test check lint processors notebooks site course record methods published forgetting bench race hooks constraints clean
+.PHONY: help lab app test check lint processors notebooks site course collect grades record methods published forgetting bench race hooks constraints clean
 .DEFAULT_GOAL := help
 
 help:  ## what can be made
@@ -73,6 +75,12 @@ site: $(VENV)/.test  ## the notebooks as a website that needs no server and no n
 
 course: $(VENV)/.test  ## an nbgrader course from notebooks 01 to 04: build/course (see notebooks/teaching.md)
 	@$(BIN)/python -m notebooks.tools.course
+
+collect: $(VENV)/.test  ## sort into the course what a class handed in (FROM=FOLDER or ZIP of Moodle, Canvas or anybody; STUDENTS=LIST.csv)
+	@$(BIN)/python -m notebooks.tools.collect "$(FROM)" $(if $(STUDENTS),--students "$(STUDENTS)")
+
+grades: $(VENV)/.test  ## the course's points as tables for Moodle and Canvas: build/course/grades
+	@$(BIN)/python -m notebooks.tools.collect_grades
 
 bench: $(VENV)/.test  ## measure speed ratios side by side
 	@$(BIN)/pytest -q -o addopts= --continue-on-collection-errors --bench-size full tests/bench \

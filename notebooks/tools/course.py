@@ -26,7 +26,7 @@ import nbformat
 from tqdm import tqdm
 
 from notebooks.tools.course_cells import instructor_version, linked
-from notebooks.tools.places import NOTEBOOKS, ROOT, SOURCES
+from notebooks.tools.places import COURSE, NOTEBOOKS, SOURCES
 from notebooks.tools.sources import beginning_with, has_solutions
 
 # Glossary and notation, which the others link to: released as it is, without points.
@@ -47,6 +47,10 @@ os.environ["LAUTUM_PROGRESS"] = ""  # grading leaves no record of solved exercis
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "lautum"
 c.Execute.timeout = 120  # seconds for a cell: after that it counts as failed, and the next one runs
+answer = 60  # seconds for an answer or its check, in place of Execute.timeout
+c.Execute.timeout_func = lambda cell: answer if "nbgrader" in cell.metadata else c.Execute.timeout
+told = f"stopped: an answer or its check may run for {answer} seconds"
+c.Execute.error_on_timeout = {"ename": "Timeout", "evalue": told, "traceback": [f"Timeout: {told}"]}
 c.OverwriteCells.add_missing_cells = True  # a test cell that a student deleted comes back
 # Beside a notebook, these would be imported in place of what is installed here.
 importable = ["__pycache__", "*.pyc", "*.py", "*.so"]
@@ -138,7 +142,6 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    place = ROOT / "build" / "course"
     parser.add_argument(
         "names",
         nargs="*",
@@ -146,7 +149,7 @@ def main() -> None:
         default=THEORY,
         help="beginnings of names, such as 01 (default: 01 to 04; the others train while graded)",
     )
-    parser.add_argument("--to", type=Path, default=place, help="folder (default: build/course)")
+    parser.add_argument("--to", type=Path, default=COURSE, help="folder (default: build/course)")
     parser.add_argument(
         "--seed", type=int, default=1, help="of the hidden tests' inputs (default: %(default)s)"
     )

@@ -11,3 +11,5 @@ RECORDS = NOTEBOOKS / "records"
 ASSETS = TOOLS / "assets"
 README = ROOT / "README.md"
 TEACHING = NOTEBOOKS / "teaching.md"
+COURSE = ROOT / "build" / "course"
+NUMBERS = "moodle.json"  # in a course: the number that Moodle gives a student in an assignment

@@ -1,6 +1,8 @@
 """The course for nbgrader: what students get and what they do not, the points, and what the
 autograder makes of submissions."""
 
+import csv
+import json
 import os
 import re
 import shutil
@@ -15,7 +17,9 @@ import torch
 from lautum_pages import EXERCISES
 from nbgrader.api import Gradebook
 from plan import NOTEBOOKS
+from traitlets.config import PyFileConfigLoader
 
+from notebooks.tools import collect, collect_grades
 from notebooks.tools import course as tool
 from notebooks.tools.course_cells import instructor_version, teaching_with_points
 from notebooks.tools.sources import SOLUTION, STUB, has_solutions
@@ -139,11 +143,40 @@ def only_exercises(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return notebook
 
 
+def odd(course: Path, place: Path) -> Path:
+    """Right answers after accidents: Moodle's Jane renamed and zipped hers, and a program added a
+    byte-order mark, took all marks and ids, and left a stub behind an answer. Canvas' John has an
+    answer twice, wrong where it was not run, one below its test, and a test that he changed."""
+    every = {f"exercise_2_{number}": None for number in range(1, 7)}
+    jane, john = (only_exercises(filled(course, **every)) for _ in "ab")
+    stubs = {c.id: c for c in read(course / "release", GRADED).cells}
+    jane.cells.insert(2, stubs["exercise-2-1"])
+    bare = [{**cell, "metadata": {}} | {"id": f"c{n}"} for n, cell in enumerate(jane.cells)]
+    work = place / "Jane Doe_123_assignsubmission_file_" / "work"
+    work.mkdir(parents=True)
+    text = "\ufeff" + json.dumps({**jane, "cells": bare})
+    (work / f"{GRADED} (1).ipynb").write_text(text, encoding="utf-8")
+    shutil.make_archive(str(work.parent / "homework"), "zip", work)
+    shutil.rmtree(work)
+    cells = {cell.id: cell for cell in john.cells}
+    cells["exercise-2-2"].execution_count = 3
+    again = {**cells["exercise-2-2"], "source": EXCHANGED, "execution_count": None, "id": "again"}
+    below = nbformat.v4.new_code_cell(cells["exercise-2-4"].source)
+    cells["check-2-3"].source = "print('right')"
+    cells["exercise-2-4"].source = stubs["exercise-2-4"].source
+    john.cells.insert(john.cells.index(cells["check-2-4"]) + 1, below)
+    john.cells.insert(john.cells.index(cells["check-2-2"]), nbformat.from_dict(again))
+    name = f"doejohn_LATE_55_77_{GRADED}-1.ipynb"
+    (place / name).write_text(json.dumps(john), encoding="utf-8")
+    return place
+
+
 @pytest.fixture(scope="module")
 def graded(
     course: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """A course after five submissions and one `nbgrader autograde`, and what nbgrader said."""
+    """A course after five submissions, two that were collected, and one `nbgrader autograde`; and
+    what nbgrader said."""
     folder = tmp_path_factory.mktemp("graded") / "course"
     shutil.copytree(course, folder)
     submissions = {
@@ -167,6 +200,7 @@ def graded(
     (folder / "submitted" / "damaged" / GRADED / f"{GRADED}.ipynb").write_text(
         '{"cells": [', encoding="utf-8"
     )
+    collect.collect(odd(course, tmp_path_factory.mktemp("odd")), folder)
     command = [sys.executable, "-m", "nbgrader", "autograde", GRADED]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8"
@@ -189,6 +223,8 @@ def points(folder: Path, student: str) -> dict[str, float]:
         ("half", [1, 0, 2, 0, 0, 0]),
         ("empty", [0, 0, 0, 0, 0, 0]),
         ("swindler", [0, 0, 0, 0, 0, 0]),
+        ("jane-doe", [1, 1, 2, 2, 2, 3]),
+        ("doejohn", [1, 1, 2, 2, 2, 3]),
     ],
 )
 def test_the_autograder_gives_the_points_that_an_answer_deserves(
@@ -224,12 +260,56 @@ def test_a_damaged_submission_is_named_and_costs_nobody_else_anything(
     assert f"There was an error processing assignment '{GRADED}' for student 'damaged'" in said
     assert not [s for s in ("right", "half", "empty", "swindler") if f"for student '{s}'" in said]
     assert sorted(p.name for p in (folder / "autograded").iterdir() if any(p.iterdir())) == [
+        "doejohn",
         "empty",
         "half",
+        "jane-doe",
         "right",
         "swindler",
     ]
     assert set(points(folder, "damaged").values()) == {0}
+
+
+def test_of_what_was_collected_nbgrader_has_nothing_to_warn(graded: tuple[Path, str]) -> None:
+    parts = graded[1].split("Creating/updating student with ID ")[1:]
+    warned = {part.split("'")[1] for part in parts if "has changed!" in part}
+    assert warned == {"right", "half", "empty", "swindler"}
+
+
+def test_the_points_go_back_to_moodle_and_canvas(graded: tuple[Path, str]) -> None:
+    lines = collect_grades.write(graded[0])
+    assert lines[-1].startswith(f"Not graded yet, so left empty: {GRADED}: damaged")
+    rows = {
+        path.stem: list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+        for path in (graded[0] / "grades").glob("*.csv")
+    }
+    assert set(rows) == {"canvas", "moodle", f"moodle_{GRADED}"}
+    of_canvas = {row[0]: (row[1], *row[3:]) for row in rows["canvas"]}
+    expected = {"doejohn": ("55", "11"), "Doe, Jane": ("", "11")}
+    assert expected.items() <= of_canvas.items()
+    assert of_canvas["damaged"] == ("", "")
+    assert rows[f"moodle_{GRADED}"][1][:4] == ["Participant 123", "Jane Doe", "", "11"]
+
+
+def test_an_endless_answer_is_stopped_told_and_costs_only_its_own_cell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nbgrader.preprocessors import Execute
+
+    for name in ("PATH", "LAUTUM_PROGRESS"):  # which the settings change
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    assert "\nanswer = 60 " in tool.CONFIG
+    text = tool.CONFIG.replace("\nanswer = 60 ", "\nanswer = 1 ")
+    (tmp_path / "config.py").write_text(text, encoding="utf-8")
+    config = PyFileConfigLoader("config.py", str(tmp_path)).load_config()
+    endless = nbformat.v4.new_code_cell("while True: pass", metadata={"nbgrader": {}})
+    notebook = nbformat.v4.new_notebook(cells=[endless, nbformat.v4.new_code_cell("print(1)")])
+    done, _ = Execute(config=config).preprocess(notebook, {})
+    assert done.cells[0].outputs[-1].evalue == (
+        "stopped: an answer or its check may run for 1 seconds"
+    )
+    assert config.Execute.timeout_func(done.cells[1]) == 120
+    assert done.cells[1].outputs[0].text == "1\n"
 
 
 def test_grading_leaves_no_record_of_solved_exercises(
