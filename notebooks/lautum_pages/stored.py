@@ -46,7 +46,7 @@ def read_stored(path: Path) -> dict[str, Exercise]:
 def _stored(held: Mapping[str, Any]) -> Stored:
     functions = {key: _function(held[key]) for key in ("observe", "read", "refuse") if held[key]}
     seeds = {seed: _known(known) for seed, known in held["seeds"].items()}
-    given = functions | {"otherwise": held["otherwise"], "seeds": seeds}
+    given: dict[str, Any] = functions | {"otherwise": held["otherwise"], "seeds": seeds}
     return Stored(_left_out, _left_out, {}, **given)
 
 

@@ -53,13 +53,13 @@ os.environ["LAUTUM_PROGRESS"] = ""  # grading leaves no record of solved exercis
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "lautum"
 c.Execute.timeout = 120  # seconds for a cell: after that it counts as failed, and the next one runs
-c.GenerateFeedback.exporter_class = "notebooks.tools.feedback.Offline"  # formulas need no network
-before = GenerateAssignment.preprocessors.default()
-c.GenerateAssignment.preprocessors = ["notebooks.tools.course_points.Worth", *before]
 c.OverwriteCells.add_missing_cells = True  # a test cell that a student deleted comes back
 # Beside a notebook, these would be imported in place of what is installed here.
 importable = ["__pycache__", "*.pyc", "*.py", "*.so"]
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "feedback", *importable]
+c.GenerateFeedback.exporter_class = "notebooks.tools.feedback.Offline"  # formulas need no network
+before = GenerateAssignment.preprocessors.default()
+c.GenerateAssignment.preprocessors = ["notebooks.tools.course_points.Worth", *before]
 '''
 
 
