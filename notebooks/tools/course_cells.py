@@ -139,13 +139,15 @@ def _role(grade_id: str, **points: int) -> dict[str, object]:
     return {"grade_id": grade_id, "schema_version": 3, "task": False} | test | points
 
 
-def linked(notebook: nbformat.NotebookNode, course: Sequence[str]) -> nbformat.NotebookNode:
-    """A notebook in a folder of its own, as each has it in a course; links to notebooks outside the
-    course become plain words, and the package is the students'."""
+def linked(
+    notebook: nbformat.NotebookNode, course: Sequence[str], place: str = "../{0}/{0}"
+) -> nbformat.NotebookNode:
+    """A notebook in a folder of its own, as each has it in a course (or where `place` says); links
+    to notebooks outside the course become plain words, and the package is the students'."""
 
     def target(link: re.Match[str]) -> str:
         text, name, rest = link.groups()
-        return f"[{text}](../{name}/{name}{rest})" if name in course else text
+        return f"[{text}]({place.format(name)}{rest})" if name in course else text
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import torch
 from lautum_pages import EXERCISES
 from lautum_pages.checks import Exercise, Known, hint, observed
@@ -23,6 +24,7 @@ from lautum_pages.stored import FILE, stacked
 from torch import Tensor
 
 from lautum_utils.files import write_whole
+from notebooks.tools.course_cells import linked
 from notebooks.tools.places import NOTEBOOKS, ROOT
 
 ANSWERS = ("exercises_*.py", "shared.py", "hints.py", "course*.py", "package.py")
@@ -51,9 +53,10 @@ def write_package(folder: Path, handed_out: Sequence[str]) -> None:
     shutil.copytree(ROOT / "lautum_utils", folder / "lautum_utils", ignore=leave)
     for name in ("lautum_pages", "tools", "records"):
         shutil.copytree(NOTEBOOKS / name, folder / "notebooks" / name, ignore=leave)
-    for path in NOTEBOOKS.glob("*.ipynb"):
-        if path.stem not in handed_out:
-            shutil.copy(path, folder / "notebooks")
+    kept = {path.stem: path for path in NOTEBOOKS.glob("*.ipynb") if path.stem not in handed_out}
+    for path in kept.values():
+        notebook = linked(nbformat.read(path, as_version=4), list(kept), place="{0}")
+        nbformat.write(notebook, folder / "notebooks" / path.name)
     for name in WHOLE:
         shutil.copy(ROOT / name, folder)
     (folder / "README.md").write_text(README, encoding="utf-8")

@@ -420,7 +420,9 @@ def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_m
 def test_every_link_of_what_students_get_leads_somewhere(course: Path) -> None:
     paths = sorted((course / "release").glob("*/*.ipynb"))
     assert [p.stem for p in paths] == ["00_start_here", *NAMES]
-    for path in paths:
+    others = sorted((course / "package" / "notebooks").glob("*.ipynb"))
+    assert len(others) == len(list(NOTEBOOKS.glob("*.ipynb"))) - len(NAMES)
+    for path in paths + others:
         text = "\n".join(
             c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"
         )
