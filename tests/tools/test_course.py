@@ -35,7 +35,6 @@ WITH_NUMPY = """import numpy as np
 def gibbs_posterior(losses, prior, gamma):
     weights = prior.numpy() * np.exp(-gamma * losses.numpy())
     return weights / weights.sum()"""
-BECAUSE = "Because $y = p_x$ is not in the numerator."
 
 FAKE = "def check(*given, **named): return type('Report', (), {'status': 'right', 'text': ''})()"
 
@@ -125,6 +124,7 @@ def train_and_test_loss(joint, losses):
     return torch.zeros(2)"""
     notebook = filled(
         course,
+        why="Because.",
         exercise_2_1=f"def gibbs_posterior(losses, prior, gamma):\n"
         f"    return torch.tensor({learnt}.get(gamma, [0.2] * 5), dtype=torch.float64)",
         exercise_2_2=own,
@@ -163,13 +163,7 @@ def graded(
     submissions = {
         "right": filled(course, **{f"exercise_2_{number}": None for number in range(1, 7)}),
         "half": only_exercises(
-            filled(
-                course,
-                why=BECAUSE,
-                exercise_2_1=WITH_NUMPY,
-                exercise_2_2=EXCHANGED,
-                exercise_2_3=None,
-            )
+            filled(course, exercise_2_1=WITH_NUMPY, exercise_2_2=EXCHANGED, exercise_2_3=None)
         ),
         "empty": filled(course),
         "swindler": swindle(course),
@@ -224,7 +218,7 @@ def test_the_autograder_gives_the_points_that_an_answer_deserves(
 
 def test_a_person_has_to_read_an_answer_to_why_and_no_empty_one(graded: tuple[Path, str]) -> None:
     with Gradebook(f"sqlite:///{graded[0] / 'gradebook.db'}") as gradebook:
-        for student, read_by_hand in (("half", True), ("empty", False)):
+        for student, read_by_hand in (("swindler", True), ("empty", False)):
             grade = gradebook.find_grade("why-2-1", GRADED, GRADED, student)
             assert grade.max_score == 2
             assert grade.needs_manual_grade == read_by_hand
@@ -237,7 +231,7 @@ def test_a_feedback_page_asks_no_other_machine_and_keeps_the_hidden_tests(
     page = (folder / "feedback" / "half" / GRADED / f"{GRADED}.html").read_text(encoding="utf-8")
     assert not re.findall(r"<script[^>]*src=|<link[^>]*href=\"http|@import|url\(.?http", page)
     assert "MathJax" not in page
-    assert "Because <math><mi>y</mi><mo>=</mo>" in page, "a formula that a student wrote"
+    assert "<strong>Why?</strong> <math><mi>R</mi></math> is the mean" in page
     assert "train and test are exchanged" in page
     assert (folder / tool.SEED).read_text(encoding="utf-8").strip() not in page
 
