@@ -27,7 +27,7 @@ from lautum_utils.files import write_whole
 from notebooks.tools.course_cells import linked
 from notebooks.tools.places import NOTEBOOKS, ROOT
 
-ANSWERS = ("exercises_*.py", "shared.py", "hints.py", "course*.py", "package.py")
+ANSWERS = ("exercises_*.py", "shared.py", "hints.py", "course*.py", "collect*.py", "package.py")
 WHOLE = ("pyproject.toml", "constraints.txt", "LICENSE")
 README = """\
 # Lautum Lab, for students
@@ -49,7 +49,7 @@ def write_package(folder: Path, handed_out: Sequence[str]) -> None:
 
     handed_out : names of the notebooks that students get as assignments, and not in here.
     """
-    leave = shutil.ignore_patterns("__pycache__", "*.pyc", *ANSWERS)
+    leave = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", *ANSWERS)
     shutil.copytree(ROOT / "lautum_utils", folder / "lautum_utils", ignore=leave)
     for name in ("lautum_pages", "tools", "records"):
         shutil.copytree(NOTEBOOKS / name, folder / "notebooks" / name, ignore=leave)
