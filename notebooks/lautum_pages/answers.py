@@ -5,6 +5,8 @@ is a whole exercise whose answer is a letter, or several.
 """
 
 from collections.abc import Callable, Mapping, Set
+from functools import partial
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -57,28 +59,42 @@ def choice(right: str | int, wrong: Mapping[Any, str], offered: str = "") -> Exe
         inputs=lambda generator: (),
         reference=lambda: right,
         mistakes={hint: _returns(chosen) for chosen, hint in wrong.items()},
-        read=_reader(letters),
+        read=partial(chosen, letters),
         otherwise=NOT_IT,
+        offered=[
+            "".join(given)
+            for count in range(1, len(letters) + 1)
+            for given in combinations(letters, count)
+        ],
     )
 
 
-def _reader(letters: list[str]) -> Callable[[Any], Tensor]:
-    """What turns letters into a tensor of 0 and 1, one entry for each letter that is offered."""
+def chosen(letters: list[str], raw: Any) -> Tensor:
+    """Letters as a tensor of 0 and 1, one entry for each letter that is offered. ValueError: others
+    than these."""
+    held = raw.tolist() if isinstance(raw, Tensor | np.ndarray | np.number) else raw
+    several = held if isinstance(held, (list, tuple, Set)) else [held]
+    given = {mark for answer in several for mark in _marks(answer)}
+    if not given or not given <= set(letters):
+        told = repr(raw) if isinstance(raw, str | int | float) else type_name(raw)
+        raise ValueError(
+            f"one or more of {', '.join(letters)} are wanted, your function returned {told[:60]}."
+        )
+    marks = [letter in given for letter in letters]
+    return torch.tensor(marks, dtype=torch.float64, device="cpu")
 
-    def chosen(raw: Any) -> Tensor:
-        held = raw.tolist() if isinstance(raw, Tensor | np.ndarray | np.number) else raw
-        several = held if isinstance(held, (list, tuple, Set)) else [held]
-        given = {mark for answer in several for mark in _marks(answer)}
-        if not given or not given <= set(letters):
-            told = repr(raw) if isinstance(raw, str | int | float) else type_name(raw)
-            raise ValueError(
-                f"one or more of {', '.join(letters)} are wanted, your function returned "
-                f"{told[:60]}."
-            )
-        marks = [letter in given for letter in letters]
-        return torch.tensor(marks, dtype=torch.float64, device="cpu")
 
-    return chosen
+def plus_and_minus(count: int, raw: Any) -> Tensor:
+    """A text or list of so many signs as -1, 0 and 1. ValueError: anything else."""
+    given = [str(sign) for sign in raw] if isinstance(raw, str | list | tuple) else []
+    if len(given) != count or not set(given) <= set("-0+"):
+        told = repr(raw) if isinstance(raw, str) else type(raw).__name__
+        raise ValueError(
+            f'a text of {count} signs is wanted, such as "{"+" * count}", '
+            f"your function returned {told[:60]}."
+        )
+    signs = ["-0+".index(sign) - 1 for sign in given]
+    return torch.tensor(signs, dtype=torch.float64, device="cpu")
 
 
 def _marks(answer: Any) -> str:

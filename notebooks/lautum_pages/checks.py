@@ -8,20 +8,37 @@ one of them gets the hint for just that mistake.
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
-from .reading import NoAnswerError, called, read, told, type_name
+from .reading import NoAnswerError, called, coarse, read, told, type_name
 
 CASES = 20
 TOLERANCE = 1e-9
 HELP = " The hints above help, one step at a time."
 MARKS = {"right": "✓", "wrong": "✗"}
 Function = Callable[..., Any]
+
+
+class Answer(NamedTuple):
+    """What a function returned, the same as a float64 tensor, and what of it is compared."""
+
+    raw: Any
+    value: Tensor
+    observed: Tensor
+
+
+class Known(NamedTuple):
+    """What is known of an exercise before anybody answers: inputs, what is wanted for each, and of
+    each mistake its hint and what is compared if somebody makes it."""
+
+    cases: Sequence[tuple[Any, ...]]
+    wanted: Sequence[Answer]
+    mistakes: Iterable[tuple[str, Sequence[Tensor]]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,7 @@ class Exercise:
     otherwise : what is said of a wrong answer that is none of the mistakes; by default how far it
     is from the reference.
     refuse : what is said of a function whose right answer does not count; "" if it does.
+    offered : all answers that there are, where the reader only chooses.
     """
 
     inputs: Callable[[Generator], tuple[Any, ...]]
@@ -44,6 +62,27 @@ class Exercise:
     read: Callable[[Any], Tensor] | None = None
     otherwise: str = ""
     refuse: Callable[[Function], str] = lambda function: ""
+    offered: Sequence[str] = ()
+
+    def known(self, seed: int) -> Known:
+        """On `CASES` random inputs. A mistake is computed when it is asked for."""
+        generator = Generator().manual_seed(seed)
+        cases = [self.inputs(generator) for _ in range(CASES)]
+        wanted = [_answer(self, self.reference, case) for case in cases]
+        mistakes = (
+            (hint, observed(self.answers(mistake, cases, wanted)))
+            for hint, mistake in self.mistakes.items()
+        )
+        return Known(cases, wanted, mistakes)
+
+    def answers(
+        self, function: Function, cases: Sequence[tuple[Any, ...]], wanted: Sequence[Answer]
+    ) -> list[Answer]:
+        """What a function answers to all inputs."""
+        shapes = [answer.value.shape for answer in wanted]
+        return [
+            _answer(self, function, case, shape) for case, shape in zip(cases, shapes, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -59,14 +98,6 @@ class Report:
         return f"{MARKS.get(self.status, '○')} {self.name}: {self.text}"
 
 
-class Answer(NamedTuple):
-    """What a function returned, the same as a float64 tensor, and what of it is compared."""
-
-    raw: Any
-    value: Tensor
-    observed: Tensor
-
-
 def check(
     name: str, function: Function, exercises: Mapping[str, Exercise], seed: int = 0
 ) -> Report:
@@ -78,43 +109,38 @@ def check(
     if name not in exercises:
         raise ValueError(f"name needs to be one of {', '.join(exercises)}, got {name!r}.")
     exercise = exercises[name]
-    generator = Generator().manual_seed(seed)
-    cases = [exercise.inputs(generator) for _ in range(CASES)]
-    wanted = [_answer(exercise, exercise.reference, case) for case in cases]
+    cases, wanted, mistakes = exercise.known(seed)
     try:
-        given = _answers(exercise, function, cases, wanted)
+        given = exercise.answers(function, cases, wanted)
     except NotImplementedError as stub:
         return Report(name, "not attempted", f"not attempted yet{stub}.{HELP}")
     except NoAnswerError as problem:
         return Report(name, "wrong", f"{problem}{HELP}")
-    difference = _largest_difference(given, wanted)
+    difference = _largest_difference(observed(given), observed(wanted))
     if difference > TOLERANCE:
-        text = _hint(exercise, cases, given, wanted)
+        text = hint(given, mistakes)
         text = text or f"{exercise.otherwise or _description(given, wanted, difference)}{HELP}"
-    elif refused := exercise.refuse(function):
-        text = refused
-    elif strange := _no_tensors(exercise, given):
-        text = (
-            f"the numbers are right, but they come as {type_name(strange[0])}: "
-            "stay with torch tensors, so that gradients can flow."
-        )
-    else:
-        over = f" Largest difference to the reference: {difference:.1e} over {CASES} random inputs."
-        return Report(name, "right", f"right.{over if cases[0] else ''}", difference)
-    return Report(name, "wrong", text, difference)
+        return Report(name, "wrong", text, difference)
+    if refused := exercise.refuse(function):
+        return Report(name, "wrong", refused, difference)
+    over = (
+        f" Largest difference to the reference: {difference:.1e} over {len(cases)} random inputs."
+    )
+    strange = "" if exercise.read else _no_tensor(given)
+    return Report(name, "right", f"right.{over if cases[0] else ''}{strange}", difference)
 
 
-def _answers(
-    exercise: Exercise,
-    function: Function,
-    cases: Sequence[tuple[Any, ...]],
-    wanted: Sequence[Answer],
-) -> list[Answer]:
-    """What a function answers to all inputs."""
-    shapes = [answer.value.shape for answer in wanted]
-    return [
-        _answer(exercise, function, case, shape) for case, shape in zip(cases, shapes, strict=True)
-    ]
+def observed(answers: Sequence[Answer]) -> list[Tensor]:
+    """What of some answers is compared."""
+    return [answer.observed for answer in answers]
+
+
+def hint(given: Sequence[Answer], mistakes: Iterable[tuple[str, Sequence[Tensor]]]) -> str:
+    """The hint for the mistake that computes what was given; "" if none does."""
+    for text, computed in mistakes:
+        if _largest_difference(observed(given), computed) <= TOLERANCE:
+            return text
+    return ""
 
 
 def _answer(
@@ -138,35 +164,26 @@ def _answer(
         raise NoAnswerError(f"your answer cannot be used: {told(error)}") from error
 
 
-def _no_tensors(exercise: Exercise, given: Sequence[Answer]) -> list[Any]:
-    """The answers that are no tensors, where tensors are wanted."""
-    raws = [] if exercise.read else [answer.raw for answer in given]
-    return [raw for raw in raws if not isinstance(raw, Tensor)]
+def _no_tensor(given: Sequence[Answer]) -> str:
+    """A sentence on right answers that are no tensors: they count, but no gradient flows."""
+    others = [answer.raw for answer in given if not isinstance(answer.raw, Tensor)]
+    return (
+        f" (It came as {type_name(others[0])}: a torch tensor would also carry gradients.)"
+        if others
+        else ""
+    )
 
 
-def _largest_difference(given: Sequence[Answer], wanted: Sequence[Answer]) -> float:
+def _largest_difference(given: Sequence[Tensor], wanted: Sequence[Tensor]) -> float:
     """Infinite if shapes or NaNs differ. Equal infinities do not differ."""
     worst = 0.0
-    for g, w in zip((a.observed for a in given), (a.observed for a in wanted), strict=True):
+    for g, w in zip(given, wanted, strict=True):
         if g.shape != w.shape:
             return math.inf
         same = (g == w) | (g.isnan() & w.isnan())
         difference = torch.where(same, 0, g - w).abs().nan_to_num(nan=math.inf, posinf=math.inf)
         worst = max(worst, difference.max().item() if difference.numel() else 0.0)
     return worst
-
-
-def _hint(
-    exercise: Exercise,
-    cases: Sequence[tuple[Any, ...]],
-    given: Sequence[Answer],
-    wanted: Sequence[Answer],
-) -> str:
-    """The hint for the mistake that computes what was given; "" if none does."""
-    for hint, mistake in exercise.mistakes.items():
-        if _largest_difference(given, _answers(exercise, mistake, cases, wanted)) <= TOLERANCE:
-            return hint
-    return ""
 
 
 def _description(given: Sequence[Answer], wanted: Sequence[Answer], difference: float) -> str:
@@ -178,13 +195,12 @@ def _description(given: Sequence[Answer], wanted: Sequence[Answer], difference: 
             return f"a tensor of shape {shapes[0]} is wanted, yours has {shapes[1]}."
         if not bool(value.isfinite().all()):
             return f"your answer holds {'NaN' if bool(value.isnan().any()) else 'infinite values'}."
-        floats = isinstance(raw, Tensor) and raw.is_floating_point()
-        if floats and raw.dtype != torch.float64 and difference < 1e-2:
+        if difference < 1e-2 and (precision := coarse(raw)):
             return (
-                f"the numbers are right to the precision of {str(raw.dtype)[6:]}: "
+                f"the numbers are right to the precision of {precision}: "
                 "compute in float64, as the inputs do."
             )
-    text = f"differs from the reference by up to {difference:.3g} over {CASES} random inputs"
+    text = f"differs from the reference by up to {difference:.3g} over {len(pairs)} random inputs"
     for _, value, correct in pairs:
         if value.ndim == 0 and f"{value:.6g}" != f"{correct:.6g}":
             return f"{text}; for one of them {correct:.6g} is wanted, yours is {value:.6g}."

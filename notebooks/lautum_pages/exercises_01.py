@@ -1,7 +1,6 @@
 """The exercises of notebook 01, measuring dependence."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -9,9 +8,9 @@ from torch import Generator, Tensor
 from lautum_utils.information import entropy, lautum_information, mutual_information
 
 from .checks import Exercise
-from .shared import REVERSED, SIGN, distribution, product, statements, table, uniform, without
-
-NEGATIVE, UNNORMALISED, HOLED = 2.0, 3.0, 4.0
+from .drawing import distribution, table, uniform
+from .observing import which_is_larger, without
+from .shared import REVERSED, SIGN, product, statements
 
 
 def _with_a_zero(generator: Generator) -> tuple[Tensor]:
@@ -22,22 +21,6 @@ def _with_a_zero(generator: Generator) -> tuple[Tensor]:
 def _channel(input_one: float, one_flips: float, zero_flips: float = 0.0) -> Tensor:
     conditional = table([[1 - zero_flips, zero_flips], [one_flips, 1 - one_flips]])
     return conditional * table([[1 - input_one], [input_one]])
-
-
-def _which_is_larger(joint: Tensor, inputs: tuple[Any, ...]) -> Tensor:
-    """1 if I is the larger, -1 if L is; 0 if they are the same to the precision of float32; what is
-    no joint, or has a hole, has a number of its own."""
-    if not bool(joint.isfinite().all()):
-        return table(math.nan)
-    if bool((joint < 0).any()):
-        return table(NEGATIVE)
-    if (joint.sum() - 1).abs() > 2e-3:  # float16 sums that far
-        return table(UNNORMALISED)
-    joint = joint / joint.sum()
-    difference = mutual_information(joint) - lautum_information(joint)
-    if difference.isinf():
-        return table(HOLED)
-    return torch.where(difference.abs() < 1e-6, 0.0, difference.sign())
 
 
 ENTROPY_BITS = Exercise(
@@ -142,7 +125,7 @@ LESS_LAUTUM = Exercise(
             lambda: table([[1.2, -0.2], [0.0, 0.0]])
         ),
     },
-    observe=_which_is_larger,
+    observe=which_is_larger,
 )
 FALSE_ARGUMENTS = statements(
     right="BCE",

@@ -6,7 +6,8 @@ from torch import Tensor
 from lautum_utils.information import lautum_information, mutual_information
 
 from .checks import Exercise, Function
-from .shared import between, distribution, normal, product, signs, statements, table, uniform
+from .drawing import between, distribution, normal, table, uniform
+from .shared import product, signs, statements
 
 
 def _posterior(losses: Tensor, prior: Tensor, gamma: float) -> Tensor:

@@ -9,18 +9,8 @@ from lautum_utils.information import gaussian_mutual_information as gaussian_mut
 
 from .answers import choice
 from .checks import Exercise
-from .shared import (
-    ABSOLUTE,
-    BOTH_BLOCKS,
-    REVERSED,
-    UNCENTRED,
-    WRONG_BLOCK,
-    between,
-    covariance,
-    noisy,
-    normal,
-    uniform,
-)
+from .drawing import between, covariance, normal, uniform
+from .shared import ABSOLUTE, BOTH_BLOCKS, REVERSED, UNCENTRED, WRONG_BLOCK, noisy
 
 
 def _from_correlations(

@@ -1,5 +1,6 @@
 """The exercises of notebook 04, the regularizer."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,17 +12,9 @@ from lautum_utils.information import gaussian_mutual_information as gaussian_mut
 
 from .answers import choice
 from .checks import Exercise, Function
-from .shared import (
-    ABSOLUTE,
-    BOTH_BLOCKS,
-    REVERSED,
-    UNCENTRED,
-    WRONG_BLOCK,
-    between,
-    noisy,
-    normal,
-    table,
-)
+from .drawing import between, normal, table
+from .observing import gram, value_and_gradient
+from .shared import ABSOLUTE, BOTH_BLOCKS, REVERSED, UNCENTRED, WRONG_BLOCK, noisy
 
 
 def _whitened(
@@ -31,10 +24,6 @@ def _whitened(
     variance, directions = torch.linalg.eigh(x.mT @ x / (len(x) - 1))
     kept = slice(-r, None) if largest else slice(0, r)
     return x @ directions[:, kept] / variance[kept] ** power
-
-
-def _gram(u: Tensor, inputs: tuple[Any, ...]) -> Tensor:
-    return u @ u.mT  # whatever the order and signs of the columns
 
 
 def _batch(generator: Generator) -> tuple[Tensor, Tensor, float]:
@@ -54,14 +43,6 @@ def _averaged_squares(z: Tensor, u: Tensor, ridge: float) -> Tensor:
     mutual = _penalty(z, u, ridge, gaussian_mutual)
     squares = _penalty(z, u, ridge) + mutual  # I + L = sum of rho^2 / (1 - rho^2) = ||M||^2
     return squares / (z.shape[1] * u.shape[1]) - mutual
-
-
-def _value_and_gradient(value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
-    gradient = None
-    if value.requires_grad:
-        (gradient,) = torch.autograd.grad(value, inputs[0], allow_unused=True)
-    gradient = torch.zeros_like(inputs[0]) if gradient is None else gradient
-    return torch.cat((value.flatten(), gradient.flatten()))
 
 
 def _scores(generator: Generator) -> tuple[Tensor, Tensor, Tensor, float]:
@@ -87,7 +68,7 @@ WHITEN = Exercise(
             lambda x, r: ((x - x.mean(0)) / x.std(0))[:, :r]
         ),
     },
-    observe=_gram,
+    observe=gram,
 )
 LAUTUM_PENALTY = Exercise(
     inputs=_batch,
@@ -114,7 +95,7 @@ LAUTUM_PENALTY = Exercise(
         "the value is right but no gradient reaches z: .detach(), .item() or a new tensor cuts "
         "it off.": lambda z, u, e: _penalty(z.detach(), u, e),
     },
-    observe=_value_and_gradient,
+    observe=partial(value_and_gradient, 0),
 )
 TRAINING_LOSS = Exercise(
     inputs=_scores,

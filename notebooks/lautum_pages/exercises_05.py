@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Exercise
-from .shared import between, normal
+from .drawing import between, normal
 
 FIT, JUDGED = slice(0, None, 2), slice(1, None, 2)
 

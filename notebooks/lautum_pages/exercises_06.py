@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 
 from .answers import numbers
 from .checks import Exercise
-from .shared import between, table, uniform
+from .drawing import between, table, uniform
 
 WEIGHTS = [0.0, 1e-4, 1e-3, 1e-2, 1e-1]
 

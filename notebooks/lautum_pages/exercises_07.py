@@ -1,12 +1,14 @@
 """The exercises of notebook 07: do two methods tie, an honest report, a term of your own."""
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from .checks import Exercise, Function
-from .shared import between, normal, uniform
+from .drawing import between, normal, uniform
+from .observing import value_and_gradient
 
 NO_GRADIENT = (
     "the value is right but no gradient reaches the target's features: .detach() or .item() cuts "
@@ -137,15 +139,6 @@ def _distance(source: Tensor, target: Tensor) -> Tensor:
     return (source.mean(1) - target.mean(1)).square().sum(-1)
 
 
-def _value_and_gradient(value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
-    """One after the other: of no use to the loop is a value whose gradient does not arrive."""
-    gradient = None
-    if value.requires_grad:
-        (gradient,) = torch.autograd.grad(value.sum(), inputs[1], allow_unused=True)
-    gradient = torch.zeros_like(inputs[1]) if gradient is None else gradient
-    return torch.cat((value.flatten(), gradient.flatten()))
-
-
 OWN_TERM = Exercise(
     inputs=_features,
     reference=_distance,
@@ -169,6 +162,6 @@ OWN_TERM = Exercise(
             lambda s, t: (s - t).square().sum(-1).mean(1)
         ),
     },
-    observe=_value_and_gradient,
+    observe=partial(value_and_gradient, 1),
 )
 EXERCISES = {"tie": TIE, "pixel_line": PIXEL_LINE, "own_term": OWN_TERM}

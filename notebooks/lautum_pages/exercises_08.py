@@ -4,7 +4,7 @@ from torch import Generator, Tensor
 
 from .answers import choice, numbers
 from .checks import Exercise
-from .shared import normal
+from .drawing import normal
 
 
 def _accuracies(generator: Generator) -> tuple[Tensor, Tensor, int]:

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from .answers import numbers
 from .checks import Exercise
-from .shared import normal
+from .drawing import normal
 
 Run = tuple[float, int]  # strength and seed
 

@@ -4,7 +4,8 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Exercise
-from .shared import REVERSED, normal, uniform
+from .drawing import normal, uniform
+from .shared import REVERSED
 
 FALSE = 3  # of the five arguments
 

@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 from .checks import Exercise
-from .shared import normal
+from .drawing import normal
 
 LABELLED, VALIDATION, TEST = 0, 1, 2
 

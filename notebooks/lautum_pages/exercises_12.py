@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from .checks import Exercise
-from .shared import normal, uniform
+from .drawing import normal, uniform
 
 NONE, ONE_FOR_ALL, ONE_EACH = range(3)
 

@@ -16,7 +16,7 @@ from lautum_utils import gaussian_lautum_information, gaussian_mutual_informatio
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
-from .shared import normal, table
+from .drawing import normal, table
 
 LOOKS = dict(zip(("L", "I", "I + L"), STYLES, strict=False))
 NO_LINE: dict[str, Any] = {"linestyle": "none"}

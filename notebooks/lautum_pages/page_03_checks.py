@@ -11,7 +11,7 @@ from lautum_utils import (
     gaussian_mutual_information,
 )
 
-from .shared import normal
+from .drawing import normal
 
 Differences = dict[str, float]
 

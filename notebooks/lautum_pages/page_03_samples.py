@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
+from .drawing import normal, table
 from .page_03 import LOOKS, NO_LINE, PLAIN, of_pairs
-from .shared import normal, table
 
 AXES = {"n": "samples n", "components": "components r of x", "ridge": "ridge ε"}
 

@@ -42,6 +42,8 @@ def _as_tensor(raw: Any) -> Tensor:
     """What a function returned, as an ordinary tensor of float64."""
     dtype = None if isinstance(raw, Tensor | np.ndarray) else torch.float64
     try:
+        if isinstance(raw, np.ndarray) and raw.dtype.kind in "biuf":
+            raw = raw.astype(np.float64)  # whatever their size, byte order and place in memory
         value = torch.as_tensor(raw, dtype=dtype)
     except Exception as error:
         raise NoAnswerError(
@@ -54,6 +56,12 @@ def _as_tensor(raw: Any) -> Tensor:
             "quantized."
         )
     return value.double()
+
+
+def coarse(raw: Any) -> str:
+    """The precision of floating-point numbers, if it is lower than float64; else ""."""
+    name = str(getattr(raw, "dtype", "")).removeprefix("torch.")
+    return name if name.startswith(("float", "bfloat")) and name != "float64" else ""
 
 
 def told(error: Exception) -> str:

@@ -1,17 +1,18 @@
-"""What the exercises of several notebooks share: random inputs (float64), a few computations,
-hints, and the exercises that ask for a judgement."""
+"""What the exercises of several notebooks share: a few computations, hints, and the exercises that
+ask for a judgement."""
 
-import dis
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from .answers import choice
-from .checks import Exercise, Function
+from .answers import choice, plus_and_minus
+from .checks import Exercise
+from .drawing import table
 
 REVERSED = (
     "this is mutual information, D(P_AB || P_A P_B): for Lautum information the two arguments "
@@ -33,38 +34,6 @@ ABSOLUTE = (
     "the ridge is a fraction: multiply it by the mean variance of z, so that the scale of z does "
     "not matter."
 )
-
-
-def table(rows: Any) -> Tensor:
-    """Numbers as a float64 tensor."""
-    return torch.tensor(rows, dtype=torch.float64, device="cpu")
-
-
-def uniform(generator: Generator, *shape: int) -> Tensor:
-    """Numbers between 0 and 1."""
-    return torch.rand(shape, generator=generator, dtype=torch.float64)
-
-
-def between(generator: Generator, low: float, high: float) -> float:
-    """A number between two others."""
-    return low + (high - low) * uniform(generator).item()
-
-
-def distribution(generator: Generator, *shape: int) -> Tensor:
-    """Probabilities that sum to 1, none near 0."""
-    weights = uniform(generator, *shape) + 0.02
-    return weights / weights.sum()
-
-
-def normal(generator: Generator, *shape: int) -> Tensor:
-    """Standard normal numbers."""
-    return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-
-def covariance(generator: Generator, d: int) -> Tensor:
-    """A covariance of d axes."""
-    root = normal(generator, d, 2 * d)
-    return root @ root.mT / d
 
 
 def product(joint: Tensor) -> Tensor:
@@ -89,18 +58,6 @@ def noisy(
     return cov + torch.diag(on.to(cov.dtype) * ridge * scale)
 
 
-def without(name: str, said: str) -> Callable[[Function], str]:
-    """Refuses a function that uses this name from outside, where the reader is to do that part."""
-    return partial(_used, name, said)
-
-
-def _used(name: str, said: str, function: Function) -> str:
-    code = getattr(function, "__code__", None)
-    steps = dis.get_instructions(code) if code else []
-    outside = {step.argval for step in steps if step.opname == "LOAD_GLOBAL"}
-    return said if name in outside else ""
-
-
 def statements(right: str, hints: Mapping[str, str]) -> Exercise:
     """Reasoning: which of some statements are meant? The answer is their letters, "AC".
 
@@ -123,7 +80,8 @@ def signs(right: str, hints: Mapping[tuple[int, str], str]) -> Exercise:
                 hint: partial(str, f"{right[:place]}{sign}{right[place + 1 :]}")
                 for (place, sign), hint in hints.items()
             },
-            read=partial(_signs, len(right)),
+            read=partial(plus_and_minus, len(right)),
+            offered=["".join(given) for given in itertools.product("-0+", repeat=len(right))],
         )
     )
 
@@ -138,15 +96,3 @@ def _wrong_at(answer: Tensor, value: Tensor, inputs: tuple[Any, ...]) -> Tensor:
     """The number of the first judgement that is wrong, and the judgement; zeros if none is."""
     wrong = (value != answer).nonzero().flatten().tolist()
     return table([wrong[0] + 1, value[wrong[0]]] if wrong else [0, 0])
-
-
-def _signs(count: int, raw: Any) -> Tensor:
-    """A text or list of signs as -1, 0 and 1."""
-    given = [str(sign) for sign in raw] if isinstance(raw, str | list | tuple) else []
-    if len(given) != count or not set(given) <= set("-0+"):
-        told = repr(raw) if isinstance(raw, str) else type(raw).__name__
-        raise ValueError(
-            f'a text of {count} signs is wanted, such as "{"+" * count}", '
-            f"your function returned {told[:60]}."
-        )
-    return table(["-0+".index(sign) - 1 for sign in given])

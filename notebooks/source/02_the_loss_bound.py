@@ -331,6 +331,16 @@ def signs_of_r():
 
 check("signs_of_r", signs_of_r)
 
+# %% [markdown] tags=["why"]
+# **Why?** $R$ is the mean of the logarithm of a ratio of two distributions of $y$, and so is a divergence, which is never negative. Why can $R$ be negative all the same? Answer in two sentences.
+#
+# <details><summary>A full answer</summary>
+#
+# - A divergence averages over the distribution *in the numerator*, and only this makes it 0 or more.
+# - $R$ averages over a fresh example, whose $y$ follows $p(y|x)$. In the numerator stands $p(y|x,w)$, which is another distribution as soon as $W$ depends on the labels.
+#
+# </details>
+
 # %% [markdown]
 # ## What moves L(W;X) decides
 #

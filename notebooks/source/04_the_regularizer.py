@@ -205,7 +205,7 @@ for count, inputs in ((d, x_batch), (n_components, u)):
 #
 # $$L \;\le\; \|M\|_F^2 \;\le\; \frac{k\,m}{\varepsilon\, m} = \frac{k}{\varepsilon}.$$
 #
-# ### Exercise 4.2 · The capstone: the regularizer (medium, 20 minutes)
+# ### Exercise 4.2 · The capstone: the regularizer (hard, 20 minutes)
 #
 # `lautum_penalty(z, u, ridge)` takes `z` $(n, k)$ and `u` $(n, r)$ and returns $L$ in nats, a scalar with a gradient for `z`. The check looks at the value *and* at the gradient.
 # Once it says "right", you have put the regularizer of this suite together yourself.

@@ -5,16 +5,19 @@ python -m notebooks.tools.course                the theory, 01 to 04, into build
 python -m notebooks.tools.course 01 07 --to F   those whose names start so, into F
 
 The course holds nbgrader_config.py, source/ (for the teacher: solutions, tests, points), release/
-(for students: made by nbgrader from source/, and notebook 00 for its glossary) and gradebook.db. An
+(for students: made by nbgrader from source/, and notebook 00 for its glossary), package/ (what they
+install: the project without its answers), gradebook.db, and grading/ (to grade in a container). An
 exercise becomes a cell for the answer and a locked cell that checks it, worth 1 point if easy, 2 if
 medium, 3 if hard: all or none, for no answer is half right. Run by a student, that cell only
 reports; under the autograder it fails unless the answer is right. Its hidden half checks once more,
 on other inputs and with lautum_pages and lautum_utils imported anew: neither numbers learnt by
-heart nor a check patched in memory pass.
+heart nor a check patched in memory pass. The seed of these inputs is drawn for each course.
 """
 
 import argparse
 import os
+import secrets
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -26,11 +29,12 @@ import nbformat
 from tqdm import tqdm
 
 from notebooks.tools.course_cells import instructor_version, linked
-from notebooks.tools.places import COURSE, NOTEBOOKS, SOURCES
+from notebooks.tools.places import ASSETS, COURSE, NOTEBOOKS, SOURCES
 from notebooks.tools.sources import beginning_with, has_solutions
 
 # Glossary and notation, which the others link to: released as it is, without points.
 READING = "00_start_here"
+SEED = "hidden_seed.txt"
 WORK = ("submitted", "autograded", "feedback")
 THEORY = ("01", "02", "03", "04")  # without names: they train nothing, so grading is quick
 OURS = '"""nbgrader\'s settings for this course, written by Lautum Lab'
@@ -39,6 +43,8 @@ CONFIG = '''\
 
 import os
 import sys
+
+from nbgrader.converters import GenerateAssignment
 
 programs = os.path.dirname(sys.executable)  # nbgrader calls alembic
 os.environ["PATH"] = os.pathsep.join((programs, os.environ.get("PATH", "")))
@@ -55,12 +61,18 @@ c.OverwriteCells.add_missing_cells = True  # a test cell that a student deleted 
 # Beside a notebook, these would be imported in place of what is installed here.
 importable = ["__pycache__", "*.pyc", "*.py", "*.so"]
 c.CourseDirectory.ignore = [".ipynb_checkpoints", "feedback", *importable]
+c.GenerateFeedback.exporter_class = "notebooks.tools.feedback.Offline"  # formulas need no network
+before = GenerateAssignment.preprocessors.default()
+c.GenerateAssignment.preprocessors = ["notebooks.tools.course_points.Worth", *before]
 '''
 
 
-def build_course(sources: Sequence[Path], folder: Path, seed: int) -> None:
+def build_course(sources: Sequence[Path], folder: Path, seed: int | None = None) -> None:
     """Write a course whole or not at all. FileExistsError if the folder holds anything but a course
-    still without students."""
+    still without students.
+
+    seed : of the hidden tests' inputs; None takes the course's, or draws one for a new course.
+    """
     folder = folder.resolve()
     if holds := _would_be_lost(folder):
         raise FileExistsError(
@@ -71,7 +83,7 @@ def build_course(sources: Sequence[Path], folder: Path, seed: int) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         new, old = Path(temporary, "new"), Path(temporary, "old")
         new.mkdir()
-        _fill(new, sources, seed)
+        _fill(new, sources, _seed_of(folder) if seed is None else seed)
         if folder.exists():
             folder.rename(old)
         try:
@@ -83,7 +95,10 @@ def build_course(sources: Sequence[Path], folder: Path, seed: int) -> None:
 
 def _fill(course: Path, sources: Sequence[Path], seed: int) -> None:
     """Write what belongs to a course into an empty folder."""
+    from notebooks.tools.package import FILE, write_package, write_values  # torch
+
     (course / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    (course / SEED).write_text(f"{seed}\n", encoding="utf-8")
     names = [READING, *(source.stem for source in sources)]
     reading = nbformat.read(NOTEBOOKS / f"{READING}.ipynb", as_version=4)
     _write(linked(reading, names), course / "release", READING)
@@ -91,6 +106,18 @@ def _fill(course: Path, sources: Sequence[Path], seed: int) -> None:
         bar.set_description(source.stem)
         _write(instructor_version(source, names, seed), course / "source", source.stem)
         _release(course, source.stem)
+    write_package(course / "package", names[1:])
+    (course / "grading").mkdir()
+    shutil.copy(ASSETS / "Containerfile", course / "grading")
+    write_values(course / "grading" / FILE, [0, seed])
+
+
+def _seed_of(course: Path) -> int:
+    """The seed that a course has, or a new one: not 0, with which students check."""
+    try:
+        return int((course / SEED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return 1 + secrets.randbelow(2**31)
 
 
 def _write(notebook: nbformat.NotebookNode, folder: Path, name: str) -> None:
@@ -101,12 +128,12 @@ def _write(notebook: nbformat.NotebookNode, folder: Path, name: str) -> None:
 def _release(course: Path, name: str) -> None:
     """The students' version, and the assignment in the gradebook: nbgrader's work."""
     from nbgrader.apps import NbGraderAPI  # a second, which --help does not need
-    from traitlets.config import Config
+    from traitlets.config import Config, PyFileConfigLoader
 
-    programs = str(Path(sys.executable).parent)  # it calls alembic
-    os.environ["PATH"] = os.pathsep.join((programs, os.environ.get("PATH", "")))
     root = {"CourseDirectory": {"root": str(course), "course_id": "lautum"}}
-    result = NbGraderAPI(config=Config(root)).generate_assignment(name)
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(course)).load_config()
+    config.merge(Config(root))
+    result = NbGraderAPI(config=config).generate_assignment(name)
     if result.get("error", "").rstrip().endswith("KeyboardInterrupt"):  # nbgrader caught it
         raise KeyboardInterrupt
     if not result["success"]:
@@ -151,7 +178,7 @@ def main() -> None:
     )
     parser.add_argument("--to", type=Path, default=COURSE, help="folder (default: build/course)")
     parser.add_argument(
-        "--seed", type=int, default=1, help="of the hidden tests' inputs (default: %(default)s)"
+        "--seed", type=int, help=f"of the hidden tests' inputs (default: drawn once, into {SEED})"
     )
     options = parser.parse_args()
     with_exercises = [p for p in sorted(SOURCES.glob("*.py")) if has_solutions(p)]

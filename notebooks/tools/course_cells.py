@@ -9,16 +9,23 @@ import jupytext
 import nbformat
 from nbformat.v4 import new_code_cell
 
+from notebooks.tools.navigation import ALONE, IS_ALONE
 from notebooks.tools.places import SOURCES, TEACHING
 from notebooks.tools.sources import read
 
 POINTS = {"easy": 1, "medium": 2, "hard": 3}
+WHY = 2  # points of a question with a "why", which a person reads
+ANSWER = re.compile(r"(?s)<details><summary>[^<]*</summary>\n\n(.*?)\n\n</details>")
 HEADING = re.compile(
     r"^### Exercise (\d+)\.(\d+) · .+ \((easy|medium|hard), \d+ minutes\)$", re.MULTILINE
 )
 CHECK = re.compile(r'^check\("(?P<name>\w+)", (?P<function>\w+)\)\s*\Z', re.MULTILINE)
 TABLE = re.compile(r"(?s)(?<=<!-- points -->\n).*?(?=<!-- /points -->)")
 LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+|solutions)(|(?:/\w+)?\.ipynb[^)]*)\)")
+PACKAGE = (
+    "It comes with the folder `package` that your teacher hands out: "
+    '`pip install -c constraints.txt ".[lab]"` in there.'
+)
 TEST = """\
 # Worth {points}. Run this cell as often as you like; it cannot be edited.
 import contextlib
@@ -68,18 +75,23 @@ def instructor_version(source: Path, course: Sequence[str], seed: int) -> nbform
     for cell, code, heading in zip(asked, solved, headings, strict=True):
         at = notebook.cells.index(cell)
         notebook.cells[at : at + 1] = _answer_and_test(cell, code, heading, seed)
+    for number, cell in enumerate(c for c in notebook.cells if _asks_why(c)):
+        _make_graded_by_hand(cell, f"why-{headings[0][0]}-{number + 1}")
     return linked(notebook, course)
 
 
 def teaching_with_points() -> str:
     """The teacher's page with the points of today's exercises between its marks."""
-    lines, total = ["| notebook | exercises | points |", "|---|---|--:|"], 0
+    lines, total = ["| notebook | exercises | why? | points |", "|---|---|--:|--:|"], 0
     for source in sorted(SOURCES.glob("*.py")):
         text = re.sub(r"(?m)^# ", "", source.read_text(encoding="utf-8"))
         if worth := [POINTS[difficulty] for _, _, difficulty in HEADING.findall(text)]:
-            lines.append(f"| {source.stem} | {' + '.join(map(str, worth))} | {sum(worth)} |")
-            total += sum(worth)
-    rows = "\n".join([*lines, f"| together | | {total} |", ""])
+            why = WHY * text.count('tags=["why"]')
+            whole = sum(worth) + why
+            row = f"{source.stem} | {' + '.join(map(str, worth))} | {why or ''} | {whole}"
+            lines.append(f"| {row} |")
+            total += whole
+    rows = "\n".join([*lines, f"| together | | | {total} |", ""])
     return TABLE.sub(lambda _: rows, TEACHING.read_text(encoding="utf-8"))
 
 
@@ -95,11 +107,30 @@ def _answer_and_test(
     cell.id, cell.source = f"exercise-{chapter}-{number}", code[: call.start()].rstrip()
     cell.metadata["nbgrader"] = _role(cell.id)
     yield cell
-    worth = f"{points} point{'s' * (points > 1)}"
-    text = TEST.format(points=worth, seed=seed, **call.groupdict())
+    text = TEST.format(points=in_words(points), seed=seed, **call.groupdict())
     test = new_code_cell(text, id=f"check-{chapter}-{number}")
     test.metadata["nbgrader"] = _role(test.id, points=points)
     yield test
+
+
+def in_words(points: float) -> str:
+    """Such as "1 point"."""
+    return f"{points:g} point{'s' * (points != 1)}"
+
+
+def _asks_why(cell: nbformat.NotebookNode) -> bool:
+    return cell.cell_type == "markdown" and "why" in cell.metadata.get("tags", [])
+
+
+def _make_graded_by_hand(cell: nbformat.NotebookNode, name: str) -> None:
+    """Turn a question into a cell for its answer, whose answer and rubric the teacher has."""
+    cell.id = name
+    cell.source, answers = ANSWER.subn(
+        lambda told: f"### BEGIN SOLUTION\n{told[1]}\n### END SOLUTION", cell.source
+    )
+    if answers != 1:
+        raise ValueError(f"{name} needs its answer in <details>, once, got {answers} of them.")
+    cell.metadata["nbgrader"] = _role(name, points=WHY) | {"solution": True, "locked": False}
 
 
 def _role(grade_id: str, **points: int) -> dict[str, object]:
@@ -108,15 +139,17 @@ def _role(grade_id: str, **points: int) -> dict[str, object]:
     return {"grade_id": grade_id, "schema_version": 3, "task": False} | test | points
 
 
-def linked(notebook: nbformat.NotebookNode, course: Sequence[str]) -> nbformat.NotebookNode:
-    """A notebook in a folder of its own, as each has it in a course; links to notebooks outside the
-    course become plain words."""
+def linked(
+    notebook: nbformat.NotebookNode, course: Sequence[str], place: str = "../{0}/{0}"
+) -> nbformat.NotebookNode:
+    """A notebook in a folder of its own, as each has it in a course (or where `place` says); links
+    to notebooks outside the course become plain words, and the package is the students'."""
 
     def target(link: re.Match[str]) -> str:
         text, name, rest = link.groups()
-        return f"[{text}](../{name}/{name}{rest})" if name in course else text
+        return f"[{text}]({place.format(name)}{rest})" if name in course else text
 
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = LINK.sub(target, cell.source)
+            cell.source = IS_ALONE.sub(ALONE.format(PACKAGE), LINK.sub(target, cell.source))
     return notebook

@@ -1,7 +1,7 @@
 """What every notebook gets beside its own text, from contents.toml.
 
-Previous and next, objectives, prerequisites and minutes at the top; the way on at the end; the map
-of 00 and the README; links to the glossary and the notation.
+Previous and next, objectives, prerequisites, minutes and how to get the package at the top; the way
+on at the end; the map of 00 and the README; links to the glossary and the notation.
 """
 
 import re
@@ -24,6 +24,14 @@ MOVES = (
 EXERCISE = re.compile(r"^(?:# )?### Exercise .+, (\d+) minutes\)$", re.MULTILINE)
 COLAB = "https://colab.research.google.com/github/{}/blob/main/notebooks/{}.ipynb"
 BINDER = "https://mybinder.org/v2/gh/{}/main?urlpath=lab%2Ftree%2Fnotebooks%2F{}.ipynb"
+# For a notebook that has left its project: how to get what it imports.
+ALONE = "**No module named `lautum_pages`?** {}"
+BRINGS = '`%pip install "lautum-utils[lab] @ git+https://github.com/{}"` brings it.'
+COMES = (
+    "It comes with the project Lautum Lab, where this notebook is from: "
+    '`pip install -c constraints.txt ".[lab]"` in its folder.'
+)
+IS_ALONE = re.compile(r"^\*\*No module named `lautum_pages`\?\*\* .*$", re.MULTILINE)
 # The project beside the notebook, without another torch than Colab's.
 ON_COLAB = """\
 import sys
@@ -58,7 +66,9 @@ def adorn(notebook: nbformat.NotebookNode, name: str) -> None:
     exercises = sum(int(m) for cell in texts for m in EXERCISE.findall(cell.source))
     title, _, rest = texts[0].source.partition("\n")
     opened = _badges(repository, name) if repository else ""
-    top = [title, opened, _neighbours(rows, at), rest.strip(), _objectives(rows, at, exercises)]
+    alone = ALONE.format(BRINGS.format(repository) if repository else COMES)
+    top = [title, opened, _neighbours(rows, at), rest.strip()]
+    top += [_objectives(rows, at, exercises), alone]
     texts[0].source = "\n\n".join(text for text in top if text)
     texts[-1].source += f"\n\n{_way_on(rows, at)}"
     if repository:

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlparse
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
 from plan import NOTEBOOKS, ROOT
 from spellchecker import SpellChecker
 
@@ -176,6 +177,8 @@ def test_a_notebook_tells_the_way_the_aim_the_needs_and_the_minutes(at: int) -> 
     source = SOURCES[at].read_text(encoding="utf-8")
     assert "You will be able to" not in source, "that is the table's"
     assert "**Next:**" not in source
+    assert top.splitlines()[-1].startswith("**No module named `lautum_pages`?** It comes with ")
+    assert "Lautum Lab" in top.splitlines()[-1]
     minutes = sum(int(m) for m in re.findall(r"### Exercise .+, (\d+) minutes\)", source))
     assert (f", {minutes} for the exercises" in top) == bool(minutes)
 
@@ -273,6 +276,8 @@ def test_once_there_is_a_repository_each_notebook_opens_in_colab_and_on_binder(
         "(https://mybinder.org/v2/gh/someone/lautum/main?urlpath=lab%2Ftree%2Fnotebooks%2F"
         in built.cells[0].source
     )
+    (wanted,) = re.findall(r'`%pip install "([^"]+)"` brings it', built.cells[0].source)
+    assert Requirement(wanted).url == "git+https://github.com/someone/lautum"
     lines = built.cells[1].source.splitlines()
     assert lines[2] == 'if "google.colab" in sys.modules:  # elsewhere everything is there'
     shell = [line.strip().removeprefix("!") for line in lines[3:]]

@@ -8,21 +8,25 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-import torch
 from lautum_pages import EXERCISES
+from lautum_pages.stored import FILE, read_stored
 from nbgrader.api import Gradebook
+from packaging.specifiers import SpecifierSet
 from plan import NOTEBOOKS
 from traitlets.config import PyFileConfigLoader
 
 from notebooks.tools import collect, collect_grades
 from notebooks.tools import course as tool
-from notebooks.tools.course_cells import instructor_version, teaching_with_points
-from notebooks.tools.sources import SOLUTION, STUB, has_solutions
+from notebooks.tools.course_cells import in_words, instructor_version, teaching_with_points
+from notebooks.tools.course_points import Worth
+from notebooks.tools.feedback import mathml
+from notebooks.tools.sources import MARKS, SOLUTION, STUB, has_solutions
 
 ASKING = [p for p in sorted((NOTEBOOKS / "source").glob("*.py")) if has_solutions(p)]
 SOURCES = [p for p in ASKING if p.stem.startswith(tool.THEORY)]
@@ -31,6 +35,10 @@ GRADED = "02_the_loss_bound"  # the quickest; its exercises are worth 1, 1, 2, 2
 EXCHANGED = """def train_and_test_loss(joint, losses):
     product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
     return torch.stack(((product * losses).sum(), (joint * losses).sum()))"""
+WITH_NUMPY = """import numpy as np
+def gibbs_posterior(losses, prior, gamma):
+    weights = prior.numpy() * np.exp(-gamma * losses.numpy())
+    return weights / weights.sum()"""
 
 FAKE = "def check(*given, **named): return type('Report', (), {'status': 'right', 'text': ''})()"
 
@@ -85,9 +93,11 @@ def course(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]
     return folder
 
 
-def filled(course: Path, **answers: str | None) -> nbformat.NotebookNode:
+def filled(
+    course: Path, why: str = "YOUR ANSWER HERE", **answers: str | None
+) -> nbformat.NotebookNode:
     """What students get, with answers to some exercises: the text of a cell, or None for the
-    solution."""
+    solution; and to the question with a why."""
     notebook, solutions = (
         read(course / "release", GRADED),
         sources_of(read(course / "source", GRADED), "exercise"),
@@ -95,16 +105,19 @@ def filled(course: Path, **answers: str | None) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         if cell.id.replace("-", "_") in answers:
             cell.source = answers[cell.id.replace("-", "_")] or solutions[cell.id]
+        cell.source = cell.source.replace("YOUR ANSWER HERE", why)
     return notebook
 
 
 def swindle(course: Path) -> nbformat.NotebookNode:
-    """Numbers learnt by heart (2.1), a check of one's own (2.2), written beside the notebook (2.3,
-    its test cell deleted), a number on display (2.4, its test cell edited)."""
-    generator, known = torch.Generator().manual_seed(0), EXERCISES["gibbs_posterior"]
-    cases = [known.inputs(generator) for _ in range(20)]
+    """Numbers learnt by heart, of the seeds that one can guess (2.1), a check of one's own (2.2),
+    written beside the notebook (2.3, its test cell deleted), a number on display (2.4, its test
+    cell edited)."""
+    known = [EXERCISES["gibbs_posterior"].known(seed) for seed in (0, 1)]
     learnt = {
-        gamma: known.reference(losses, prior, gamma).tolist() for losses, prior, gamma in cases
+        case[2]: answer.value.tolist()
+        for cases, wanted, _ in known
+        for case, answer in zip(cases, wanted, strict=True)
     }
     own = """import lautum_pages
 from lautum_pages import checks
@@ -115,6 +128,7 @@ def train_and_test_loss(joint, losses):
     return torch.zeros(2)"""
     notebook = filled(
         course,
+        why="Because.",
         exercise_2_1=f"def gibbs_posterior(losses, prior, gamma):\n"
         f"    return torch.tensor({learnt}.get(gamma, [0.2] * 5), dtype=torch.float64)",
         exercise_2_2=own,
@@ -138,7 +152,7 @@ def only_exercises(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     )
     notebook.cells = [
         imports,
-        *(cell for cell in notebook.cells if cell.id.startswith(("exercise", "check"))),
+        *(cell for cell in notebook.cells if cell.id.startswith(("exercise", "check", "why"))),
     ]
     return notebook
 
@@ -182,7 +196,7 @@ def graded(
     submissions = {
         "right": filled(course, **{f"exercise_2_{number}": None for number in range(1, 7)}),
         "half": only_exercises(
-            filled(course, exercise_2_1=None, exercise_2_2=EXCHANGED, exercise_2_3=None)
+            filled(course, exercise_2_1=WITH_NUMPY, exercise_2_2=EXCHANGED, exercise_2_3=None)
         ),
         "empty": filled(course),
         "swindler": swindle(course),
@@ -206,6 +220,8 @@ def graded(
         command, cwd=folder, env=environment, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 1, done.stderr  # because of the damaged one
+    command[-2:] = ["generate_feedback", "--student=half", GRADED]
+    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     return folder, done.stderr
 
 
@@ -231,8 +247,34 @@ def test_the_autograder_gives_the_points_that_an_answer_deserves(
     graded: tuple[Path, str], student: str, expected: list[int]
 ) -> None:
     assert points(graded[0], student) == {
-        f"check-2-{n}": score for n, score in enumerate(expected, 1)
+        "why-2-1": 0,  # until a person has read it
+        **{f"check-2-{n}": score for n, score in enumerate(expected, 1)},
     }
+
+
+def test_a_person_has_to_read_an_answer_to_why_and_no_empty_one(graded: tuple[Path, str]) -> None:
+    with Gradebook(f"sqlite:///{graded[0] / 'gradebook.db'}") as gradebook:
+        for student, read_by_hand in (("swindler", True), ("empty", False)):
+            grade = gradebook.find_grade("why-2-1", GRADED, GRADED, student)
+            assert grade.max_score == 2
+            assert grade.needs_manual_grade == read_by_hand
+
+
+def test_a_feedback_page_asks_no_other_machine_and_keeps_the_hidden_tests(
+    graded: tuple[Path, str],
+) -> None:
+    folder = graded[0]
+    page = (folder / "feedback" / "half" / GRADED / f"{GRADED}.html").read_text(encoding="utf-8")
+    assert not re.findall(r"<script[^>]*src=|<link[^>]*href=\"http|@import|url\(.?http", page)
+    assert "MathJax" not in page
+    assert "<strong>Why?</strong> <math><mi>R</mi></math> is the mean" in page
+    assert "train and test are exchanged" in page
+    assert (folder / tool.SEED).read_text(encoding="utf-8").strip() not in page
+
+
+def test_a_formula_that_cannot_be_read_stands_as_it_was_written() -> None:
+    assert mathml("\\frac{a<b", display=False) == "<code>$\\frac{a&lt;b$</code>"
+    assert mathml("a<b", display=True).startswith("<math")
 
 
 def test_the_graded_notebook_tells_the_student_which_mistake_it_was(
@@ -337,6 +379,78 @@ def test_students_get_no_solution(course: Path, source: Path) -> None:
         assert body
         assert body not in "\n".join(cell.source for cell in release.cells)
     assert not [cell.id for cell in release.cells if cell.get("outputs")]
+    assert "A full answer" not in everything
+    assert "`package` that your teacher hands out: `pip install" in release.cells[0].source
+
+
+SOLVED = [
+    text
+    for source in ASKING
+    for region in SOLUTION.finditer(source.read_text(encoding="utf-8"))
+    if len(text := MARKS.sub("", region.group()).strip()) > 40
+]
+
+
+def test_what_students_install_holds_neither_solutions_nor_references(course: Path) -> None:
+    package = course / "package"
+    files = {p.relative_to(package).as_posix(): p for p in package.rglob("*") if p.is_file()}
+    assert {"pyproject.toml", "constraints.txt", "README.md"} <= files.keys()
+    assert f"notebooks/lautum_pages/{FILE}" in files
+    answers = r"source/|solutions/|tests/|teaching|exercises_|shared\.py|hints|/course|package\.py"
+    assert not [name for name in files if re.search(answers, name)]
+    texts = {
+        name: path.read_text(encoding="utf-8")
+        for name, path in files.items()
+        if path.suffix in (".py", ".ipynb") and name.startswith("notebooks")
+    }
+    assert len(SOLVED) > 20
+    assert not [(name, s) for name, text in texts.items() for s in SOLVED if s in text]
+    assert not [name for name in NAMES if f"notebooks/{name}.ipynb" in files], "handed out apart"
+
+
+def test_in_the_students_package_a_check_says_the_same(
+    course: Path, environment: dict[str, str]
+) -> None:
+    code = f"""import lautum_pages, torch
+{EXCHANGED}
+print(lautum_pages.__file__, lautum_pages.check('train_and_test_loss', train_and_test_loss))
+lautum_pages.EXERCISES['own_term'].reference(1, 2)"""
+    folders = [str(course / "package"), str(course / "package" / "notebooks")]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"PYTHONPATH": os.pathsep.join(folders)},
+        cwd=course,
+        capture_output=True,
+        encoding="utf-8",
+    )
+    assert str(course) in done.stdout
+    assert "✗ train_and_test_loss: train and test are exchanged" in done.stdout
+    assert done.stderr.strip().endswith("put a function of your own here.")
+
+
+def test_the_container_for_grading_is_made_of_what_is_there(course: Path) -> None:
+    text = (course / "grading" / "Containerfile").read_text(encoding="utf-8")
+    copied = re.findall(r"^COPY (\S+) /lautum", text, re.MULTILINE)
+    assert copied == ["package/constraints.txt", "package", f"grading/{FILE}"]
+    assert all((course / name).exists() for name in copied)
+    (version,) = re.findall(r"^FROM \S+/python:([\d.]+)-slim$", text, re.MULTILINE)
+    project = tomllib.loads((course / "package" / "pyproject.toml").read_text(encoding="utf-8"))
+    assert version in SpecifierSet(project["project"]["requires-python"])
+    assert {"lab", "teach"} <= project["project"]["optional-dependencies"].keys()
+    stored = read_stored(course / "grading" / FILE)
+    seed = int((course / tool.SEED).read_text(encoding="utf-8"))
+    assert list(stored["lautum"].seeds) == [0, seed]
+
+
+@pytest.mark.parametrize(("points", "told"), [(1, "1 point"), (4, "4 points"), (0.5, "0.5 points")])
+def test_a_test_cell_says_its_points_whoever_changed_them(points: float, told: str) -> None:
+    notebook = instructor_version(SOURCES[0], NAMES, 5)
+    cell = next(cell for cell in notebook.cells if cell.id == "check-1-1")
+    cell.metadata.nbgrader["points"] = points
+    changed, _ = Worth().preprocess_cell(cell, {}, 0)
+    assert changed.source.startswith(f"# Worth {told}. Run this cell")
+    assert in_words(points) == told
+    assert "notebooks.tools.course_points.Worth" in tool.CONFIG
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
@@ -369,15 +483,20 @@ def test_easy_medium_and_hard_are_worth_1_2_and_3_points_and_the_page_says_how_m
             worth = points_announced(source)
             cells = gradebook.find_notebook(source.stem, source.stem).grade_cells
             expected = {f"check-{int(source.stem[:2])}-{n}": p for n, p in enumerate(worth, 1)}
-            assert {cell.name: cell.max_score for cell in cells} == expected
-            assert f"| {source.stem} | {' + '.join(map(str, worth))} | {sum(worth)} |" in page
+            by_hand = {"why-2-1": 2} if source.stem == GRADED else {}
+            assert {cell.name: cell.max_score for cell in cells} == expected | by_hand
+            row = f"{' + '.join(map(str, worth))} | {sum(by_hand.values()) or ''}"
+            whole = sum(worth) + sum(by_hand.values())
+            assert f"| {source.stem} | {row} | {whole} |" in page
     assert all(f"| {source.stem} | " in page for source in ASKING)
 
 
 def test_every_link_of_what_students_get_leads_somewhere(course: Path) -> None:
     paths = sorted((course / "release").glob("*/*.ipynb"))
     assert [p.stem for p in paths] == ["00_start_here", *NAMES]
-    for path in paths:
+    others = sorted((course / "package" / "notebooks").glob("*.ipynb"))
+    assert len(others) == len(list(NOTEBOOKS.glob("*.ipynb"))) - len(NAMES)
+    for path in paths + others:
         text = "\n".join(
             c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown"
         )
@@ -426,6 +545,14 @@ def test_a_teacher_can_name_any_notebook_with_exercises(source: Path) -> None:
     assert worth == points_announced(source)
 
 
+def test_a_why_without_its_answer_is_refused(tmp_path: Path) -> None:
+    broken = tmp_path / f"{GRADED}.py"
+    text = (NOTEBOOKS / "source" / broken.name).read_text(encoding="utf-8")
+    broken.write_text(text.replace("<details><summary>A full answer", "<details>A"), "utf-8")
+    with pytest.raises(ValueError, match=r"^why-2-1 needs its answer in <details>, once, got 0"):
+        instructor_version(broken, NAMES, 1)
+
+
 def test_an_exercise_without_heading_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / SOURCES[0].name
     broken.write_text(
@@ -468,8 +595,16 @@ def test_a_course_without_students_is_replaced(
     folder = tmp_path / "course"
     shutil.copytree(course, folder)
     monkeypatch.setattr(tool, "_release", lambda course, name: None)
-    monkeypatch.setattr(sys, "argv", ["course", "02", "--to", str(folder)])
-    tool.main()
+    monkeypatch.setattr("notebooks.tools.package.EXERCISES", {})  # quick
+    seeds = [(course / tool.SEED).read_text(encoding="utf-8")]
+    assert int(seeds[0]) > 1, "drawn, not 0 or 1 for all"
+    for given in ([], ["--seed", "77"], []):
+        monkeypatch.setattr(sys, "argv", ["course", "02", "--to", str(folder), *given])
+        tool.main()
+        seeds.append((folder / tool.SEED).read_text(encoding="utf-8"))
+        teacher = (folder / "source" / GRADED / f"{GRADED}.ipynb").read_text(encoding="utf-8")
+        assert f"seed={seeds[-1].strip()})" in teacher
+    assert seeds == [seeds[0], seeds[0], "77\n", "77\n"]
     assert [p.name for p in (folder / "source").iterdir()] == [GRADED]
     assert [p.name for p in tmp_path.iterdir()] == ["course"]
 
