@@ -19,7 +19,6 @@ shrinks alike: rho -> rho / (1 + noise (k + 2) / k). With a share p of samples t
 1 / p times as large.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -107,7 +106,6 @@ class _Noisy(NamedTuple):
         return 2 * ((1 + noise * self.distance) * from_s + g * whitened + from_p)
 
 
-@dataclass(frozen=True)
 class _BetweenViews:
     """L or I of two sides (models, n, k), both with noise, and the gradient of both.
 
@@ -121,9 +119,10 @@ class _BetweenViews:
         d/dB = D W'^-1         d/dS2 = -1/2 W^-1 A'D W'^-1
     """
 
-    noise: float
-    lautum: bool
     group = None
+
+    def __init__(self, noise: float, lautum: bool) -> None:
+        self.noise, self.lautum = noise, lautum
 
     def value(self, z1: Tensor, z2: Tensor) -> tuple[Tensor, ...]:
         with full_precision(z1.device):

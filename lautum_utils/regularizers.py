@@ -6,7 +6,6 @@ them here; z and x are treated as jointly Gaussian, so what is measured is *line
 assumption; whitening once, the ridge, and z in place of weights are how it is done here.)
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -122,7 +121,6 @@ class MutualInformationRegularizer(_GaussianDependence):
     _lautum = False
 
 
-@dataclass(frozen=True)
 class _BatchDependence:
     """L or I of z (with the ridge) and the inputs v of a batch (v'v = I), with its gradient.
 
@@ -139,9 +137,8 @@ class _BatchDependence:
     flows into v: it is data.
     """
 
-    ridge: float
-    lautum: bool
-    group: Any
+    def __init__(self, ridge: float, lautum: bool, group: Any) -> None:
+        self.ridge, self.lautum, self.group = ridge, lautum, group
 
     def value(self, representations: Tensor, v: Tensor) -> tuple[Tensor, ...]:
         with full_precision(v.device):

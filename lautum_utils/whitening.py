@@ -24,7 +24,8 @@ def whitening_of(target_inputs: Any, n_components: int) -> Whitening:
     """Of inputs (n, ...) in memory. Errors: see `LautumRegularizer`."""
     from sklearn.decomposition import PCA
 
-    inputs = real_tensor(target_inputs, "target_inputs")
+    batches = " Batches, as of a DataLoader, are what from_batches takes."
+    inputs = real_tensor(target_inputs, "target_inputs", batches)
     if inputs.ndim < 2 or len(inputs) < 2:
         got = tuple(inputs.shape)
         raise ValueError(f"target_inputs needs (n, ...) with 2 samples or more, got {got}.")
@@ -48,18 +49,16 @@ def whitening(mean: Any, components: Any, variance: Any, like: Tensor) -> Whiten
     return Whitening(*(torch.as_tensor(x, dtype=dtype, device=device) for x in (mean, scaled)))
 
 
-def real_tensor(x: Any, name: str) -> Tensor:
-    """A tensor of real numbers from a tensor or an array. TypeError: anything else."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "biuf":
+def real_tensor(x: Any, name: str, hint: str = "") -> Tensor:
+    """A tensor of real numbers from a tensor or an array. TypeError, with a hint: anything else."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "biuf" and x.dtype.itemsize <= 8:
         # torch knows no other byte order, no negative steps, and warns of what is read-only.
         x = torch.from_numpy(np.require(x, x.dtype.newbyteorder("="), ["C", "W"]))
     if isinstance(x, Tensor) and not x.is_complex():
         return x
     of = f" of {x.dtype}" if isinstance(x, np.ndarray | Tensor) else ""
-    raise TypeError(
-        f"{name} needs a tensor or an array of real numbers, got {type(x).__name__}{of}"
-        "; from_batches takes a DataLoader, or what else gives batches."
-    )
+    got = f"{type(x).__name__}{of}"
+    raise TypeError(f"{name} needs a tensor or an array of real numbers, got {got}.{hint}")
 
 
 def flat_and_finite(inputs: Tensor, name: str) -> Tensor:
@@ -74,7 +73,9 @@ def require_components(n_components: Any, n: int | None = None, d: int | None = 
     whole = hasattr(n_components, "__index__") and not isinstance(n_components, bool)
     if n is None or d is None:
         if not whole or n_components < 1:
-            raise ValueError(f"n_components needs to be 1 or more, got {n_components!r}.")
+            raise ValueError(
+                f"n_components needs to be a whole number of 1 or more, got {n_components!r}."
+            )
     elif not whole or not 1 <= n_components <= min(n - 1, d):
         wanted = f"from 1 to {min(n - 1, d)} for inputs {(n, d)}"
         raise ValueError(f"n_components needs to be {wanted}, got {n_components!r}.")
