@@ -76,10 +76,12 @@ class _Gradient(torch.autograd.Function):
             raise NotImplementedError(
                 "the second derivative needs all samples in one process, got a process group."
             )
-        first, *inputs = ctx.saved_tensors
+        weights, *inputs = ctx.saved_tensors
         leading, data = inputs[: ctx.found], inputs[ctx.found :]
         pull = torch.func.vjp(
-            lambda first, *leading: _by_autograd(ctx.measure, first, leading, data), first, *leading
+            lambda weights, *leading: _by_autograd(ctx.measure, weights, leading, data),
+            weights,
+            *leading,
         )[1]
         found = (None, None, *pull(upstream))
         return (*found, *(None,) * (ctx.arguments - len(found)))
