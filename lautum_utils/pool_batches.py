@@ -70,7 +70,7 @@ class _Pool:
         if not len(inputs):
             return
         if not self.n:
-            self.like = inputs[:1].detach()
+            self.like = inputs[:1].detach().clone()
         elif inputs.shape[1:] != self.like.shape[1:]:
             both = f"{tuple(self.like.shape[1:])} and {tuple(inputs.shape[1:])}"
             raise ValueError(f"batches need inputs of one shape, got {both}.")

@@ -106,6 +106,7 @@ class WhitenedInputs(nn.Module):
         Uncorrelated and of unit variance over `target_inputs`.
         """
         x = real_tensor(inputs, "inputs")
+        x = x.to(self.mean.device) if isinstance(inputs, np.ndarray) else x
         values = math.prod(x.shape[1:])
         if x.ndim < 2 or values != len(self.mean):
             raise ValueError(
