@@ -19,13 +19,14 @@ shrinks alike: rho -> rho / (1 + noise (k + 2) / k). With a share p of samples t
 1 / p times as large.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from lautum_utils.regularizers import _centred, _full_precision, _stacked, _statistics_dtype
+from lautum_utils.batch_statistics import centred, full_precision, stacked, statistics_dtype
+from lautum_utils.closed_form import ClosedForm
 
 NOISE = 0.1
 LEAST = 1e-3  # of the mean variance, on every coordinate: what is less counts as nothing
@@ -59,11 +60,11 @@ def _between(z1: Tensor, z2: Tensor, noise: float, lautum: bool) -> Tensor:
     if z1.shape != z2.shape or z1.ndim < 2 or z1.shape[-2] < 2:
         shapes = f"{tuple(z1.shape)} and {tuple(z2.shape)}"
         raise ValueError(f"z1 and z2 need one shape (..., n, k), n of 2 or more, got {shapes}.")
-    value = _BetweenViews.apply(_stacked(z1), _stacked(z2), noise, lautum)
+    value = ClosedForm.apply(_BetweenViews(noise, lautum), stacked(z1), stacked(z2))[0]
     return value if z1.ndim == 3 else value.view(z1.shape[:-2])
 
 
-class _Noisy:
+class _Noisy(NamedTuple):
     """One side z (models, n, k), centred, and its sums of products with the noise.
 
         P = z'z + LEAST mean variance = W'W,   y_i = z_i W^-1,   d_i = y_i y_i' n / k
@@ -74,32 +75,38 @@ class _Noisy:
         dz = 2 (1 + noise d) z dS + 2 g y W'^-1 + 2 z dP,   dP = dS_LEAST - (y W'^-1)' g (y W'^-1)
     """
 
-    def __init__(self, z: Tensor, noise: float) -> None:
-        self.z, self.noise = z, noise
+    z: Tensor
+    chol: Tensor
+    y: Tensor
+    distance: Tensor
+
+    @classmethod
+    def of(cls, z: Tensor, noise: float) -> tuple["_Noisy", Tensor]:
+        """The side, and S."""
         n, k = z.shape[-2:]
         products = z.mT @ z
         diagonal = products.diagonal(dim1=-2, dim2=-1)
         diagonal.add_(
             LEAST * diagonal.mean(-1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny ** 0.5)
         )
-        self.chol, _ = torch.linalg.cholesky_ex(products, upper=True)
-        self.y = torch.linalg.solve_triangular(self.chol, z, upper=True, left=False)
-        self.distance = self.y.square().sum(-1, keepdim=True) * (n / k)
-        self.products = products + noise * (z * self.distance).mT @ z
+        chol, _ = torch.linalg.cholesky_ex(products, upper=True)
+        y = torch.linalg.solve_triangular(chol, z, upper=True, left=False)
+        distance = y.square().sum(-1, keepdim=True) * (n / k)
+        return cls(z, chol, y, distance), products + noise * (z * distance).mT @ z
 
-    def gradient(self, d_s: Tensor) -> Tensor:
+    def gradient(self, d_s: Tensor, noise: float) -> Tensor:
         """Of a value whose gradient with respect to S is d_s (symmetric)."""
         n, k = self.z.shape[-2:]
         from_s = self.z @ d_s
-        g = (self.noise * n / k) * (from_s * self.z).sum(-1, keepdim=True)
+        g = (noise * n / k) * (from_s * self.z).sum(-1, keepdim=True)
         whitened = torch.linalg.solve_triangular(self.chol, self.y.mT, upper=True).mT
         d_p = d_s - (whitened * g).mT @ whitened
         least = LEAST * d_p.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
         from_p = self.z @ (d_p - d_s) + self.z * least
-        return 2 * ((1 + self.noise * self.distance) * from_s + g * whitened + from_p)
+        return 2 * ((1 + noise * self.distance) * from_s + g * whitened + from_p)
 
 
-class _BetweenViews(torch.autograd.Function):
+class _BetweenViews:
     """L or I of two sides (models, n, k), both with noise, and the gradient of both.
 
     Centred, with Choleskys upper, and a factor n - 1 that cancels:
@@ -112,38 +119,38 @@ class _BetweenViews(torch.autograd.Function):
         d/dB = D W'^-1         d/dS2 = -1/2 W^-1 A'D W'^-1
     """
 
-    @staticmethod
-    def forward(ctx: Any, z1: Tensor, z2: Tensor, noise: float, lautum: bool) -> Tensor:
-        with _full_precision(z1.device):
-            wide = _statistics_dtype(z1)
-            one, two = (_Noisy(_centred(z.to(wide)), noise) for z in (z1, z2))
-            w, _ = torch.linalg.cholesky_ex(two.products, upper=True)
+    group = None
+
+    def __init__(self, noise: float, lautum: bool) -> None:
+        self.noise, self.lautum = noise, lautum
+
+    def value(self, z1: Tensor, z2: Tensor) -> tuple[Tensor, ...]:
+        with full_precision(z1.device):
+            wide = statistics_dtype(z1)
+            one, s1 = _Noisy.of(centred(z1.to(wide)), self.noise)
+            two, s2 = _Noisy.of(centred(z2.to(wide)), self.noise)
+            w, _ = torch.linalg.cholesky_ex(s2, upper=True)
             a = torch.linalg.solve_triangular(w, one.z.mT @ two.z, upper=True, left=False)
-            r, _ = torch.linalg.cholesky_ex(one.products - a @ a.mT, upper=True)
+            r, _ = torch.linalg.cholesky_ex(s1 - a @ a.mT, upper=True)
             m = torch.linalg.solve_triangular(r.mT, a, upper=False)
             g = torch.eye(m.shape[-1], dtype=wide, device=m.device) + m.mT @ m
             t, _ = torch.linalg.cholesky_ex(g, upper=True)
-            ctx.sides, ctx.factors, ctx.settings = (
-                (one, two),
-                (w, a, r, m, g, t),
-                (lautum, z1.dtype),
-            )
             value = t.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-            return m.square().sum((-2, -1)) - value if lautum else value
+            value = m.square().sum((-2, -1)) - value if self.lautum else value
+            return value, *one, *two, w, a, r, m, g, t
 
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        (one, two), (w, a, r, m, g, t), (lautum, dtype) = ctx.sides, ctx.factors, ctx.settings
-        with _full_precision(one.z.device):
+    def gradient(self, upstream: Tensor, *inputs_and_kept: Tensor) -> tuple[Tensor, ...]:
+        z1, _, *sides, w, a, r, m, g, t = inputs_and_kept
+        one, two = _Noisy(*sides[:4]), _Noisy(*sides[4:])
+        with full_precision(z1.device):
             n = torch.linalg.solve_triangular(r, m, upper=True)
             q = torch.linalg.solve_triangular(t, n, upper=True, left=False)
             d_a, d_s1 = n, q @ q.mT / -2
-            if lautum:
+            if self.lautum:
                 d_a, d_s1 = n @ (2 * g) - n, -d_s1 - n @ n.mT
             d_b = torch.linalg.solve_triangular(w, d_a.mT, upper=True).mT
             half = torch.linalg.solve_triangular(w, a.mT @ d_b, upper=True)
-            d_z1 = one.gradient(d_s1) + two.z @ d_b.mT
-            d_z2 = two.gradient((half + half.mT) / -4) + one.z @ d_b
-            both = (_centred(d_z) * upstream[:, None, None] for d_z in (d_z1, d_z2))
-            return *(d_z.to(dtype) for d_z in both), None, None
+            d_z1 = one.gradient(d_s1, self.noise) + two.z @ d_b.mT
+            d_z2 = two.gradient((half + half.mT) / -4, self.noise) + one.z @ d_b
+            both = (centred(d_z) * upstream[:, None, None] for d_z in (d_z1, d_z2))
+            return tuple(d_z.to(z1.dtype) for d_z in both)

@@ -101,17 +101,23 @@ def corrected_value(
 
 
 def warn_of_bias(regularizer: Any, representations: Tensor, prepared: Tensor) -> None:
-    """A warning, once a regularizer, where n < ENOUGH (k + r). prepared: as `prepare` gives it."""
+    """A warning, once a regularizer, where n < ENOUGH (k + r), and once more where n <= k + r, as
+    the last batch of an epoch may have it. prepared: as `prepare` gives it."""
     (n, k), r = representations.shape[-2:], prepared.shape[-1]
-    if n >= ENOUGH * (k + r) or regularizer.told_of_bias or regularizer.group is not None:
+    saturated = n <= k + r
+    told = regularizer.told_of_saturation if saturated else regularizer.told_of_bias
+    if n >= ENOUGH * (k + r) or told or regularizer.group is not None:
         return
     regularizer.told_of_bias = True
+    regularizer.told_of_saturation = saturated or regularizer.told_of_saturation
     with torch.no_grad():
         bias = float(shuffled_value(regularizer, representations, prepared, shuffles=4).mean())
+    what = "which saturates whatever the weights" if saturated else "most of it bias"
     warnings.warn(
         f"a value needs {ENOUGH} (k + r) = {ENOUGH * (k + r)} samples or more, got n = {n} with "
-        f"k = {k} and r = {r}: about {bias:.3g} nats are there for any pairs, even shuffled ones; "
-        "take a larger batch (drop_last=True), fewer components, or a projection of wide features.",
+        f"k = {k} and r = {r}, {what}: about {bias:.4g} nats are there for any pairs, even "
+        "shuffled ones; take a larger batch, leave out a last one that is smaller "
+        "(drop_last=True), take fewer components, or a projection of wide features.",
         SmallSampleWarning,
         stacklevel=5,  # whoever called the module
     )

@@ -65,6 +65,8 @@ SLOW_TESTS += (  # each a second to eight, of what changes seldom
     "test_stacks.py::test_with_odd_batch_sizes",
     "test_batches.py::test_unlabelled_samples_are_there_at_every_mth_step",
     "test_published.py::test_the_record_has_the_names_of_the_sets",
+    "test_whitened_inputs.py::test_compiled_as_one_graph",
+    "test_train_resnet.py::test_it_trains",
 )
 # Two processes take file after file: the longest first, so that neither waits for the other at the
 # end.

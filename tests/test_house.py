@@ -29,7 +29,6 @@ LINES, FUNCTION_LINES = 250, 40
 FAMILIES = {  # files that hold many of one thing, or one thing that is read as a whole
     "lautum_utils/training/methods.py": 520,
     "lautum_utils/finite_world.py": 330,
-    "lautum_utils/regularizers.py": 300,
 }
 PATH_OF_A_NEWCOMER = ("regularizers.py", "training/loop.py", "training/run.py")
 VAGUE = {"first", "apart", "some", "moved", "kind", "few"}

@@ -338,7 +338,7 @@ def test_half_precision_is_promoted(kind: Regularizer, half: torch.dtype) -> Non
 def test_state_moves_and_a_step_never_waits_for_the_host(kind: Regularizer) -> None:
     x, z = inputs_and_representations(50, 8, dtype=torch.float32)
     regularizer = kind(x, 3).to("meta")
-    assert set(regularizer.state_dict()) == {"mean", "components"}
+    assert set(regularizer.state_dict()) == {"mean", "components", "ridge"}
     u = regularizer.project(x.to("meta"))
     stacked = z.to("meta").expand(2, 50, 4).clone().requires_grad_()
     value = regularizer(

@@ -139,6 +139,21 @@ def test_a_small_batch_is_told_of_once_by_each_regularizer_with_its_sizes_and_bi
     assert len(told(regularizer_of(6), 63, 10)) == 1
 
 
+def test_a_last_batch_that_saturates_is_told_of_once_though_a_small_one_was() -> None:
+    regularizer = regularizer_of(6)
+    assert len(told(regularizer, 17, 10)) == 1, "one sample more than k + r"
+    (sentence,) = told(regularizer, 16, 10)
+    assert "got n = 16 with k = 10 and r = 6, which saturates whatever the weights" in sentence
+    assert "drop_last=True" in sentence
+    assert not told(regularizer, 5, 10)
+    at_once = regularizer_of(6)
+    assert "saturates" in told(at_once, 5, 10)[0]
+    assert not told(at_once, 17, 10)
+    z, u = normal(5, 10), normal(5, 6, seed=1)
+    bound = 10 / regularizer.ridge
+    assert 0.9 * bound < regularizer(z, u) < bound
+
+
 def test_no_warning_where_samples_are_enough_or_nothing_is_to_be_checked() -> None:
     assert not told(regularizer_of(6), 64, 10)
     unchecked = regularizer_of(6)

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lautum_utils.batch_statistics import full_precision
 from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
 from lautum_utils.regularizers import (
     LautumRegularizer,
     MutualInformationRegularizer,
-    _full_precision,
     batch_covariance,
 )
 
@@ -56,7 +56,7 @@ class RunningDependence:
         self, z: Float[Tensor, "models n k"], u: Float[Tensor, "models n r"]
     ) -> Float[Tensor, " models"]:
         """The value with this batch, which becomes a part of the covariances."""
-        with _full_precision(z.device):
+        with full_precision(z.device):
             own = batch_covariance(z.to(torch.promote_types(z.dtype, u.dtype)), u, self.ridge)
             now = own.detach()
             mean = self.memory.get("covariance", now)
