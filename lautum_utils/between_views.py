@@ -25,6 +25,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lautum_utils.numbers import number
 from lautum_utils.regularizers import _centred, _full_precision, _stacked, _statistics_dtype
 
 NOISE = 0.1
@@ -54,8 +55,7 @@ def mutual_information_between_views(
 
 
 def _between(z1: Tensor, z2: Tensor, noise: float, lautum: bool) -> Tensor:
-    if not 0 <= noise < float("inf"):
-        raise ValueError(f"noise needs to be a finite number of 0 or more, got {noise}.")
+    noise = number(noise, "noise")
     if z1.shape != z2.shape or z1.ndim < 2 or z1.shape[-2] < 2:
         shapes = f"{tuple(z1.shape)} and {tuple(z2.shape)}"
         raise ValueError(f"z1 and z2 need one shape (..., n, k), n of 2 or more, got {shapes}.")

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lautum_utils.numbers import number, whole_number
 from lautum_utils.small_samples import warn_of_bias
 
 
@@ -45,8 +46,7 @@ class _GaussianDependence(nn.Module):
         from sklearn.decomposition import PCA
 
         super().__init__()
-        if not 0 <= ridge < float("inf"):
-            raise ValueError(f"ridge needs to be a finite number of 0 or more, got {ridge}.")
+        ridge, n_components = number(ridge, "ridge"), whole_number(n_components, "n_components")
         if target_inputs.ndim < 2 or len(target_inputs) < 2:
             got = tuple(target_inputs.shape)
             raise ValueError(f"target_inputs needs (n, ...) with 2 samples or more, got {got}.")

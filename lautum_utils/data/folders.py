@@ -20,6 +20,7 @@ from lautum_utils.data.cache import cache_folder, cached
 from lautum_utils.data.checks import SPLITS, require_split
 from lautum_utils.data.folder_shapes import Target, common_target
 from lautum_utils.data.images import Block, Content, Images, decode, sha256, split_of
+from lautum_utils.numbers import whole_number
 
 IMAGE_NAME = re.compile(r"[^.].*\.(png|jpe?g|bmp|gif|webp|tiff?)", re.IGNORECASE)
 
@@ -58,8 +59,8 @@ def load_folder(
     without images, no space.
     """
     require_split(split)
-    if size is not None and size < 1:
-        raise ValueError(f"size needs to be 1 or more, got {size}.")
+    if size is not None:
+        size = whole_number(size, "size", least=1)
     top = _absolute(path)
     try:
         look = _look_once(top)

@@ -15,6 +15,7 @@ from lautum_utils.between_views import NOISE
 from lautum_utils.data.domains import require_domain
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.data.sizes import Sizes
+from lautum_utils.numbers import plain_values
 from lautum_utils.training.baselines import BASELINES
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
 from lautum_utils.training.networks import NETWORKS
@@ -32,8 +33,9 @@ _DATA, _ONE, _TWO = "data", "stage one", "stage two"
 class Experiment:
     """Everything that a result depends on. Hashable.
 
-    A baseline has no strength: it is 0, whatever is given. ValueError: a bad value, a baseline with
-    another protocol than its own; the message says what was given and what is allowed.
+    A baseline has no strength: it is 0, whatever is given. Numbers of NumPy and torch are kept as
+    plain ones, see `numbers.plain`. ValueError: a bad value, a baseline with another protocol than
+    its own; the message says what was given and what is allowed.
     """
 
     source: str = setting(
@@ -207,16 +209,14 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
     seed=range(4))` are eight experiments. A baseline, which has no strength, is there once.
 
     base: one experiment, or several, each of which is combined with the settings. A setting is a
-    list or another collection of values, or one value. ValueError: a setting that is not there.
+    list, an array or another collection of values, or one value. ValueError: a setting that is not
+    there.
     """
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
         raise ValueError(f"settings need to be among {', '.join(SETTINGS)}, got {unknown[0]!r}.")
     bases = [base] if isinstance(base, Experiment) else list(base)
-    single = [
-        name for name, v in settings.items() if isinstance(v, str) or not isinstance(v, Iterable)
-    ]
-    values = [[v] if name in single else list(v) for name, v in settings.items()]
+    values = [plain_values(given) for given in settings.values()]
     made = [
         replace(e, **dict(zip(settings, chosen, strict=True)))
         for e in bases

@@ -53,7 +53,7 @@ class Playground(View):
         **settings: Any,
     ) -> None:
         seeds, device = settings.pop("seeds", 3), settings.pop("device", "auto")
-        require_allowed(controls, seeds, device)
+        seeds = require_allowed(controls, seeds, device)
         answer_without_pauses()
         self._base = replace(BASE, **settings)
         super().__init__(self._base, controls, seeds, device, as_page)
