@@ -92,8 +92,6 @@ def sweep(
     RuntimeError: the executor died.
     """
     wanted, threads = list(experiments), whole_number(threads, "threads", least=1)
-    if stack_size is not None:
-        stack_size = whole_number(stack_size, "stack_size", least=1)
     _require_different(wanted)
     folder = open_store(store)
     done = {result.experiment: result for result in read_store(folder)}

@@ -18,8 +18,8 @@ METHODS_OF_07 = (
     "vicreg",
 )
 METHODS_OF_08 = (
-    *("Lautum", "Lautum between views", "Mk-MMD", "mutual information between views"),
-    *("maximised mutual information", "VICReg"),
+    *("Lautum", "maximised mutual information", "Mk-MMD", "Lautum between views"),
+    *("mutual information between views", "VICReg", "Temporal Ensembling"),
 )
 WEIGHTS_OF_10 = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # recorded
 RECORDED_LABELS = (50, 100, 200, 400)
