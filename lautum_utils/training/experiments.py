@@ -73,7 +73,8 @@ class Experiment:
         "nats",
         "what a strength of 1 is: the term itself, in nats, or a term whose gradient is as long as "
         "that of the cross-entropy, at each step anew: the same on every task. 0.1 is then worth "
-        "about 2e-5 in nats, and 1 about 5e-4 (Lautum; between views 3e-3 and 5e-2)",
+        "about 2e-5 in nats, and 1 about 5e-4 (Lautum; between views 3e-3 and 5e-2, on "
+        "photographs up to four times that)",
         _ONE,
         choices=("nats", "gradient"),
         before="nats",

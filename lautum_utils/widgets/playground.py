@@ -15,9 +15,9 @@ from lautum_utils.widgets.playground_settings import (
     BASE,
     CONTROLS,
     NOT_OF_AN_EXPERIMENT,
-    STRENGTHS,
     read_query,
     require_allowed,
+    weights,
 )
 from lautum_utils.widgets.playground_training import Training
 from lautum_utils.widgets.playground_view import View
@@ -39,7 +39,8 @@ class Playground(View):
     line of code.
     **settings: initial values of the controls (`seeds` is how many), or of any other field of
     `Experiment`. A strength or number of labels that is not on its slider's scale raises
-    ValueError; a severity is put there.
+    ValueError; a severity is put there. With weighting="gradient" the weight's scale is one of
+    shares, and starts at 0.3.
     """
 
     _named: ClassVar["weakref.WeakValueDictionary[str, Playground]"] = weakref.WeakValueDictionary()
@@ -55,6 +56,8 @@ class Playground(View):
         seeds, device = settings.pop("seeds", 3), settings.pop("device", "auto")
         seeds = require_allowed(controls, seeds, device)
         answer_without_pauses()
+        if settings.get("weighting") == "gradient":
+            settings = {"strength": 0.3} | settings
         self._base = replace(BASE, **settings)
         super().__init__(self._base, controls, seeds, device, as_page)
         self.known = Known(record)
@@ -106,7 +109,7 @@ class Playground(View):
 
     def train_curve(self) -> None:
         """Train every weight on the slider's scale, in the background."""
-        self.training.start(self.experiments(STRENGTHS), self.device.value)
+        self.training.start(self.experiments(weights(self._base.weighting)), self.device.value)
 
     def stop(self) -> None:
         """Ask the training to stop; it does at its next step. What had finished stays."""
@@ -160,7 +163,8 @@ class Playground(View):
 @lru_cache(maxsize=32)
 def _around(here: Experiment, severities: tuple[float, ...], seeds: int) -> tuple[Experiment, ...]:
     """Those at every severity and strength. Kept, as most moves of a slider stay among them."""
+    scale = weights(here.weighting)
     return tuple(
         replace(here, severity=severity, strength=strength, seed=seed)
-        for severity, strength, seed in product(severities, STRENGTHS, range(seeds))
+        for severity, strength, seed in product(severities, scale, range(seeds))
     )

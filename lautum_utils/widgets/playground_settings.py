@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -12,6 +13,8 @@ from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.networks import NETWORKS
 
 STRENGTHS = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+# Shares of the gradient of the cross-entropy: the best one of every published task lies inside.
+SHARES = (0.0, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 SEVERITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MAX_SEEDS = 8
 CONTROLS: dict[str, Sequence[Any]] = {  # what each can be
@@ -37,6 +40,20 @@ def require_allowed(controls: Sequence[str], seeds: object, device: object) -> i
             raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {name!r}.")
     resolve_device(str(device))
     return whole_number(seeds, "seeds", 1, MAX_SEEDS)
+
+
+def weights(weighting: str) -> tuple[float, ...]:
+    """The scale of the weight's slider."""
+    return SHARES if weighting == "gradient" else STRENGTHS
+
+
+def without_control(base: Experiment) -> dict[str, Any]:
+    """The settings of an experiment that have no control here, but for those of the default."""
+    return {
+        name: value
+        for name, value in asdict(base).items()
+        if name not in CONTROLS and value != getattr(BASE, name)
+    }
 
 
 def is_there(device: str) -> bool:

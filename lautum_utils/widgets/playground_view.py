@@ -21,10 +21,11 @@ from lautum_utils.widgets.playground_settings import (
     CONTROLS,
     MAX_SEEDS,
     SEVERITIES,
-    STRENGTHS,
     as_code,
     as_link,
     is_there,
+    weights,
+    without_control,
 )
 
 CURVE = (
@@ -49,7 +50,7 @@ class View:
     def __init__(
         self, base: Experiment, shown: Sequence[str], seeds: int, device: str, as_page: bool
     ) -> None:
-        self._as_page = as_page
+        self._as_page, self._settled = as_page, without_control(base)
         self._make_controls(base, seeds, device)
         self._make_buttons()
         self._make_pictures()
@@ -81,7 +82,7 @@ class View:
         devices = [name for name in CONTROLS["device"] if is_there(name)]
         self.shift = menu("shift", shifts, base.shift)
         self.severity = scale("severity", sorted({*SEVERITIES, base.severity}), base.severity)
-        self.strength = scale("regularization weight", STRENGTHS, base.strength)
+        self.strength = scale("regularization weight", weights(base.weighting), base.strength)
         self.labels = scale("labelled samples", CONTROLS["labels"], base.labels)
         self.protocol = menu("protocol", CONTROLS["protocol"], base.protocol)
         self.layer = menu("layer", CONTROLS["layer"], base.layer)
@@ -119,8 +120,10 @@ class View:
 
     def tell_settings(self) -> None:
         """Say how these settings can be had again."""
-        keep = as_link if self._as_page else as_code
-        self.restore.value = keep(self.settings())
+        settings = self.settings()
+        self.restore.value = (
+            as_link(settings) if self._as_page else as_code(self._settled | settings)
+        )
 
     def say(self, text: str) -> None:
         """What goes on."""

@@ -158,6 +158,8 @@ print(in_words(rivals, "best probe"))
 # 2. Is there a weight past which it gets worse?
 # 3. Under More, switch the **protocol** to finetune, or the **layer** to logits.
 # 4. The dashed line needs no network. Where does the curve get above it?
+# 5. A weight in nats means something else on every task. In a cell of your own, `Playground(weighting="gradient")` takes weights as *shares of the gradient*: at 1 the penalty pulls as hard as the
+#    cross-entropy. One scale then fits all tasks. Is the best share here near those of [08](08_paper_experiments.ipynb)?
 
 # %%
 playground = Playground(

@@ -327,3 +327,5 @@ for protocol in PROTOCOLS:
 # - D. Jakubovitz, D. Uliel, M. Rodrigues, R. Giryes, *An Information-theoretic Approach to Semi-supervised Transfer Learning*, arXiv 2306.06731.
 # - A. Bardes, J. Ponce, Y. LeCun, *VICReg*, ICLR 2022. S. Becker, G. Hinton, Nature 355, 1992 (mutual information between views).
 # - H. Xiao, K. Rasul, R. Vollgraf, *Fashion-MNIST*, 2017. A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009 (CIFAR). Y. LeCun et al. (MNIST). Y. Bulatov, *notMNIST*, 2011.
+#
+# **The question that comes next:** such a record takes hundreds of networks and hours. How does one spread them over machines, and lose nothing when one of them breaks?

@@ -40,7 +40,7 @@ TASKS = {
     "digits": Task("digits to letters", Experiment("digits", "letters", **COMMON | SMALL)),
 }
 # One ladder for all, as a share of the gradient of the cross-entropy; tried to begin with: RANGE.
-LADDER = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+LADDER = (1e-5, 3e-5, 1e-4, 3e-4, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 RANGE = (0.03, 0.1, 0.3, 1.0, 3.0)
 WEIGHTS = {
     "lautum": (0.01, *RANGE),

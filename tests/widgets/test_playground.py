@@ -10,7 +10,7 @@ from playing import FAST, Steps, extremes, finish, shown, trained, trains
 from waiting import until
 
 from lautum_utils.widgets.playground import Playground
-from lautum_utils.widgets.playground_settings import CONTROLS, STRENGTHS
+from lautum_utils.widgets.playground_settings import CONTROLS, SHARES, STRENGTHS
 from lautum_utils.widgets.playground_view import CURVE, LIVE
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -74,6 +74,15 @@ def test_all_weights_button_trains_the_whole_scale() -> None:
     playground.curve_button.click()
     finish(playground)
     assert {e.strength for e in playground.results} == set(STRENGTHS)
+
+
+def test_shares_of_the_gradient_have_a_scale_of_their_own() -> None:
+    playground = Playground(weighting="gradient")
+    assert playground.strength.value == 0.3
+    assert [value for _, value in playground.strength.options] == list(SHARES)
+    assert "weighting=&#x27;gradient&#x27;" in playground.restore.value
+    assert {e.weighting for e in playground.experiments()} == {"gradient"}
+    assert Playground(weighting="gradient", strength=3.0).strength.value == 3.0
 
 
 def test_controls_do_not_train_when_told_not_to() -> None:
