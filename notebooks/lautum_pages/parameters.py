@@ -19,7 +19,7 @@ from lautum_utils.numbers import number, plain, plain_values, whole_number
 Reader = Callable[[Any, str], Any]  # (what was given, the name of the parameter) -> what is meant
 
 INJECTED = "# Parameters"  # how the cell begins that papermill puts below the parameters
-ALWAYS = "results_path"  # the parameter of every notebook, by which its cell is known
+OWN = "PAPERMILL_"  # how the names begin that papermill adds by itself, if asked
 
 
 def read_parameters(notebook: str, names: MutableMapping[str, Any]) -> None:
@@ -31,28 +31,30 @@ def read_parameters(notebook: str, names: MutableMapping[str, Any]) -> None:
     from lautum_pages.parameters_known import READERS, TOGETHER
 
     readers = READERS[notebook]
-    _require_known(_given(names.get("In", ())), list(readers))
-    for name in [name for name in readers if name not in names]:
-        raise ValueError(f"{name} needs a value in the cell of parameters, got none.")
+    _require_names(names, list(readers))
     meant = {name: read(names[name], name) for name, read in readers.items()}
     if notebook in TOGETHER:
         TOGETHER[notebook](meant)
     names.update(meant)
 
 
-def _require_known(given: Sequence[str], known: Sequence[str]) -> None:
-    for name in [name for name in given if name not in known]:
-        near = difflib.get_close_matches(name, known, 1)
-        meant = f" (is {near[0]} meant?)" if near else ""
-        raise ValueError(f"parameters need to be among {', '.join(known)}, got {name!r}{meant}.")
-
-
-def _given(cells: Sequence[str]) -> list[str]:
-    """The names that the last cell of parameters and the last one of papermill set, of the cells
-    that have run. (Whatever else a session holds is nobody's parameter.)"""
-    by_hand = [names for cell in cells if ALWAYS in (names := _assigned(cell))]
-    injected = [_assigned(cell) for cell in cells if cell.startswith(INJECTED)]
-    return [name for found in (by_hand[-1:], injected[-1:]) for names in found for name in names]
+def _require_names(names: Mapping[str, Any], known: Sequence[str]) -> None:
+    """The last cell of parameters that has run is to set all of them, the last one of papermill's
+    no other. (Whatever else a session holds is nobody's parameter.)"""
+    ran = names.get("In", ())
+    injected = [_assigned(cell) for cell in ran if cell.startswith(INJECTED)]
+    for name in (injected or [[]])[-1]:
+        if name not in known and not name.startswith(OWN):
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f" (is {near[0]} meant?)" if near else ""
+            raise ValueError(
+                f"parameters need to be among {', '.join(known)}, got {name!r}{meant}."
+            )
+    by_hand = [s for s in map(_assigned, ran) if 2 * len({*known} & {*s}) >= len(known)]
+    there = by_hand[-1] if by_hand and not injected else list(names)
+    for name in known:
+        if name not in there:
+            raise ValueError(f"{name} needs a value in the cell of parameters, got none.")
 
 
 def _assigned(cell: str) -> list[str]:

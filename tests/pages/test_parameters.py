@@ -145,12 +145,18 @@ def test_an_unknown_parameter_is_told_with_the_one_that_may_be_meant() -> None:
     known = ", ".join(READERS["01"])
     said = f"parameters need to be among {known}, got 'n_joint' (is n_joints meant?)."
     assert bad("01", n_joint=3) == said
-    names = {"In": [cells("01")[0], "x = 1", "n_joint = 5", "def f(): pass"]}
-    exec(cells("01")[0], names)
-    read_parameters("01", names)  # what is no parameter's cell is left alone
-    names["In"].append(cells("01")[0].replace("halves", "halfs"))  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match=r"got 'halfs' \(is halves meant\?\)\.$"):
+
+
+def test_a_parameter_that_is_misspelled_by_hand_is_missing() -> None:
+    defaults = cells("01")[0]
+    names: dict[str, Any] = {"In": [defaults, "x = 1\nresults_path = x", "def f(): pass"]}
+    exec(defaults, names)
+    read_parameters("01", names)  # what is no cell of parameters is left alone
+    names["In"].append(defaults.replace("halves", "halfs") + "helper = 3")
+    with pytest.raises(ValueError, match=r"^halves needs a value in the cell of parameters, "):
         read_parameters("01", names)
+    names["In"].append(defaults + "helper = 3")
+    read_parameters("01", names)
 
 
 def test_the_folder_of_the_results_is_made_at_the_start(tmp_path: Path) -> None:
