@@ -210,8 +210,7 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
     seed=range(4))` are eight experiments. A baseline, which has no strength, is there once.
 
     base: one experiment, or several, each of which is combined with the settings. A setting is a
-    list, an array or another collection of values, or one value. ValueError: a setting that is not
-    there.
+    list or another collection of values, or one value. ValueError: a setting that is not there.
     """
     unknown = [name for name in settings if name not in SETTINGS]
     if unknown:
