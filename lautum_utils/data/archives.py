@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from lautum_utils.data.checks import SPLITS
+from lautum_utils.data.decoding import decode
 from lautum_utils.data.downloads import torchvision_class
-from lautum_utils.data.images import Block, Content, DatasetError, decode, split_of
+from lautum_utils.data.images import Block, Content, DatasetError, Unreadable, split_of
 
 
 def read_torchvision(name: str, files: list[Path], root: Path, classes: tuple[str, ...]) -> Content:
@@ -138,5 +139,8 @@ def _block(split: str, data: Any, chosen: list[int]) -> Block:
 def _notmnist_blocks(archive: Path, names: tuple[str, ...]) -> Iterator[Block]:
     for member, data in members(archive, r"(.*/)?[A-J]/[^/.][^/]*\.png"):
         letter, file = member.split("/")[-2:]
-        pixels = decode(BytesIO(data), 28, 28, "L")
+        try:
+            pixels = decode(BytesIO(data), 28, 28, "L")
+        except Unreadable:
+            pixels = None
         yield Block(split_of(letter, file), pixels, np.array([names.index(letter)]))

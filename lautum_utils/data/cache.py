@@ -9,8 +9,10 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import ExitStack
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,17 @@ from lautum_utils.data.images import Block, Content, DatasetError, Images
 from lautum_utils.files import write_whole
 
 FORMAT = 1
+_bars: ContextVar[bool] = ContextVar("_bars", default=True)
+
+
+@contextmanager
+def bars(wanted: bool) -> Iterator[None]:
+    """Within it (in this thread), a conversion or a download shows no bar unless it is wanted."""
+    token = _bars.set(wanted and _bars.get())
+    try:
+        yield
+    finally:
+        _bars.reset(token)
 
 
 def cache_folder(given: str | Path | None = None) -> Path:
@@ -43,14 +56,14 @@ def cached(
     """A split of the converted set in `folder`; if need be, made before.
 
     read: reads the set, and may use the folder that it is given for what lies about in between.
-    name: what errors and the progress bar call the set.
+    name: what errors and the progress bar call the set. What the reader has to tell is a warning.
     DatasetError: no space, no permission, a newer format; and what `read` raises.
     """
     found = _open(folder, split)
     if found is not None:
         return found
     try:
-        _convert_once(folder, split, read, name, progress)
+        told = _convert_once(folder, split, read, name, progress and _bars.get())
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise DatasetError(
@@ -62,6 +75,8 @@ def cached(
         raise DatasetError(
             f"{folder} cannot be read back: remove it, or set LAUTUM_DATA to another folder."
         )
+    if told:
+        warnings.warn(f"{name}: {told}.", stacklevel=3)
     return found
 
 
@@ -93,28 +108,35 @@ def _mapped(file: Path, size: int, dtype: torch.dtype) -> Tensor:
 
 def _convert_once(
     folder: Path, split: str, read: Callable[[Path], Content], name: str, progress: bool
-) -> None:
-    """Make the set in `folder`, unless another process has while this one waited for the lock."""
+) -> str:
+    """Make the set in `folder`, unless another process has while this one waited for the lock.
+
+    Gives what there is to tell of it.
+    """
     root, key = folder.parent, folder.name.partition(".")[0]
     root.mkdir(parents=True, exist_ok=True)
     work = root / f".{key}.tmp"
     with FileLock(root / f".{key}.lock"):
         if _open(folder, split) is not None:
-            return
+            return ""
         try:
             # A killed process may have left it; the lock makes it ours.
             shutil.rmtree(work, ignore_errors=True)
             (work / "set").mkdir(parents=True)
-            _write(work / "set", read(work), name, progress)
+            told = _write(work / "set", read(work), name, progress)
             for old in (folder, *root.glob(f"{key}.*")):
                 shutil.rmtree(old, ignore_errors=True)
             (work / "set").replace(folder)
+            return told
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(folder: Path, content: Content, name: str, progress: bool) -> None:
-    """Store a set block by block. DatasetError: a block that is none, a split without images."""
+def _write(folder: Path, content: Content, name: str, progress: bool) -> str:
+    """Store a set block by block, and give what its reader tells at the end.
+
+    DatasetError: a block that is none, a split without images.
+    """
     shapes: dict[str, list[int]] = {split: [0] for split in SPLITS}
     skipped = dict.fromkeys(SPLITS, 0)
     blocks = tqdm(content.blocks, f"converting {name}", disable=not progress, unit="part")
@@ -130,15 +152,15 @@ def _write(folder: Path, content: Content, name: str, progress: bool) -> None:
             files[f"{block.split}.labels"].write(block.labels.astype(np.int64).tobytes())
             before, *_ = shapes[block.split]
             shapes[block.split] = [before + len(block.pixels), *block.pixels.shape[1:]]
+    told = content.told()
     for split, (n, *_) in shapes.items():
         if n == 0:
-            raise DatasetError(
-                f"{name} needs images in train and test, "
-                f"got none in {split} ({skipped[split]} unreadable)."
-            )
+            got = f"none in {split} ({skipped[split]} unreadable){'; ' * bool(told)}{told}"
+            raise DatasetError(f"{name} needs images in train and test, got {got}.")
     about = {"format": FORMAT, "class_names": content.class_names}
     about |= {"shapes": shapes, "skipped": skipped}
     write_whole(folder / "about.json", json.dumps(about).encode())
+    return told
 
 
 def _require_sound(block: Block, classes: int, name: str) -> None:

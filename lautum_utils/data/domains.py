@@ -23,7 +23,7 @@ from lautum_utils.data.datasets import DATASETS, load_images
 from lautum_utils.data.digits import DIGITS, SIZE, handwritten_digits
 from lautum_utils.data.folders import one_look
 from lautum_utils.data.letters import LETTERS, draw_letters
-from lautum_utils.data.own import OWN, is_own, load_own, own_times, require_own
+from lautum_utils.data.own import OWN, is_own, load_own, own_times, require_own, require_there
 from lautum_utils.numbers import whole_number
 
 EMBEDDED = ("digits", "letters")
@@ -98,6 +98,13 @@ def require_domain(name: str, what: str) -> None:
         require_own(name, what)
     else:
         require_one_of(name, (*EMBEDDED, *DATASETS, *OWN), what)
+
+
+def require_images(name: str, what: str) -> None:
+    """As `require_domain`; of images of one's own, their folder has to be there, too."""
+    require_domain(name, what)
+    if is_own(name):
+        require_there(name, what)
 
 
 def stored(name: str, split: str) -> Stored:

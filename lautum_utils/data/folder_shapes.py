@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
+from lautum_utils.data.images import quietly
+
 MOST = 64  # pixels a side, unless more are asked for
 
 
@@ -70,7 +72,7 @@ def _common_size(sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
 def _header(file: Path) -> Header | None:
     """Of an image as it is looked at (a camera held upright says so); None if it has none."""
     try:
-        with Image.open(file) as image:
+        with quietly(), Image.open(file) as image:
             width, height = image.size
             # Asked without this, Pillow decodes a whole PNG to look for it.
             exif = image.getexif() if "exif" in image.info else {}
@@ -82,7 +84,7 @@ def _header(file: Path) -> Header | None:
 
 
 def _is_grey(image: Image.Image) -> bool:
-    if image.mode == "P":
+    if image.mode in ("P", "PA"):
         palette = image.getpalette() or []
         return palette[::3] == palette[1::3] == palette[2::3]
     return image.mode.startswith(("1", "L", "I", "F"))

@@ -5,36 +5,21 @@ takes. Within `one_look`, several openings share one look at the disk.
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from errno import EBADF, ELOOP, ENOENT, ENOTDIR
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from lautum_utils.data.cache import cache_folder, cached
 from lautum_utils.data.checks import SPLITS, require_split
-from lautum_utils.data.folder_shapes import Target, common_target
-from lautum_utils.data.images import Block, Content, Images, decode, sha256, split_of
+from lautum_utils.data.folder_contents import WANTED, Look, gathered, read
+from lautum_utils.data.images import Images, sha256
+from lautum_utils.data.layouts import IMAGE_NAME, meant, needs_both, visible_folders
 from lautum_utils.numbers import whole_number
 
-IMAGE_NAME = re.compile(r"[^.].*\.(png|jpe?g|bmp|gif|webp|tiff?)", re.IGNORECASE)
-
-
-class Look(NamedTuple):
-    """What a look at a folder finds: its classes, its images by class folder, and their state.
-
-    state: another string as soon as a file is added, changed, renamed or removed.
-    """
-
-    class_names: tuple[str, ...]
-    has_splits: bool
-    images: dict[Path, list[str]]
-    state: str
+RULES = "2"  # of how files become images: with others, a folder is converted again
 
 
 _looks: ContextVar[dict[Path, Look] | None] = ContextVar("_looks", default=None)
@@ -51,10 +36,15 @@ def load_folder(
 ) -> Images:
     """Your own images: path/CLASS/FILE, or path/train/CLASS/FILE and path/test/CLASS/FILE.
 
-    Classes are in alphabetical order. All images are stretched to size x size pixels, in grey or
-    colour; None takes what they have, see `common_target`. Unreadable ones are skipped and counted.
-    Without train and test folders, the name of a file decides, see `split_of`. Converted again when
-    a file is added, changed or removed.
+    Classes are in alphabetical order; a folder without an image that can be read is none. Images
+    are stretched to size x size pixels, in grey or colour; None takes what they have, see
+    `common_target`. What is transparent becomes white, and what is deeper than 8 bits has one scale
+    for the whole folder, see `decoding` and `depths`. Without train and test folders, the name of a
+    file decides, see `split_of`. Converted again when a file is added, changed or removed.
+
+    When it is converted, a warning says which files were passed over, and why: they cannot be read,
+    are of another type than png, jpg, bmp, gif, webp and tiff, or lie a folder deeper; and what is
+    odd about the classes. progress: a bar, where `bars` does not forbid it.
     ValueError: no such folder, fewer than two classes, a size below 1. DatasetError: a split
     without images, no space.
     """
@@ -72,7 +62,7 @@ def load_folder(
     mode = "own" if colour is None else "RGB" if colour else "L"
     key = f"folder-{sha256(str(top))[:12]}-{size or 'own'}-{mode}"
     folder = cache_folder(cache) / f"{key}.{look.state[:12]}"
-    return cached(folder, split, lambda _: _read(look, size, colour, path), str(path), progress)
+    return cached(folder, split, lambda _: read(look, top, size, colour), str(path), progress)
 
 
 @contextmanager
@@ -97,7 +87,7 @@ def folder_times(path: str | Path) -> tuple[tuple[str, int], ...]:
     top = _absolute(path)
     try:
         above = [top, *(top / split for split in SPLITS if (top / split).is_dir())]
-        found = [*above, *(folder for each in above for folder in _class_folders(each))]
+        found = [*above, *(folder for each in above for folder in visible_folders(each))]
         return tuple((str(folder), folder.stat().st_mtime_ns) for folder in found)
     except OSError:
         return ()
@@ -118,28 +108,21 @@ def _look_once(top: Path) -> Look:
 
 
 def _look(top: Path) -> Look:
-    """Class names, and all images below a folder. ValueError: it is none of images by class."""
+    """All images below a folder. ValueError: it is none of images by class."""
     given = [split for split in SPLITS if (top / split).is_dir()]
     if len(given) == 1:
-        raise ValueError(
-            "path needs to hold both train and test, or folders of classes only, "
-            f"got {top} with {given[0]} only."
-        )
-    tops = [top / split for split in given] or [top]
-    folders = sorted(folder for above in tops for folder in _class_folders(above))
-    names = tuple(sorted({folder.name for folder in folders}))
-    if len(names) < 2:
-        raise ValueError(
-            "path needs to hold two folders of images or more, one for each class, "
-            f"got {len(names)} in {top}."
-        )
-    found = {folder: _states_in(folder) for folder in folders}
+        raise ValueError(needs_both(top, given[0]))
+    tops = tuple(top / split for split in given) or (top,)
+    found = {folder: _states_in(folder) for above in tops for folder in visible_folders(above)}
+    found = {folder: found[folder] for folder in sorted(found) if found[folder]}
     states = (state for states in found.values() for state in states.values())
-    return Look(names, bool(given), {k: list(v) for k, v in found.items()}, sha256(*states))
-
-
-def _class_folders(above: Path) -> Iterator[Path]:
-    return (f for f in above.iterdir() if f.is_dir() and not f.name.startswith("."))
+    look = Look(tops, {k: list(v) for k, v in found.items()}, sha256(RULES, *states))
+    if len(look.class_names) < 2:
+        told = meant(top) or gathered(look, top).sentence((), ())
+        raise ValueError(
+            f"{WANTED}, got {len(look.class_names)} in {top}{'; ' * bool(told)}{told}."
+        )
+    return look
 
 
 def _states_in(folder: Path) -> dict[str, str]:
@@ -165,17 +148,3 @@ def _file_status(path: str) -> os.stat_result | None:
             return None
         raise
     return status if stat.S_ISREG(status.st_mode) else None
-
-
-def _read(look: Look, size: int | None, colour: bool | None, path: str | Path) -> Content:
-    files = (folder / name for folder, names in look.images.items() for name in names)
-    target = common_target(files, size, colour, str(path))
-    return Content(look.class_names, _decoded(look, target))
-
-
-def _decoded(look: Look, target: Target) -> Iterator[Block]:
-    for folder, names in look.images.items():
-        label = np.array([look.class_names.index(folder.name)])
-        for name in names:
-            split = folder.parent.name if look.has_splits else split_of(folder.name, name)
-            yield Block(split, decode(folder / name, *target), label)

@@ -1,15 +1,14 @@
 """Labelled images as they are read and kept, and what may be wrong with them."""
 
 import hashlib
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
-from PIL import Image, ImageOps
 from torch import Tensor
 
 
@@ -18,6 +17,10 @@ class DatasetError(RuntimeError):
 
     The message says what to do.
     """
+
+
+class Unreadable(ValueError):
+    """A file holds no picture that can be taken; the message says why, without its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,25 +51,22 @@ class Block(NamedTuple):
 
 
 class Content(NamedTuple):
-    """All of a data set: the names of its classes, and its images block after block."""
+    """All of a data set: the names of its classes, and its images block after block.
+
+    told: what a person has to know of it, asked for after the last block; "" for nothing.
+    """
 
     class_names: tuple[str, ...]
     blocks: Iterable[Block]
+    told: Callable[[], str] = str
 
 
-def decode(file: Path | BytesIO, height: int, width: int, mode: str) -> np.ndarray | None:
-    """(1, c, height, width) uint8, or None for what cannot be read. mode: Pillow's."""
-    try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # 16 bits, which Pillow cuts off at 255
-            upright = Image.fromarray((np.asarray(upright) // 256).clip(0, 255).astype(np.uint8))
-        pixels = np.asarray(
-            upright.convert(mode).resize((width, height), Image.Resampling.BILINEAR)
-        )
-    except Exception:  # Pillow raises nearly anything on a broken file
-        return None
-    return pixels.reshape(1, height, width, -1).transpose(0, 3, 1, 2)
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Within it, nothing warns: of a file that is opened to be read later, Pillow would twice."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def split_of(folder: str, file: str) -> str:

@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from lautum_utils.data.cache import bars
 from lautum_utils.data.domains import Domain
 from lautum_utils.files import write_whole
 from lautum_utils.results.store import versions
@@ -109,7 +110,8 @@ def watch_forgetting(
         desc="training",
     ) as bar:
         for e in grid(base, steps=max(1, *steps), strength=strengths, protocol="probe"):
-            data = StackData([e], where)
+            with bars(progress):
+                data = StackData([e], where)
             watcher = _Watcher(e, data.kept[0], steps)
             train_stage_one([e], data, Teller(bar, bar.total, None), look=watcher)
             snapshots += watcher.snapshots

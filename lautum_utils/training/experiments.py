@@ -12,7 +12,8 @@ from itertools import product
 from typing import Any
 
 from lautum_utils.between_views import NOISE
-from lautum_utils.data.domains import require_domain
+from lautum_utils.data.domains import require_images
+from lautum_utils.data.own import elsewhere, spelled
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.data.sizes import Sizes
 from lautum_utils.numbers import plain_values
@@ -39,9 +40,9 @@ class Experiment:
     """
 
     source: str = setting(
-        "digits", "the labelled domain, see `data.domains.load`", _DATA, check=require_domain
+        "digits", "the labelled domain, see `data.domains.load`", _DATA, check=require_images
     )
-    target: str = setting("letters", "the domain to transfer to", _DATA, check=require_domain)
+    target: str = setting("letters", "the domain to transfer to", _DATA, check=require_images)
     shift: str = setting(
         "none",
         "what moves the target away from where it was; label_part_swap makes pairs of both",
@@ -162,7 +163,7 @@ class Experiment:
     def __post_init__(self) -> None:
         for name, known in SETTINGS.items():
             given = getattr(self, name)
-            kept = known.checked(name, given)
+            kept = spelled(known.checked(name, given))
             if kept is not given:
                 object.__setattr__(self, name, kept)
         if self.labels > self.labelled:
@@ -176,15 +177,11 @@ class Experiment:
                     f"protocol needs to be {its} for the baseline {self.method}, "
                     f"got {self.protocol!r}."
                 )
+        wanted = "protocol needs to be finetune for"
         if self.stage_two != "standard" and self.protocol == "probe":
-            raise ValueError(
-                "protocol needs to be finetune for a method in stage two "
-                f"({self.stage_two}), got 'probe'."
-            )
+            raise ValueError(f"{wanted} a method in stage two ({self.stage_two}), got 'probe'.")
         if self.recipe != "plain" and self.protocol == "probe":
-            raise ValueError(
-                f"protocol needs to be finetune for a recipe ({self.recipe}), got 'probe'."
-            )
+            raise ValueError(f"{wanted} a recipe ({self.recipe}), got 'probe'.")
 
     @property
     def sizes(self) -> Sizes:
@@ -243,8 +240,9 @@ def baselines(base: Experiment, names: Iterable[str] = tuple(BASELINES)) -> list
     return [replace(base, protocol=BASELINES[s["method"]].protocol, **s) for s in own]
 
 
+@elsewhere()
 def stored_experiment(settings: Mapping[str, Any]) -> Experiment:
-    """The experiment of stored settings. Those that there were not yet have the value that all had
-    then."""
+    """The experiment of stored settings, wherever it ran: a folder of images need not be here.
+    Settings that there were not yet have the value that all had then."""
     then = {name: k.before for name, k in SETTINGS.items() if k.before is not None}
     return Experiment(**then | dict(settings))

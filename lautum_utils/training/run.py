@@ -14,6 +14,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
+from lautum_utils.data.cache import bars
 from lautum_utils.data.tasks import TransferTask
 from lautum_utils.training.baselines import WITHOUT_NETWORK
 from lautum_utils.training.checkpoints import Checkpoint
@@ -80,10 +81,9 @@ def run_each(
     """Run experiments and yield each result as soon as it is there, which is not always the order
     asked for. On one machine the same experiment gives the same result, whatever is run beside it:
     to the bit if its batch sizes are multiples of 16. With other batch sizes, threads or processors
-    rounding differs, and training amplifies it, by up to a point or two of accuracy: there results
-    agree as samples do.
+    rounding differs, and training amplifies it, by up to a point or two: results agree as samples.
 
-    device: "auto" takes CUDA, then MPS, then the CPU. progress: a bar, from the second second on.
+    device: "auto" takes CUDA, then MPS, then the CPU. progress: bars, from the second second on.
     callback: called with a `Progress` after each step; what it returns, if true, stops the run.
     checkpoints: a folder in which a long stage one is saved each minute; the same run, interrupted,
     goes on from there. keep_networks: each result gets its trained network.
@@ -91,7 +91,8 @@ def run_each(
     """
     where = resolve_device(device)
     wanted = [experiments] if isinstance(experiments, Experiment) else experiments
-    plan = stacks(wanted, where)
+    with bars(progress):
+        plan = stacks(wanted, where)
     total = sum(count_steps(stack) for stack in plan)
     keep_freed_memory()
     with tqdm(total=total, unit="step", delay=2, disable=not progress, desc="training") as bar:
@@ -112,7 +113,8 @@ def run_stack(
 ) -> Iterator[Result]:
     """Stage one for all networks of a stack, then stage two for those that can share it."""
     models = list(dict.fromkeys(map(stage_one_of, stack)))
-    data = StackData(models, device, lambda: tell("prepare", models, [{} for _ in models]))
+    with bars(not tell.bar.disable):
+        data = StackData(models, device, lambda: tell("prepare", models, [{} for _ in models]))
     for labels in dict.fromkeys(e.labels for e in stack):
         data.require_labels(labels, models[0].target)
     if models[0].method in WITHOUT_NETWORK:

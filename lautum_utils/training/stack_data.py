@@ -73,7 +73,8 @@ class StackData:
         chosen = self.parts("labelled").labels[:, :labels]
         counts = F.one_hot(chosen, self.target_classes).sum(-2).amin(0)
         if not bool((counts > 0).all()):
-            empty = ", ".join(str(c) for c in (counts == 0).nonzero().flatten().tolist())
+            names = self.tasks[0].labelled.class_names
+            empty = ", ".join(names[c] for c in (counts == 0).nonzero().flatten().tolist())
             raise ValueError(
                 "the labelled set needs a sample of every class, "
                 f"got none of class {empty} in {labels}."

@@ -73,10 +73,15 @@ def new_figure(
     return figure, np.atleast_1d(figure.subplots(1, columns, **subplots)).ravel().tolist()
 
 
+def plain(text: str) -> str:
+    """A person's own words, for matplotlib: a dollar sign is one, and begins no formula."""
+    return text.replace("$", r"\$")
+
+
 def titles(figure: Figure) -> str:
     """The title of a figure, or those of its axes: what it says in words."""
     found = [figure.get_suptitle()] if figure.get_suptitle() else map(Axes.get_title, figure.axes)
-    return "; ".join(title.replace("\n", " ") for title in found if title)
+    return "; ".join(title.replace("\n", " ").replace(r"\$", "$") for title in found if title)
 
 
 def png_bytes(figure: Figure, dpi: float = WIDGET_DPI, compression: int = 6) -> bytes:

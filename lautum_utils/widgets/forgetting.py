@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lautum_utils.results.forgetting import Forgetting, Snapshot, side_by_side
 from lautum_utils.widgets.explorer import Explorer
-from lautum_utils.widgets.figures import new_figure
+from lautum_utils.widgets.figures import new_figure, plain
 from lautum_utils.widgets.sketch import Sketch
 from lautum_utils.widgets.strength_axis import limits_around
 from lautum_utils.widgets.style import SHEET, STYLES
@@ -48,7 +48,7 @@ def draw_forgetting(
     ]
     steps, names = (
         tuple(seen.steps),
-        tuple(seen.shown.class_names[k].replace("_", " ") for k in seen.shown.labels),
+        tuple(plain(seen.shown.class_names[k].replace("_", " ")) for k in seen.shown.labels),
     )
     limits = tuple(_limits(seen, name) for name in CURVES)
 

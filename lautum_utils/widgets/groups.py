@@ -10,6 +10,7 @@ from lautum_utils.results.statistics import Interval
 from lautum_utils.training.baselines import BASELINES
 from lautum_utils.training.experiments import SETTINGS
 from lautum_utils.training.outcomes import Result
+from lautum_utils.widgets.figures import plain
 
 
 def by_what_varies(results: Sequence[Result]) -> dict[str, Sequence[Result]]:
@@ -43,7 +44,7 @@ def differences_of(table: pd.DataFrame) -> dict[str, Interval]:
 def _words(settings: Mapping[str, Any]) -> str:
     """ "letters, labels 200, weight 0.001": values that are words stand for themselves."""
     return ", ".join(
-        value.replace("_", " ")
+        plain(value.replace("_", " "))
         if isinstance(value, str)
         else f"{'weight' if name == 'strength' else name.replace('_', ' ')} {value:g}"
         for name, value in settings.items()

@@ -20,7 +20,7 @@ from lautum_utils.data.domains import Domain
 from lautum_utils.results.results import Results
 from lautum_utils.results.statistics import Interval, paired_difference, summarise
 from lautum_utils.training.outcomes import History, Result
-from lautum_utils.widgets.figures import Picture, new_figure
+from lautum_utils.widgets.figures import Picture, new_figure, plain
 from lautum_utils.widgets.groups import by_what_varies, differences_of
 from lautum_utils.widgets.sketch import Sketch
 from lautum_utils.widgets.strength_axis import (
@@ -47,9 +47,9 @@ def show_domains(domains: Mapping[str, Domain], n: int = 10, title: str = "") ->
     for axes, (name, domain) in zip(rows, domains.items(), strict=True):
         for ax, image, label in zip(axes, domain.inputs, domain.labels, strict=False):
             ax.imshow(image[0].cpu().numpy(), cmap="gray", vmin=0, vmax=1)
-            ax.set_title(domain.class_names[int(label)], fontsize=9, pad=2)
-        axes[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    figure.suptitle(title)
+            ax.set_title(plain(domain.class_names[int(label)]), fontsize=9, pad=2)
+        axes[0].set_ylabel(plain(name), rotation=0, ha="right", va="center")
+    figure.suptitle(plain(title))
     return figure
 
 

@@ -155,13 +155,13 @@ def test_two_processes_at_once_convert_once_and_both_get_it(
             locking.release()
             return super().acquire(*args, **options)
 
-    def waits_for_the_other(*args: Any) -> None:
+    def waits_for_the_other(*args: Any) -> str:
         with times.get_lock():
             times.value += 1
         assert all(locking.acquire(timeout=GUARD) for _ in both), (
             "both have found no set, and want to make it"
         )
-        write(*args)
+        return write(*args)
 
     monkeypatch.setattr(cache, "FileLock", Told)
     monkeypatch.setattr(cache, "_write", waits_for_the_other)

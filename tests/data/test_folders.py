@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tiny_sets import said
 
-from lautum_utils.data import folders
+from lautum_utils.data import folder_contents
 from lautum_utils.data.cache import cache_folder
 from lautum_utils.data.checks import SPLITS
 from lautum_utils.data.folders import load_folder
@@ -87,8 +87,8 @@ def test_folder_with_train_and_test_is_taken_as_it_is(tmp_path: Path) -> None:
 def test_folder_is_converted_once_and_again_when_a_file_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    top, decode, decoded = folder_of(tmp_path / "mine", across=0), folders.decode, []
-    monkeypatch.setattr(folders, "decode", lambda *a: (decoded.append(a[0]), decode(*a))[1])
+    top, decode, decoded = folder_of(tmp_path / "mine", across=0), folder_contents.decode, []
+    monkeypatch.setattr(folder_contents, "decode", lambda *a: (decoded.append(a[0]), decode(*a))[1])
     before = {split: load_folder(top, split, progress=False) for split in SPLITS}
     assert len(decoded) == 60
     shutil.copy(top / "cat" / "3.png", top / "cat" / "zzz.png")
@@ -128,8 +128,7 @@ def test_folder_that_is_none_or_too_little_is_told(tmp_path: Path) -> None:
     wrong(lambda: load_folder(bad), str(bad), "both train and test")
     (tmp_path / "file").write_text("", encoding="utf-8")
     wrong(lambda: load_folder(tmp_path / "file"), "file", "Not a directory")
-    wrong(lambda: load_folder(folder_of(tmp_path / "few", 1), size=0), "size", "0")
-    wrong(lambda: load_folder(tmp_path / "few", "validation"), "validation")
-    (tmp_path / "none" / "a").mkdir(parents=True)
-    (tmp_path / "none" / "b").mkdir()
-    said(lambda: load_folder(tmp_path / "none", progress=False), "none", "got none in train")
+    wrong(lambda: load_folder(tmp_path, size=0), "size", "0")
+    wrong(lambda: load_folder(tmp_path, "validation"), "validation")
+    few = folder_of(tmp_path / "few", 1, ("a", "b"))
+    said(lambda: load_folder(few, progress=False), "got none in", "give more images")

@@ -124,7 +124,7 @@ def test_the_name_of_a_converted_folder_stays(tmp_path: Path) -> None:
         top / split / c / f"{k}.bmp" for split in sorted(SPLITS) for c in CLASSES for k in (0, 1)
     ]
     states = [f"{f}|{f.stat().st_size}|{f.stat().st_mtime_ns}" for f in files]
-    assert folders._look(top).state == folders.sha256(*states)
+    assert folders._look(top).state == folders.sha256(folders.RULES, *states)
 
 
 # --------------------------------------------------------------------------------- how many looks

@@ -1,14 +1,17 @@
 """Names of images of one's own: what may follow folder: and idx:."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from test_idx import two
+from tiny_sets import said
 
 from lautum_utils.data.checks import SPLITS
 from lautum_utils.data.domains import extent_of, load, require_domain
 from lautum_utils.data.own import is_own, own_times
+from lautum_utils.training.experiments import Experiment, stored_experiment
 
 pytestmark = pytest.mark.usefixtures("nothing_installed")
 
@@ -74,3 +77,33 @@ def test_a_folder_of_idx_files_is_a_domain(tmp_path: Path) -> None:
 def test_a_bad_name_is_told_before_anything_is_opened(name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         require_domain(name, "source")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("folder:{}/", "folder:{}"),
+        ("folder:{}//?colour=1&size=8", "folder:{}?size=8&colour=1"),
+        ("idx:{}/", "idx:{}"),
+        ("folder:/", "folder:/"),
+    ],
+)
+def test_an_experiment_keeps_one_spelling_of_a_folder(
+    given: str, kept: str, tmp_path: Path
+) -> None:
+    asked = Experiment(target=given.format(tmp_path))
+    assert asked.target == kept.format(tmp_path)
+    assert asked == Experiment(target=kept.format(tmp_path))
+
+
+@pytest.mark.parametrize("end", ["source", "target"])
+def test_a_folder_that_is_not_there_is_refused_but_for_stored_results(
+    end: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for name, why in (("gone", "is not there"), ("file", "is a file")):
+        changes: dict[str, Any] = {end: f"folder:{tmp_path / name}?size=8"}
+        said(lambda changes=changes: Experiment(**changes), end, why, error=ValueError)
+        stored = stored_experiment({end: f"folder:{tmp_path / name}/?size=8"})
+        assert getattr(stored, end) == changes[end]
+    said(lambda: Experiment(target="idx:gone"), "target", "gone is not there", error=ValueError)

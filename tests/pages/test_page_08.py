@@ -1,6 +1,7 @@
 """The record of the published tasks, asked and drawn: by results that are made up."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from lautum_pages import page_08_cost, page_08_published
@@ -175,12 +176,12 @@ def test_weights_are_drawn_over_one_range_with_the_chosen_one_marked(results: Re
     assert sketch.png().startswith(b"\x89PNG")
 
 
-def test_other_images_are_called_by_their_own_name(results: Results) -> None:
+def test_other_images_are_called_by_their_own_name(results: Results, tmp_path: Path) -> None:
     own = Results(
-        replace(r, experiment=replace(r.experiment, source="folder:mine"))
+        replace(r, experiment=replace(r.experiment, source=f"folder:{tmp_path}"))
         for r in results.where(source="digits", labels=50)
     )
-    assert task_name(places(own)[0]) == "folder:mine to letters"
+    assert task_name(places(own)[0]) == f"folder:{tmp_path} to letters"
 
 
 def test_a_method_that_is_fine_tuned_plainly_meets_a_control_that_is(results: Results) -> None:

@@ -117,14 +117,21 @@ def test_every_choice_trains_with_the_other_settings_at_their_defaults(
     assert 0 <= trained(Experiment(steps=2, labels=10, **settings))[0].test_accuracy <= 1
 
 
-def test_a_folder_of_your_own_is_a_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_your_own_is_a_target_and_tells_what_it_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("LAUTUM_DATA", str(tmp_path / "cache"))
     for value, name in enumerate(("dark", "light", "lighter")):
         (tmp_path / "own" / name).mkdir(parents=True)
         for k in range(60):
             Image.new("L", (20, 20), 80 * value + k % 20).save(tmp_path / "own" / name / f"{k}.png")
+    (tmp_path / "own" / "dark" / "1.heic").write_bytes(b"")
     e = replace(QUICK, target=f"folder:{tmp_path / 'own'}", labels=20, steps=30, finetune_steps=60)
-    for result in run([e, replace(e, protocol="finetune")], "cpu", progress=False):
+    with pytest.warns(UserWarning, match="1 of 181 files passed over: .*1.heic") as warned:
+        results = run([e, replace(e, protocol="finetune")], "cpu", progress=False)
+    assert len(warned) == 1
+    assert capsys.readouterr() == ("", "")
+    for result in results:
         assert result.test_accuracy > 0.6
     with pytest.raises(
         ValueError, match=r"labels needs to be at most \d\d for the target folder:.*, got 200"
@@ -210,7 +217,7 @@ def _without_a_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def load_without(*args: Any, **kwargs: Any) -> TransferTask:
         task = load(*args, **kwargs)
         labels = torch.where(task.labelled.labels == 3, 4, task.labelled.labels)
-        domain = Domain(task.labelled.inputs, labels, task.labelled.class_names)
+        domain = Domain(task.labelled.inputs, labels, tuple("abcdefghij"))
         return replace(task, labelled=domain)
 
     monkeypatch.setattr(kept_tasks, "load_transfer_task", load_without)
@@ -223,7 +230,7 @@ def _without_a_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("protocol", ["probe", "finetune"])
 def test_a_labelled_set_without_one_of_the_classes_is_refused(protocol: str) -> None:
     with pytest.raises(
-        ValueError, match="labelled set needs a sample of every class, got none of class 3 in 20"
+        ValueError, match="labelled set needs a sample of every class, got none of class d in 20"
     ):
         trained(replace(QUICK, protocol=protocol))
 

@@ -4,6 +4,8 @@ each line."""
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ from lautum_utils.data.domains import load
 from lautum_utils.results.results import Results
 from lautum_utils.results.statistics import Interval
 from lautum_utils.widgets import plots
-from lautum_utils.widgets.figures import png_bytes
+from lautum_utils.widgets.figures import plain, png_bytes, titles
 from lautum_utils.widgets.style import STYLES
 
 FIGURES: dict[str, Callable[[], Figure]] = {
@@ -48,7 +50,7 @@ def test_plots_never_import_pyplot() -> None:
     code = """
 import sys
 from lautum_utils.widgets import explorer, playground, plots, prediction
-from lautum_utils.widgets.figures import png_bytes
+from lautum_utils.widgets.figures import plain, png_bytes, titles
 png_bytes(plots.history_curves([]).figure())
 sys.exit("matplotlib.pyplot" in sys.modules)
 """
@@ -142,6 +144,19 @@ def test_show_domains_puts_each_image_under_its_label() -> None:
     ]
     assert np.allclose(axes[2].images[0].get_array(), digits.inputs[2, 0])
     assert axes[0].get_ylabel() == "digits"
+
+
+def test_names_of_ones_own_are_words_and_no_formulas(tmp_path: Path) -> None:
+    """Read as a formula, each of them would raise when it is drawn."""
+    odd = "$^$"
+    digits = replace(load("digits", 4), class_names=(odd,) * 10)
+    figure = plots.show_domains({odd: digits}, n=1, title=odd)
+    assert (titles(figure), plain("5 $")) == (odd, r"5 \$")
+    own = f"folder:{tmp_path / odd}"
+    (tmp_path / odd).mkdir(parents=True)
+    both = Results(CURVE + results(0.0, 0.2, target=own))
+    for drawn in (figure, plots.accuracy_against_strength(both), plots.gains(both.gain())):
+        assert png_bytes(drawn, 40).startswith(b"\x89PNG")
 
 
 def test_results_are_drawn_with_a_line_for_each_combination_of_what_varies() -> None:
