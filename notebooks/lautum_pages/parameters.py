@@ -112,11 +112,11 @@ def device(given: Any, name: str) -> str:
 
 
 def domain(given: Any, name: str) -> str:
-    """What `lautum_utils.load` knows by name."""
-    from lautum_utils.data.domains import require_domain
+    """What `lautum_utils.load` knows by name, and a folder that is there."""
+    from lautum_utils.data.domains import require_images
 
     value = str(given)
-    require_domain(value, name)
+    require_images(value, name)
     return value
 
 

@@ -131,8 +131,14 @@ REFUSED: list[tuple[str, str, Any, str]] = [
         "shift needs to be one of rotation, blur, noise, contrast, "
         "inversion, background, got 'rotated'.",
     ),
+    (
+        "08",
+        "target",
+        "folder:nowhere",
+        "target needs a folder that is there, got 'folder:nowhere': nowhere is not there.",
+    ),
     ("11", "labels", "7", "each of labels needs to be a multiple of 5, got 7."),
-    ("12", "results_path", "/", "results_path needs the name of a file, got the folder '/'."),
+    ("12", "results_path", ".", "results_path needs the name of a file, got the folder '.'."),
 ]
 
 
