@@ -27,6 +27,7 @@ from torch import Tensor
 
 from lautum_utils.batch_statistics import centred, full_precision, stacked, statistics_dtype
 from lautum_utils.closed_form import ClosedForm
+from lautum_utils.numbers import number
 
 NOISE = 0.1
 LEAST = 1e-3  # of the mean variance, on every coordinate: what is less counts as nothing
@@ -55,8 +56,7 @@ def mutual_information_between_views(
 
 
 def _between(z1: Tensor, z2: Tensor, noise: float, lautum: bool) -> Tensor:
-    if not 0 <= noise < float("inf"):
-        raise ValueError(f"noise needs to be a finite number of 0 or more, got {noise}.")
+    noise = number(noise, "noise")
     if z1.shape != z2.shape or z1.ndim < 2 or z1.shape[-2] < 2:
         shapes = f"{tuple(z1.shape)} and {tuple(z2.shape)}"
         raise ValueError(f"z1 and z2 need one shape (..., n, k), n of 2 or more, got {shapes}.")

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.distributions import Multinomial
 
 from lautum_utils.information import lautum_information, mutual_information, require_probabilities
+from lautum_utils.numbers import number, plain
 
 MAX_BYTES = 2**31
 TIE = 1e-12  # losses that differ by less are equal for empirical risk minimisation
@@ -89,8 +90,9 @@ class FiniteWorld:
         target_weight : a in [0, 1]. n, gamma and errors as in `learn`.
         Source: Bu, Aminian, Toni, Wornell & Rodrigues (AISTATS 2022).
         """
-        _require_learner(n, n_source, gamma, target_weight)
-        n, n_source = int(n), int(n_source)
+        n, n_source, gamma = map(plain, (n, n_source, gamma))
+        target_weight = number(target_weight, "target_weight", most=1)
+        _require_learner(n, n_source, gamma)
         source_p_xy = _distribution(source_p_xy, "source_p_xy", "x, y", (-2, -1)).to(self.p_xy)
         if source_p_xy.shape != self.p_xy.shape:
             needs, got = tuple(self.p_xy.shape), tuple(source_p_xy.shape)
@@ -258,20 +260,18 @@ class Learned:
         }
 
 
-def _require_learner(n: int, n_source: int, gamma: float, target_weight: float) -> None:
-    whole = all(isinstance(m, int | np.integer) and not isinstance(m, bool) for m in (n, n_source))
+def _require_learner(n: int, n_source: int, gamma: float) -> None:
+    whole = all(isinstance(m, int) and not isinstance(m, bool) for m in (n, n_source))
     if not whole or n < 1 or n_source < 0:
         raise ValueError(
             "n needs to be a whole number of 1 or more and n_source of 0 or more, "
             f"got {n!r} and {n_source!r}."
         )
-    if not isinstance(gamma, int | float) or not gamma >= 0:
+    if not isinstance(gamma, int | float) or isinstance(gamma, bool) or not gamma >= 0:
         raise ValueError(
             "gamma needs to be 0 or more (math.inf for empirical risk minimisation), "
             f"got {gamma!r}."
         )
-    if not isinstance(target_weight, int | float) or not 0 <= target_weight <= 1:
-        raise ValueError(f"target_weight needs to be from 0 to 1, got {target_weight!r}.")
 
 
 def _datasets(p_xy: Tensor, n: int) -> tuple[Tensor, Tensor]:

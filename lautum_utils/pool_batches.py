@@ -116,10 +116,10 @@ class _Pool:
                 raise ValueError(f"batches needs 2 samples or more, got {self.n}.")
             found = whitening_of(torch.cat(self.kept), n_components)
             return Whitening(*(x.to(self.like.device) for x in found))
-        require_components(n_components, self.n, len(self.mean))
+        n_components = require_components(n_components, self.n, len(self.mean))
         if not self.varies:
             raise ValueError("batches needs inputs that differ from one another, got a constant.")
-        components, variance = _principal(self.scatter.numpy() / (self.n - 1), int(n_components))
+        components, variance = _principal(self.scatter.numpy() / (self.n - 1), n_components)
         return whitening(self.mean.numpy(), components, variance, self.like)
 
 

@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lautum_utils.numbers import whole_number
+
 ENOUGH = 4  # times k + r samples: with fewer, a regularizer that is called directly warns
 
 
@@ -36,7 +38,7 @@ def mutual_information_bias(n: int, k: int, r: int) -> float:
     infinite. Source: Muirhead, Aspects of Multivariate Statistical Theory, 1982, sections 10.5 and
     11.2.
     """
-    _require_sizes(n, k, r, least=k + r + 1)
+    n, k, r = _sizes(n, k, r, beyond=1)
     i = torch.arange(1, k + 1, dtype=torch.float64, device="cpu")
     terms = torch.special.digamma((n - i) / 2) - torch.special.digamma((n - r - i) / 2)
     return float(terms.sum()) / 2
@@ -53,7 +55,7 @@ def lautum_information_bias(n: int, k: int, r: int) -> float:
     where it is infinite. Source: Muirhead, 1982, section 3.2 for the mean of an inverse Wishart
     matrix; the sum is derived here.
     """
-    _require_sizes(n, k, r, least=k + r + 3)
+    n, k, r = _sizes(n, k, r, beyond=3)
     return k * r / (n - k - r - 2) - mutual_information_bias(n, k, r)
 
 
@@ -70,9 +72,8 @@ def shuffled_value(
     them. All models have the same pairings, made from the seed. ValueError: as the regularizer
     does, and shuffles below 1.
     """
-    if shuffles < 1:
-        raise ValueError(f"shuffles needs to be 1 or more, got {shuffles}.")
-    generator = torch.Generator().manual_seed(seed)
+    shuffles = whole_number(shuffles, "shuffles", least=1)
+    generator = torch.Generator().manual_seed(whole_number(seed, "seed"))
     u = projected.to(torch.promote_types(projected.dtype, representations.dtype))
     v, total = regularizer.prepare(u), torch.zeros((), device=u.device)
     for _ in range(shuffles):
@@ -123,8 +124,12 @@ def warn_of_bias(regularizer: Any, representations: Tensor, prepared: Tensor) ->
     )
 
 
-def _require_sizes(n: int, k: int, r: int, least: int) -> None:
+def _sizes(n: Any, k: Any, r: Any, beyond: int) -> tuple[int, int, int]:
+    """n, k and r as plain numbers. ValueError: k or r below 1, n below k + r + beyond."""
+    n, k, r = (whole_number(x, name) for x, name in ((n, "n"), (k, "k"), (r, "r")))
+    least = k + r + beyond
     if k < 1 or r < 1:
         raise ValueError(f"k and r need to be 1 or more, got {k} and {r}.")
     if n < least:
         raise ValueError(f"n needs to be {least} or more for k = {k} and r = {r}, got {n}.")
+    return n, k, r

@@ -12,6 +12,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from lautum_utils.batch_statistics import full_precision
+from lautum_utils.numbers import number
 from lautum_utils.pool_batches import whitening_of_batches
 from lautum_utils.whitening import Whitening, real_tensor, require_components, whitening_of
 
@@ -33,7 +34,7 @@ class WhitenedInputs(nn.Module):
         group: Any = None,
     ) -> None:
         super().__init__()
-        _require_ridge(ridge)
+        ridge = number(ridge, "ridge")
         self._keep(whitening_of(target_inputs, n_components), ridge, group)
 
     @classmethod
@@ -55,8 +56,7 @@ class WhitenedInputs(nn.Module):
         TypeError: single samples or one tensor in place of batches. ValueError: as for a tensor,
         batches of other shapes, inputs that are too many or too large.
         """
-        _require_ridge(ridge)
-        require_components(n_components)
+        ridge, n_components = number(ridge, "ridge"), require_components(n_components)
         return cls._made(whitening_of_batches(batches, n_components), ridge, group)
 
     @classmethod
@@ -114,9 +114,3 @@ class WhitenedInputs(nn.Module):
             )
         with full_precision(x.device):
             return (x.flatten(1).to(self.mean.dtype) - self.mean) @ self.components
-
-
-def _require_ridge(ridge: Any) -> None:
-    number = isinstance(ridge, int | float | np.number | Tensor)
-    if not number or not 0 <= ridge < float("inf"):
-        raise ValueError(f"ridge needs to be a finite number of 0 or more, got {ridge!r}.")

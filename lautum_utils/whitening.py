@@ -1,7 +1,6 @@
 """What whitens a pool of inputs: its mean, and its leading principal components, each divided by
 its standard deviation."""
 
-import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lautum_utils.batch_statistics import statistics_dtype
+from lautum_utils.numbers import whole_number
 
 EXACT_UP_TO = 1024  # dimensions: all eigenvectors, then those that lead are kept
 
@@ -30,11 +30,11 @@ def whitening_of(target_inputs: Any, n_components: int) -> Whitening:
         got = tuple(inputs.shape)
         raise ValueError(f"target_inputs needs (n, ...) with 2 samples or more, got {got}.")
     flat = flat_and_finite(inputs, "target_inputs").numpy()
-    require_components(n_components, *flat.shape)
+    n_components = require_components(n_components, *flat.shape)
     if (flat == flat[0]).all():
         raise ValueError("target_inputs needs inputs that differ from one another, got a constant.")
     solver = "covariance_eigh" if flat.shape[1] <= EXACT_UP_TO else "auto"
-    pca = PCA(operator.index(n_components), svd_solver=solver, random_state=0).fit(flat)
+    pca = PCA(n_components, svd_solver=solver, random_state=0).fit(flat)
     return whitening(pca.mean_, pca.components_, pca.explained_variance_, inputs)
 
 
@@ -68,14 +68,12 @@ def flat_and_finite(inputs: Tensor, name: str) -> Tensor:
     return inputs.detach().flatten(1).cpu().double()
 
 
-def require_components(n_components: Any, n: int | None = None, d: int | None = None) -> None:
-    """ValueError: no whole number of 1 or more, or beyond min(n - 1, d)."""
-    whole = hasattr(n_components, "__index__") and not isinstance(n_components, bool)
+def require_components(n_components: Any, n: int | None = None, d: int | None = None) -> int:
+    """As a plain number. ValueError: no whole number of 1 or more, or beyond min(n - 1, d)."""
     if n is None or d is None:
-        if not whole or n_components < 1:
-            raise ValueError(
-                f"n_components needs to be a whole number of 1 or more, got {n_components!r}."
-            )
-    elif not whole or not 1 <= n_components <= min(n - 1, d):
+        return whole_number(n_components, "n_components", least=1)
+    n_components = whole_number(n_components, "n_components")
+    if not 1 <= n_components <= min(n - 1, d):
         wanted = f"from 1 to {min(n - 1, d)} for inputs {(n, d)}"
-        raise ValueError(f"n_components needs to be {wanted}, got {n_components!r}.")
+        raise ValueError(f"n_components needs to be {wanted}, got {n_components}.")
+    return n_components

@@ -36,13 +36,13 @@ def run_cells(notebook: nbformat.NotebookNode) -> tuple[dict[str, Any], list[Any
 
 
 def only_exercises(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A notebook's parameters, its imports and its exercises: nothing that trains. The imports are
-    the first code cell after the one tagged `parameters`; a picture's short cell may stand before
-    them."""
+    """A notebook's parameters, its imports and its exercises: nothing that trains. The imports
+    come below the cell tagged `parameters` and the one that reads them; a picture's short cell may
+    stand before them."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     begin = next(i for i, c in enumerate(code) if "parameters" in c.metadata.get("tags", []))
     imports = next((i for i, c in enumerate(code) if IMPORTS_CHECK.search(c.source)), -1)
-    assert begin < imports <= begin + 2, "the import cell comes first, and imports `check`"
+    assert begin + 1 < imports <= begin + 3, "the import cell comes first, and imports `check`"
     kept = [*code[begin : imports + 1], *(c for c in code[imports + 1 :] if CHECK.search(c.source))]
     return nbformat.from_dict(dict(notebook) | {"cells": kept})
 

@@ -106,7 +106,7 @@ def test_shuffles_come_from_the_seed_and_are_the_same_for_each_model_of_a_stack(
     torch.testing.assert_close(alone, both[1], rtol=1e-10, atol=1e-12)
     assert torch.equal(both, shuffled_value(regularizer, z, u, shuffles=3, seed=5))
     assert not torch.equal(both, shuffled_value(regularizer, z, u, shuffles=3, seed=6))
-    with pytest.raises(ValueError, match="shuffles needs to be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="shuffles needs to be a whole number of 1 or more, got 0"):
         shuffled_value(regularizer, z, u, shuffles=0)
 
 

@@ -1,6 +1,9 @@
 """Checks of what every function of this folder is asked for: a name, a split, a severity."""
 
 from collections.abc import Iterable
+from typing import Any
+
+from lautum_utils.numbers import number
 
 SPLITS = ("train", "test")
 
@@ -17,7 +20,6 @@ def require_split(split: str) -> None:
     require_one_of(split, SPLITS, "split")
 
 
-def require_severity(severity: float) -> None:
-    """ValueError unless the severity is from 0 to 1; NaN is not."""
-    if not 0 <= severity <= 1:
-        raise ValueError(f"severity needs to be from 0 to 1, got {severity}.")
+def require_severity(severity: Any) -> float:
+    """The severity as a plain number. ValueError unless it is from 0 to 1; NaN is not."""
+    return number(severity, "severity", most=1)

@@ -24,6 +24,7 @@ from lautum_utils.data.digits import DIGITS, SIZE, handwritten_digits
 from lautum_utils.data.folders import one_look
 from lautum_utils.data.letters import LETTERS, draw_letters
 from lautum_utils.data.own import OWN, is_own, load_own, own_times, require_own, require_there
+from lautum_utils.numbers import whole_number
 
 EMBEDDED = ("digits", "letters")
 DEFAULT_LETTERS = 10_000
@@ -80,9 +81,9 @@ def load(
     """
     require_domain(name, "name")
     require_split(split)
-    if n is not None and n < 1:
-        raise ValueError(f"n needs to be 1 or more, got {n}.")
-    generator = torch.Generator().manual_seed(seed)
+    if n is not None:
+        n = whole_number(n, "n", least=1)
+    generator = torch.Generator().manual_seed(whole_number(seed, "seed"))
     if name != "letters":
         return _choose(name, n, split, generator, device, shape)
     n = DEFAULT_LETTERS if n is None else n

@@ -17,6 +17,7 @@ from lautum_utils.data.checks import SPLITS, require_split
 from lautum_utils.data.folder_contents import WANTED, Look, gathered, read
 from lautum_utils.data.images import Images, sha256
 from lautum_utils.data.layouts import IMAGE_NAME, meant, needs_both, visible_folders
+from lautum_utils.numbers import whole_number
 
 RULES = "2"  # of how files become images: with others, a folder is converted again
 
@@ -48,8 +49,8 @@ def load_folder(
     without images, no space.
     """
     require_split(split)
-    if size is not None and size < 1:
-        raise ValueError(f"size needs to be 1 or more, got {size}.")
+    if size is not None:
+        size = whole_number(size, "size", least=1)
     top = _absolute(path)
     try:
         look = _look_once(top)

@@ -12,6 +12,7 @@ from lautum_utils.data.checks import require_one_of, require_severity, require_s
 from lautum_utils.data.digits import DIGITS, handwritten_digits
 from lautum_utils.data.domains import Domain
 from lautum_utils.data.letters import LETTERS, draw_letters
+from lautum_utils.numbers import whole_number
 
 
 def label_part_swap(
@@ -31,10 +32,9 @@ def label_part_swap(
     """
     require_one_of(label, ("digit", "letter"), "label")
     require_split(split)
-    if n < 1:
-        raise ValueError(f"n needs to be 1 or more, got {n}.")
+    n = whole_number(n, "n", least=1)
     joint = swap_joint(severity).flatten()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole_number(seed, "seed"))
     cells = torch.multinomial(joint, n, replacement=True, generator=generator)
     digits, letters = cells // len(LETTERS), cells % len(LETTERS)
     left = _draw_digits(digits, split, generator).to(device)
@@ -49,7 +49,7 @@ def swap_joint(severity: float) -> Float[Tensor, "digit letter"]:
     Its mutual information is what the source label says about the target label: log 10 nats at 0,
     none at 1. ValueError: severity outside [0, 1].
     """
-    require_severity(severity)
+    severity = require_severity(severity)
     return (1 - severity) * torch.eye(10, dtype=torch.float64, device="cpu") / 10 + severity / 100
 
 

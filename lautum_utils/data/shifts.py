@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lautum_utils.data.checks import require_one_of, require_severity
+from lautum_utils.numbers import whole_number
 
 
 def shift(
@@ -29,7 +30,7 @@ def shift(
     [0, 1], NaN or infinite inputs, no image axes.
     """
     require_one_of(name, SHIFTS, "name")
-    require_severity(severity)
+    severity, seed = require_severity(severity), whole_number(seed, "seed")
     if inputs.ndim < 3 or not inputs.is_floating_point():
         got = f"{inputs.dtype} {tuple(inputs.shape)}"
         raise ValueError(f"inputs need floating-point images (..., c, h, w), got {got}.")

@@ -23,6 +23,7 @@ from lautum_utils.data.folders import one_look
 from lautum_utils.data.own import is_own
 from lautum_utils.data.pairs import label_part_swap
 from lautum_utils.data.sizes import Sizes, common_shape
+from lautum_utils.numbers import whole_number
 
 _USUAL = Sizes()
 
@@ -84,9 +85,11 @@ def load_transfer_task(
     ValueError: unknown names, a swap between anything but digits and letters, more labels than the
     target has.
     """
-    sizes = Sizes(unlabelled, labelled, validation, test)
-    _require_task(source, target, shift, severity, sizes)
-    seeds = _draw_seeds(seed)
+    wanted = Sizes(unlabelled, labelled, validation, test)
+    sizes = Sizes(*map(whole_number, wanted, wanted._fields))
+    severity = require_severity(severity)
+    _require_task(source, target, shift, sizes)
+    seeds = _draw_seeds(whole_number(seed, "seed"))
     if shift == "label_part_swap":
         domains = _load_pairs(severity, sizes, seeds, device)
     else:
@@ -96,9 +99,8 @@ def load_transfer_task(
     return _part_pool(domains, target, sizes)
 
 
-def _require_task(source: str, target: str, shift: str, severity: float, sizes: Sizes) -> None:
+def _require_task(source: str, target: str, shift: str, sizes: Sizes) -> None:
     require_one_of(shift, ("none", *shifts.SHIFTS, "label_part_swap"), "shift")
-    require_severity(severity)
     require_domain(source, "source")
     require_domain(target, "target")
     if min(sizes[:3]) < 2 or sizes.test < 0:

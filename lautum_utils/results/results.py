@@ -7,6 +7,7 @@ from typing import Any, overload
 import numpy as np
 import pandas as pd
 
+from lautum_utils.numbers import plain_values
 from lautum_utils.results.statistics import (
     Interval,
     choose_strength,
@@ -88,7 +89,7 @@ class Results(Sequence[Result]):
         """Those with these settings: `where(labels=200)`, or one of several values:
         `where(seed=range(4))`. ValueError: a setting that is not there."""
         _require_settings(settings)
-        wanted = {name: _as_collection(value) for name, value in settings.items()}
+        wanted = {name: plain_values(value) for name, value in settings.items()}
         return Results(
             r for r in self if all(getattr(r.experiment, k) in v for k, v in wanted.items())
         )
@@ -185,11 +186,6 @@ def _name_of_baseline(results: Results) -> str:
 
 def _settings_of(result: Result, names: Iterable[str]) -> tuple[Any, ...]:
     return tuple(getattr(result.experiment, name) for name in names)
-
-
-def _as_collection(value: Any) -> tuple[Any, ...]:
-    single = isinstance(value, str) or not isinstance(value, Iterable)
-    return (value,) if single else tuple(value)
 
 
 def _require_settings(names: Iterable[str]) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from lautum_utils.files import write_whole
+from lautum_utils.numbers import plain
 from lautum_utils.results.results import Results
 from lautum_utils.training.experiments import SETTINGS, stored_experiment
 from lautum_utils.training.outcomes import OUTCOMES, Result
@@ -98,9 +99,14 @@ def store_result(result: Result, store: str | Path) -> Path:
 
 
 def save_results(results: Iterable[Result | dict[str, Any]], path: str | Path) -> None:
-    """Write one JSON object a result (`Result.as_row`, or a dict as it is) as a list, whole."""
-    rows = [row_to_write(r) if isinstance(r, Result) else r for r in results]
+    """Write one JSON object a result (`Result.as_row`, or a dict with plain numbers) as a list,
+    whole."""
+    rows = [row_to_write(r) if isinstance(r, Result) else _plain_row(r) for r in results]
     write_whole(path, json.dumps(rows, indent=1).encode())
+
+
+def _plain_row(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in row.items()}
 
 
 def row_to_write(result: Result) -> dict[str, object]:

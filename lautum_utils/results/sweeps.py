@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from tqdm.auto import tqdm
 
+from lautum_utils.numbers import whole_number
 from lautum_utils.results.results import Results
 from lautum_utils.results.store import StoreError, open_store, read_store, store_result
 from lautum_utils.training.experiments import Experiment
@@ -90,7 +91,7 @@ def sweep(
     ValueError: equal experiments; a store that cannot be used. StoreError: it no longer can.
     RuntimeError: the executor died.
     """
-    wanted = list(experiments)
+    wanted, threads = list(experiments), whole_number(threads, "threads", least=1)
     _require_different(wanted)
     folder = open_store(store)
     done = {result.experiment: result for result in read_store(folder)}

@@ -16,6 +16,7 @@ from lautum_utils.data.domains import require_images
 from lautum_utils.data.own import elsewhere, spelled
 from lautum_utils.data.shifts import SHIFTS
 from lautum_utils.data.sizes import Sizes
+from lautum_utils.numbers import plain_values
 from lautum_utils.training.baselines import BASELINES
 from lautum_utils.training.methods import METHODS, STAGE_TWO_METHODS
 from lautum_utils.training.networks import NETWORKS
@@ -33,8 +34,9 @@ _DATA, _ONE, _TWO = "data", "stage one", "stage two"
 class Experiment:
     """Everything that a result depends on. Hashable.
 
-    A baseline has no strength: it is 0, whatever is given. ValueError: a bad value, a baseline with
-    another protocol than its own; the message says what was given and what is allowed.
+    A baseline has no strength: it is 0, whatever is given. Numbers of NumPy and torch are kept as
+    plain ones, see `numbers.plain`. ValueError: a bad value, a baseline with another protocol than
+    its own; the message says what was given and what is allowed.
     """
 
     source: str = setting(
@@ -211,10 +213,7 @@ def grid(base: Experiment | Iterable[Experiment], **settings: Any) -> list[Exper
     if unknown:
         raise ValueError(f"settings need to be among {', '.join(SETTINGS)}, got {unknown[0]!r}.")
     bases = [base] if isinstance(base, Experiment) else list(base)
-    single = [
-        name for name, v in settings.items() if isinstance(v, str) or not isinstance(v, Iterable)
-    ]
-    values = [[v] if name in single else list(v) for name, v in settings.items()]
+    values = [plain_values(given) for given in settings.values()]
     made = [
         replace(e, **dict(zip(settings, chosen, strict=True)))
         for e in bases

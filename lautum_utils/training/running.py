@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lautum_utils.batch_statistics import full_precision
 from lautum_utils.information import gaussian_lautum_information, gaussian_mutual_information
+from lautum_utils.numbers import number
 from lautum_utils.regularizers import (
     LautumRegularizer,
     MutualInformationRegularizer,
@@ -46,8 +47,7 @@ class RunningDependence:
         decay: float,
         memory: dict[str, Tensor],
     ) -> None:
-        if not 0 <= decay <= MOST_DECAY:
-            raise ValueError(f"decay needs to be from 0 to {MOST_DECAY}, got {decay}.")
+        decay = number(decay, "decay", MOST_DECAY)
         self.ridge, self.decay, self.memory = regularizer.ridge, decay, memory
         is_lautum = isinstance(regularizer, LautumRegularizer)
         self.measure = gaussian_lautum_information if is_lautum else gaussian_mutual_information

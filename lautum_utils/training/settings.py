@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, fields
 from textwrap import wrap
 from typing import Any
 
+from lautum_utils.numbers import number, plain, span, whole_number
+
 ACTS = ("data", "stage one", "stage two")  # on which images; while the source is learnt; after it
 
 
@@ -30,8 +32,9 @@ class Setting:
     before: Any = None
 
     def checked(self, name: str, value: Any) -> Any:
-        """The value as it is kept: a number that need not be whole as a float. ValueError: a bad
-        one."""
+        """The value as it is kept: a plain int, or a float where it need not be whole. ValueError:
+        a bad one."""
+        value = plain(value)
         if self.check is not None:
             self.check(value, name)
         elif self.choices:
@@ -40,23 +43,10 @@ class Setting:
                     f"{name} needs to be one of {', '.join(self.choices)}, got {value!r}."
                 )
         elif self.whole:
-            if isinstance(value, bool) or not isinstance(value, int) or not self._in_range(value):
-                raise ValueError(f"{name} needs to be a whole number {self.span}, got {value!r}.")
+            return whole_number(value, name, self.least, self.most)
         else:
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not 0 <= value < math.inf:
-                raise ValueError(f"{name} needs to be a finite number of 0 or more, got {value!r}.")
-            if value > self.most:
-                raise ValueError(f"{name} needs to be {self.span}, got {float(value)}.")
-            return float(value)
+            return number(value, name, self.most)
         return value
-
-    @property
-    def span(self) -> str:
-        """The range of a number, in words."""
-        if self.most == math.inf:
-            return f"of {self.least:.10g} or more"
-        return f"from {self.least:.10g} to {self.most:.10g}"
 
     @property
     def allowed(self) -> str:
@@ -65,10 +55,7 @@ class Setting:
             return " or ".join([", ".join(map(repr, self.choices[:-1])), repr(self.choices[-1])])
         if self.check is not None:
             return "a name"
-        return f"a {'whole number' if self.whole else 'number'} {self.span}"
-
-    def _in_range(self, value: float) -> bool:
-        return self.least <= value <= self.most
+        return f"a {'whole number' if self.whole else 'number'} {span(self.least, self.most)}"
 
 
 def setting(default: object, about: str, acts: str, **rules: Any) -> Any:

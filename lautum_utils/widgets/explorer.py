@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
 from matplotlib.figure import Figure
+from torch import Tensor
 
+from lautum_utils.numbers import plain, plain_values
 from lautum_utils.widgets.controls import (
     LABEL,
     answer_without_pauses,
@@ -47,7 +50,8 @@ class Explorer:
                     "controls need to be arguments of draw with a default "
                     f"({', '.join(parameters)}), got {name!r}."
                 )
-            control = _control(name.replace("_", " "), allowed, parameters[name].default)
+            allowed = _plain(allowed)
+            control = _control(name.replace("_", " "), allowed, plain(parameters[name].default))
             control.observe(self._redraw, names="value")
             self.controls[name], self.values[name] = control, _values(allowed)
         self.draw = draw
@@ -76,6 +80,15 @@ class Explorer:
 
     def _ipython_display_(self) -> None:
         show_widgets(self.box, self.image, self.about or self.draw.__name__.replace("_", " "))
+
+
+def _plain(allowed: Any) -> Any:
+    """What a control can be, with plain numbers; an array is a list."""
+    if isinstance(allowed, tuple):
+        return plain_values(allowed)
+    return (
+        list(plain_values(allowed)) if isinstance(allowed, list | np.ndarray | Tensor) else allowed
+    )
 
 
 def _values(allowed: Any) -> list[Any]:

@@ -54,7 +54,7 @@ class Playground(View):
         **settings: Any,
     ) -> None:
         seeds, device = settings.pop("seeds", 3), settings.pop("device", "auto")
-        require_allowed(controls, seeds, device)
+        seeds = require_allowed(controls, seeds, device)
         answer_without_pauses()
         if settings.get("weighting") == "gradient":
             settings = {"strength": 0.3} | settings

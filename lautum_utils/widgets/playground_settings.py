@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from lautum_utils.data.shifts import SHIFTS
+from lautum_utils.numbers import whole_number
 from lautum_utils.training.devices import resolve_device
 from lautum_utils.training.experiments import Experiment
 from lautum_utils.training.networks import NETWORKS
@@ -31,14 +32,14 @@ NOT_OF_AN_EXPERIMENT = ("seeds", "device")
 BASE = Experiment(shift="label_part_swap", severity=1.0, strength=1e-3, steps=100)
 
 
-def require_allowed(controls: Sequence[str], seeds: object, device: object) -> None:
-    """ValueError: a control that is not there, a number of seeds or a device that cannot be."""
+def require_allowed(controls: Sequence[str], seeds: object, device: object) -> int:
+    """The number of seeds as a plain one. ValueError: a control that is not there, a number of
+    seeds or a device that cannot be."""
     for name in controls:
         if name not in CONTROLS:
             raise ValueError(f"controls need to be among {', '.join(CONTROLS)}, got {name!r}.")
-    if not isinstance(seeds, int) or not 1 <= seeds <= MAX_SEEDS:
-        raise ValueError(f"seeds needs to be from 1 to {MAX_SEEDS}, got {seeds!r}.")
     resolve_device(str(device))
+    return whole_number(seeds, "seeds", 1, MAX_SEEDS)
 
 
 def weights(weighting: str) -> tuple[float, ...]:

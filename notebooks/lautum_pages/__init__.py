@@ -4,6 +4,7 @@
 for the mistake that was made. `exercises_NN` holds what the exercises of notebook NN are: random
 inputs, a reference, and what the usual mistakes compute. `checks` compares, `answers` reads answers
 that are no tensors, `progress` keeps what was solved. Readers: the references are the solutions.
+`parameters` reads what a notebook was given, before anything trains.
 """
 
 import importlib

@@ -27,6 +27,11 @@ severities = [0.0, 0.5, 1.0]  # how strongly, from 0 to 1; the last one is used 
 labels = 200  # labelled target samples
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
+# %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("00", globals())  # silent, unless a value above cannot work
+
 # %% [markdown]
 # ## What you have just seen
 #

@@ -28,6 +28,11 @@ crossover = 0.1  # how often a channel garbles a symbol, from 0 to 1
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("01", globals())  # silent, unless a value above cannot work
+
+# %%
 from lautum_pages.page_01_pairs import draw_pairs, draw_shuffle
 
 draw_shuffle(alphabet_size)

@@ -32,6 +32,11 @@ confidence = 0.9  # probability that a hypothesis gives to the label it favours,
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("02", globals())  # silent, unless a value above cannot work
+
+# %%
 from lautum_pages.page_02 import draw_idea
 
 draw_idea()

@@ -22,6 +22,11 @@ draws = 400  # repetitions when we look at the bias of an estimate
 grid = 300  # points along each axis where we need a density
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
+# %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("03", globals())  # silent, unless a value above cannot work
+
 # %% [markdown]
 # ## The picture
 #

@@ -24,6 +24,11 @@ device = "auto"  # of the networks in the last figure; all else is float64 on th
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("04", globals())  # silent, unless a value above cannot work
+
+# %%
 from lautum_pages.page_04_cost import draw_idea
 
 draw_idea()

@@ -27,6 +27,11 @@ labels = 100  # labelled target samples, at least 10
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("05", globals())  # silent, unless a value above cannot work
+
+# %%
 from dataclasses import replace
 from itertools import product
 

@@ -29,6 +29,11 @@ labels = [100, 200, 400]  # labelled target samples
 ablation_seeds = 5  # the same for the last two questions; 2 or more
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
+# %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("06", globals())  # silent, unless a value above cannot work
+
 # %% [markdown]
 # The pictures were painted from the features by a linear map, as in [00](00_start_here.ipynb). In this notebook we train such networks ourselves.
 

@@ -52,6 +52,11 @@ confidence = 0.95  # of every interval
 results_path = ""  # where to write every result trained here as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("07", globals())  # silent, unless a value above cannot work
+
+# %%
 from dataclasses import replace
 
 import numpy as np

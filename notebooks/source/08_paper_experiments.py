@@ -30,6 +30,11 @@ gpu_teraflops = 10.0  # of the GPU that the estimate is for, in 32 bits
 results_path = ""  # where to write every result made here as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("08", globals())  # silent, unless a value above cannot work
+
+# %%
 import os
 import tempfile
 import time

@@ -24,6 +24,11 @@ device = "auto"  # where the costs are measured; the rest runs on the CPU, whate
 results_path = ""  # where to write the largest differences as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("09", globals())  # silent, unless a value above cannot work
+
+# %%
 import json
 import math
 import tempfile

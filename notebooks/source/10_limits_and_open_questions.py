@@ -33,6 +33,11 @@ worlds = 100  # random worlds in which L(W;X) is pushed up
 results_path = ""  # where to write the results of the trainings as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("10", globals())  # silent, unless a value above cannot work
+
+# %%
 import math
 from dataclasses import replace
 

@@ -43,6 +43,11 @@ learning_rates = [1e-4, 3e-4, 1e-3, 3e-3]  # of fine-tuning, as many: the contro
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("11", globals())  # silent, unless a value above cannot work
+
+# %%
 import copy
 
 import numpy as np

@@ -30,6 +30,11 @@ shift = "between"  # the unseen scanner: "between" the others, "beyond" them, or
 results_path = ""  # where to write every result as JSON; "" writes nothing
 
 # %%
+from lautum_pages.parameters import read_parameters
+
+read_parameters("12", globals())  # silent, unless a value above cannot work
+
+# %%
 from itertools import product
 
 import pandas as pd

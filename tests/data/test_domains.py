@@ -107,8 +107,8 @@ def test_a_folder_of_images_is_a_domain(tmp_path: Path, monkeypatch: pytest.Monk
             lambda: load("digits", split="validation"),
             "split needs to be one of train, test, got 'validation'",
         ),
-        (lambda: load("digits", 0), "n needs to be 1 or more, got 0"),
-        (lambda: load("letters", -3), "n needs to be 1 or more, got -3"),
+        (lambda: load("digits", 0), "n needs to be a whole number of 1 or more, got 0"),
+        (lambda: load("letters", -3), "n needs to be a whole number of 1 or more, got -3"),
         (
             lambda: load("digits", 1438),
             "n needs to be at most 1437 for the train split of digits, got 1438",

@@ -82,7 +82,10 @@ def test_what_the_digit_says_about_the_letter_falls_from_log_10_to_nothing() -> 
     [
         (lambda: swap_joint(2.0), "severity needs to be from 0 to 1, got 2.0"),
         (lambda: label_part_swap(10, 1.1, "digit"), "severity needs to be from 0 to 1, got 1.1"),
-        (lambda: label_part_swap(0, 0.5, "digit"), "n needs to be 1 or more, got 0"),
+        (
+            lambda: label_part_swap(0, 0.5, "digit"),
+            "n needs to be a whole number of 1 or more, got 0",
+        ),
         (
             lambda: label_part_swap(10, 0.5, "colour"),
             "label needs to be one of digit, letter, got 'colour'",

@@ -1,11 +1,14 @@
 """Experiments: fields that say what they can be, and every combination of them."""
 
+import json
 import re
 from dataclasses import FrozenInstanceError, asdict, dataclass, fields, replace
 from typing import Any
 
 import jaxtyping
+import numpy as np
 import pytest
+import torch
 from runs import QUICK
 
 from lautum_utils.training.experiments import SETTINGS, Experiment, grid, stored_experiment
@@ -77,6 +80,28 @@ def test_a_number_is_kept_as_a_float_and_a_whole_number_as_it_is() -> None:
     for name, known in SETTINGS.items():
         default = getattr(Experiment(), name)
         assert known.checked(name, default) == default
+
+
+MADE_BY = {
+    "numpy": (np.int64, np.float32),
+    "torch": (torch.tensor, torch.tensor),
+    "arrays": (np.array, np.array),
+}
+
+
+@pytest.mark.parametrize("maker", MADE_BY)
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_any_make_are_kept_as_plain_ones(maker: str) -> None:
+    whole, number = MADE_BY[maker]
+    wanted = Experiment(seed=1, strength=1e-3)
+    given = {n: whole(getattr(wanted, n)) for n in WHOLE}
+    given |= {n: number(getattr(wanted, n)) for n in NUMBERS}
+    found = Experiment(**given)
+    assert hash(found) == hash(wanted)
+    assert json.dumps(asdict(found)) == json.dumps(asdict(wanted))
+    assert grid(QUICK, seed=np.arange(2), strength=number(1e-3)) == grid(
+        QUICK, seed=[0, 1], strength=1e-3
+    )
 
 
 def test_only_what_uses_unlabelled_inputs_is_no_control() -> None:
