@@ -24,8 +24,8 @@ MOVES = (
 EXERCISE = re.compile(r"^(?:# )?### Exercise .+, (\d+) minutes\)$", re.MULTILINE)
 COLAB = "https://colab.research.google.com/github/{}/blob/main/notebooks/{}.ipynb"
 BINDER = "https://mybinder.org/v2/gh/{}/main?urlpath=lab%2Ftree%2Fnotebooks%2F{}.ipynb"
-# The project beside the notebook, without another torch than Colab's: what Colab has stays as long
-# as it fits; what is missing comes in the versions that were tested.
+# The project beside the notebook, without another torch than Colab's.
+# What Colab has stays as long as it fits; what is missing comes in the versions that were tested.
 ON_COLAB = """\
 import sys
 
