@@ -260,8 +260,9 @@ def interrupted(*_: object, **__: object) -> None:
 
 
 def test_ctrl_c_ends_long_commands_with_a_line_on_what_is_left(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["build", "11"])
     monkeypatch.setattr(build, "build", interrupted)
     with pytest.raises(

@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 from lautum_utils.data.checks import SPLITS
 from lautum_utils.data.images import Block, Content, DatasetError, Images
-from lautum_utils.files import write_whole
+from lautum_utils.files import user_folder, write_whole
 
 FORMAT = 1
 _bars: ContextVar[bool] = ContextVar("_bars", default=True)
@@ -43,11 +43,11 @@ def bars(wanted: bool) -> Iterator[None]:
 def cache_folder(given: str | Path | None = None) -> Path:
     """Where data sets are kept: here if given, or in LAUTUM_DATA (an environment variable).
 
-    Otherwise in the user's cache folder.
+    Otherwise in the user's cache folder, or for temporary files if the user has no home.
     """
     if chosen := given or os.environ.get("LAUTUM_DATA"):
         return Path(chosen).expanduser().absolute()
-    return platformdirs.user_cache_path("lautum_utils", appauthor=False)
+    return user_folder(platformdirs.user_cache_path, "lautum_utils", appauthor=False)
 
 
 def cached(

@@ -17,7 +17,7 @@ import filelock
 import platformdirs
 from matplotlib.figure import Figure
 
-from lautum_utils.files import write_whole
+from lautum_utils.files import user_folder, write_whole
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
@@ -38,7 +38,7 @@ def progress_path() -> Path | None:
     given = os.environ.get("LAUTUM_PROGRESS")
     if given is not None:
         return Path(given).expanduser() if given else None
-    return platformdirs.user_data_path("lautum-lab") / "progress.json"
+    return user_folder(platformdirs.user_data_path, "lautum-lab") / "progress.json"
 
 
 def read_progress() -> Solved:

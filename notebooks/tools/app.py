@@ -1,12 +1,15 @@
 """The playground as a page without code: make app, or python -m notebooks.tools.app.
 
 A page opened again, or by someone else, starts afresh; the link at the bottom of the page holds its
-settings. Only this machine can reach it (127.0.0.1). Ctrl-C ends it, and every training with it.
+settings. Only this machine can reach it (127.0.0.1), and of its users only who has the token that
+the printed address holds. Ctrl-C ends it, and every training with it.
 """
 
 import argparse
 import json
 import os
+import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -45,6 +48,14 @@ TEMPLATE = """{%- extends 'voila/templates/lab/index.html.j2' -%}
 {{ super() | replace('href="https://cdn.jsdelivr.net', 'href="data:text/css,') }}
 {%- endblock notebook_css -%}
 """
+# The token stands in a file: all users of a machine see the commands that run on it. The page gets
+# the cookie of XSRF checks, which its last request, when it is closed, has to hold.
+CONFIG = """\
+c.Voila.token = {token!r}
+c.VoilaConfiguration.prelaunch_hook = lambda handler, **_: handler.xsrf_token and None
+"""
+# What a browser is sent to, so that its command does not show the token either.
+REDIRECT = '<meta charset="utf-8"><meta http-equiv="refresh" content="0; url={}">\n'
 # A parser of addresses that jsonschema takes along if it is there, and that nothing here uses,
 # takes two seconds to import.
 SERVER = "import sys; sys.modules['rfc3987_syntax'] = None; from voila.app import main; main()"
@@ -72,16 +83,17 @@ def _cell(cell_type: str, source: str) -> dict[str, Any]:
     return cell | ({"outputs": [], "execution_count": None} if cell_type == "code" else {})
 
 
-def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start the server; what it says goes to server.log in the folder."""
+def serve(folder: Path, port: int, token: str) -> subprocess.Popen[bytes]:
+    """Start the server; what it says goes to server.log in the folder. Without a token everyone is
+    let in."""
+    (folder / "voila.py").write_text(CONFIG.format(token=token), encoding="utf-8")
     options = {
         "port": port,
         "template": "lautum",
         "show_tracebacks": True,
         "Voila.ip": "127.0.0.1",
         "Voila.port_retries": 0,
-        # A closed page ends its kernel by a request without that token.
-        "Voila.tornado_settings": "disable_check_xsrf=True",
+        "Voila.config_file_paths": str(folder),
         "MappingKernelManager.cull_idle_timeout": 1800,
     }
     given = [f"--{name}={value}" for name, value in options.items()]
@@ -126,26 +138,43 @@ def end(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def show(port: int, browser: bool) -> None:
-    """Serve the page until Ctrl-C."""
+def open_in_browser(folder: Path, address: str) -> None:
+    """By a file that only this user can read: the folder is his."""
+    redirect = folder / "open.html"
+    redirect.write_text(REDIRECT.format(address), encoding="utf-8")
+    webbrowser.open(redirect.as_uri())
+
+
+def show(port: int, browser: bool, token: str) -> None:
+    """Serve the page until Ctrl-C, to everyone if the token is empty."""
     with tempfile.TemporaryDirectory() as folder:
         # The server takes this over: a terminal's Ctrl-C reaches both, but the server is ended from
         # here, and once.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        server = serve(Path(folder), port)
+        server = serve(Path(folder), port, token)
         try:
             signal.signal(signal.SIGINT, interrupted)
             wait_until_it_listens(server, Path(folder), port)
-            address = f"http://127.0.0.1:{port}"
-            print(f"The playground is at {address} · Ctrl-C ends it", flush=True)
+            address = f"http://127.0.0.1:{port}" + (f"/?token={token}" if token else "")
+            who = "" if token else "without a token, whoever reaches this port can open it · "
+            print(f"The playground is at {address} · {who}Ctrl-C ends it", flush=True)
             if browser:
-                webbrowser.open(address)
+                open_in_browser(Path(folder), address)
             server.wait()
         except KeyboardInterrupt:
             print("\nThe playground has ended.", flush=True)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             end(server)
+
+
+def fit_for_an_address(token: str) -> str:
+    """A token of one's own; argparse wants this error where it is another."""
+    if not re.fullmatch(r"[\w.~-]{8,}", token, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            "a token needs to be eight or more letters, digits, or any of . _ ~ -"
+        )
+    return token
 
 
 def main() -> None:
@@ -156,13 +185,28 @@ def main() -> None:
     )
     parser.add_argument("--port", type=int, default=8866, help="of the page on this machine (8866)")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    access = parser.add_mutually_exclusive_group()
+    access.add_argument(
+        "--token",
+        type=fit_for_an_address,
+        default=os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24),
+        help="what the address has to hold (a new random one each time, or what JUPYTER_TOKEN "
+        "holds: other users see options, but no variables)",
+    )
+    access.add_argument(
+        "--no-token",
+        dest="token",
+        action="store_const",
+        const="",
+        help="let everyone in who reaches the port: to host the page publicly, behind a web server",
+    )
     options = parser.parse_args()
     if listens(options.port):
         sys.exit(
             f"port {options.port} is taken, perhaps by this app: give another one with --port, "
             f"such as --port {options.port + 1}."
         )
-    show(options.port, not options.no_browser)
+    show(options.port, not options.no_browser, options.token)
 
 
 if __name__ == "__main__":

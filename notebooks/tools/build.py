@@ -137,6 +137,8 @@ def main() -> None:
         "--text", action="store_true", help="renew the text and keep the outputs: nothing runs"
     )
     options = parser.parse_args()
+    if not os.access(NOTEBOOKS, os.W_OK):
+        sys.exit(f"{NOTEBOOKS} cannot be written to: copy the project to a folder of your own.")
     _build_all(beginning_with(options.names, sorted(SOURCES.glob("*.py"))), options.text)
     write_whole(README, readme_with_map().encode())
     write_whole(TEACHING, teaching_with_points().encode())

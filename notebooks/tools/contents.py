@@ -4,10 +4,13 @@ import re
 import tomllib
 from typing import Any
 
+from filelock import FileLock
+
 from lautum_utils.files import write_whole
-from notebooks.tools.places import TOOLS
+from notebooks.tools.places import ROOT, TOOLS
 
 CONTENTS = TOOLS / "contents.toml"
+LOCK = ROOT / "build" / ".contents.lock"
 START = "00_start_here.ipynb"
 MEASURED = 15  # seconds: run times are told in multiples of it
 Row = dict[str, Any]
@@ -26,6 +29,12 @@ def link(row: Row) -> str:
 def measured(name: str, seconds: float) -> None:
     """Write into the table how long a notebook ran, rounded up, unless what stands there is about
     right."""
+    LOCK.parent.mkdir(exist_ok=True)
+    with FileLock(LOCK):  # another build may have measured another notebook meanwhile
+        _write_measured(name, seconds)
+
+
+def _write_measured(name: str, seconds: float) -> None:
     wanted = max(MEASURED, MEASURED * -(-int(seconds) // MEASURED))
     row = next(row for row in contents()["notebook"] if row["name"] == name)
     if row["runs"] - 2 * MEASURED < seconds <= row["runs"]:

@@ -33,14 +33,17 @@ COMES = (
 )
 IS_ALONE = re.compile(r"^\*\*No module named `lautum_pages`\?\*\* .*$", re.MULTILINE)
 # The project beside the notebook, without another torch than Colab's.
+# What Colab has stays as long as it fits; what is missing comes in the versions that were tested.
 ON_COLAB = """\
 import sys
 
 if "google.colab" in sys.modules:  # elsewhere everything is there
     !git clone -q --depth 1 https://github.com/{} /content/lautum
     !pip freeze | grep -E '^(torch|torchvision|numpy)==' > /content/kept.txt
-    !pip install -q -c /content/kept.txt /content/lautum dask distributed bokeh
-    %cd /content/lautum/notebooks"""
+    %cd -q /content/lautum
+    !pip freeze | sed 's/[ =].*//' | grep -viwFf - constraints.txt >> /content/kept.txt
+    !pip install -q -c /content/kept.txt . papermill dask distributed bokeh
+    %cd notebooks"""
 
 
 def adorn(notebook: nbformat.NotebookNode, name: str) -> None:

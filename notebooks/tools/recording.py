@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lautum_utils.results.records import write_record
 from lautum_utils.results.results import Results
+from lautum_utils.results.store import open_store
 from lautum_utils.results.sweeps import sweep
 from lautum_utils.training.experiments import Experiment
 
@@ -50,6 +51,10 @@ def main(title: str, experiments: list[Experiment], store: str, output: Path) ->
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)"
     )
     options = parser.parse_args()
+    try:
+        open_store(options.store)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     results = run_on_all_cores(experiments, options.store, options.workers)
     write_record(results, options.output)
     size = options.output.stat().st_size / 1e6

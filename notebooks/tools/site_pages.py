@@ -71,7 +71,7 @@ class Pages:
         for path in sorted(self.listings):
             code = path.read_text(encoding="utf-8")
             block = fence(code, "python" if path.suffix == ".py" else "text")
-            text = f"# {path.relative_to(ROOT)}\n\n{block}"
+            text = f"# {path.relative_to(ROOT).as_posix()}\n\n{block}"
             self.page(_listing(path), text, searched=False)
 
     def page(self, name: str, text: str, searched: bool = True) -> None:

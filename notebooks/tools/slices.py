@@ -52,7 +52,8 @@ def needed(names: frozenset[str], before: Sequence[Statement]) -> list[Statement
 
 
 def _read(node: ast.stmt) -> Statement:
-    table = symtable.symtable(ast.unparse(node), "cell", "exec")
+    scopes = _Generators().visit(ast.parse(ast.unparse(node)))
+    table = symtable.symtable(ast.unparse(scopes), "cell", "exec")
     changes = set(_changed(node))
     binds = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     binds |= {inner.get_name() for inner in table.get_children()} & {getattr(node, "name", "")}
@@ -65,6 +66,22 @@ def _read(node: ast.stmt) -> Statement:
     at_once = {s.get_name() for s in table.get_symbols()} & read
     later = {name for inner in table.get_children() for name in _globals_of(inner)}
     return Statement(node, *map(frozenset, (binds, changes, at_once, later)))
+
+
+class _Generators(ast.NodeTransformer):
+    """Makes generators of all comprehensions, whose names stay their own: from Python 3.12 on, the
+    table of a list's has them among those around it."""
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        self.generic_visit(node)
+        both = ast.Tuple([node.key, node.value], ast.Load())
+        return ast.GeneratorExp(both, node.generators)
 
 
 def run(kept: Sequence[Statement], names: dict[str, Any]) -> None:

@@ -8,16 +8,20 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+import requests
 from browsing import controls, every_control_draws, note, open_more, open_page, operate, picture
 from plan import ROOT
 from playwright.sync_api import Browser, Locator, Page, expect
-from waiting import outcome, until
+from waiting import GUARD, outcome, until
 
 from lautum_utils.widgets.playground_settings import BASE, CONTROLS
+from notebooks.tools import app
 
 BOXES = ".widget-slider, .widget-toggle-buttons, .widget-checkbox"
 APP = (sys.executable, "-m", "notebooks.tools.app")
@@ -44,12 +48,11 @@ def start(*options: str) -> subprocess.Popen[str]:
 
 
 def address_of(program: subprocess.Popen[str]) -> str:
-    """Where the page is, once it can be opened."""
+    """Where the page is, once it can be opened, with the token that it wants."""
     assert program.stdout
     line = program.stdout.readline()
-    assert re.fullmatch(r"The playground is at http://127\.0\.0\.1:\d+ · Ctrl-C ends it\n", line), (
-        outcome(program)
-    )
+    wanted = r"The playground is at http://127\.0\.0\.1:\d+/\?token=[0-9a-f]{48} · Ctrl-C ends it\n"
+    assert re.fullmatch(wanted, line), outcome(program)
     return line.split()[4]
 
 
@@ -75,7 +78,7 @@ def address() -> Iterator[str]:
 
 
 def opened(page: Page, address: str, query: str = "") -> tuple[Locator, Locator]:
-    page.goto(f"{address}/{query}", wait_until="commit")
+    page.goto(address + query.replace("?", "&"), wait_until="commit")
     box = page.locator(".widget-vbox").filter(has_text="regularization weight")
     expect(box).to_have_count(1)
     expect(box.locator(BOXES)).to_have_count(len(CONTROLS) + 1)
@@ -184,6 +187,78 @@ def test_a_link_restores_the_settings_and_two_pages_do_not_mix(
     )
 
 
+def test_only_who_has_the_token_gets_in(address: str, page: Page) -> None:
+    base, token = address.split("/?token=")
+    commands = [
+        " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])
+    ]
+    assert not [command for command in commands if token in command], "others can read these"
+    for query in ("", "?token=wrong"):
+        there = requests.get(f"{base}/{query}", timeout=GUARD)
+        assert "/login" in there.url
+        assert "playground" not in there.text
+    assert (
+        requests.post(f"{base}/login", data={"password": token}, timeout=GUARD).status_code == 403
+    )
+    somewhere = f"{base}/api/kernels/{uuid.uuid4()}"
+    assert requests.get(somewhere, timeout=GUARD).status_code == 403
+    assert requests.get(f"{somewhere}/channels", timeout=GUARD).status_code == 403
+    page.goto(f"{base}/?severity=0.4", wait_until="commit")
+    page.locator("#password_input").fill(token)
+    page.locator("#login_submit").click()
+    slider = page.locator(".widget-slider").filter(has_text="severity")
+    expect(slider, "the settings of the link are kept").to_contain_text("0.4")
+
+
+def kernels(program: subprocess.Popen[str]) -> list[psutil.Process]:
+    (server,) = psutil.Process(program.pid).children()
+    return list(server.children())
+
+
+def test_leaving_a_page_ends_its_kernel_and_a_request_of_another_page_does_not(
+    browser: Browser,
+) -> None:
+    program = start("--port", str(free_port()))
+    with open_page(browser) as page:
+        address = address_of(program)
+        opened(page, address)
+        (kernel,) = kernels(program)
+        number = page.evaluate(
+            "JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId"
+        )
+        cookies = {c["name"]: c["value"] for c in page.context.cookies() if c["name"] != "_xsrf"}
+        end = address.split("?")[0] + f"voila/api/shutdown/{number}"
+        forged = requests.post(end, cookies=cookies, timeout=GUARD)
+        assert forged.status_code == 403
+        assert kernel.is_running()
+        page.goto("about:blank")
+        until(lambda: not kernels(program), "the kernel has ended")
+    press_ctrl_c(program)
+    has_ended(program)
+
+
+@pytest.mark.parametrize("token", ["", "short", "with spaces in it"])
+def test_a_token_that_does_not_fit_an_address_is_a_sentence(token: str) -> None:
+    said, errors = outcome(start("--token", token))
+    assert said == ""
+    assert errors.endswith(
+        "--token: a token needs to be eight or more letters, digits, or any of . _ ~ -\n"
+    )
+
+
+def test_a_browser_is_sent_to_the_page_by_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Page
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(app.webbrowser, "open", asked.append)
+    folder = tmp_path / "é è"
+    folder.mkdir()
+    app.open_in_browser(folder, (folder / "page.html").as_uri())
+    (folder / "page.html").write_text("here", encoding="utf-8")
+    page.goto(asked[0])
+    expect(page.locator("body")).to_have_text("here")
+
+
 def test_a_port_that_is_taken_is_said() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -200,9 +275,12 @@ def test_a_port_that_is_taken_is_said() -> None:
 def test_a_server_that_does_not_end_is_killed_with_its_kernels_and_ctrl_c_can_be_pressed_again(
     browser: Browser,
 ) -> None:
-    program = start("--port", str(free_port()))
+    program = start("--port", str(free_port()), "--no-token")
+    assert program.stdout
+    line = program.stdout.readline()
+    assert "without a token, whoever reaches this port can open it" in line
     with open_page(browser) as page:
-        opened(page, address_of(program))
+        opened(page, line.split()[4])
         (server,) = psutil.Process(program.pid).children()
         processes = [server, *server.children(recursive=True)]
         assert len(processes) >= 2, "there is a kernel"
