@@ -16,8 +16,9 @@ NBVAL = $(shell grep -l nbval-check-output notebooks/*.ipynb)
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome
 # One thread a process: the tests run two processes side by side. A text file opened without its encoding is an error.
+# What is compiled is kept also where the shell says otherwise: tests start a hundred processes that would compile it again.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 # In a container one is root, and JupyterLab may run as root there; elsewhere it asks for LAB_ARGS=--allow-root.
 CONTAINER = $(or $(container),$(wildcard /.dockerenv /run/.containerenv),$(KUBERNETES_SERVICE_HOST))
 AS_ROOT = $(if $(CONTAINER),$(if $(filter 0,$(shell id -u)),--allow-root))

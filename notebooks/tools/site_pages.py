@@ -13,7 +13,7 @@ import nbformat
 from notebooks.tools.contents import contents
 from notebooks.tools.places import NOTEBOOKS, README, ROOT, SOLUTIONS
 from notebooks.tools.site_cells import code_and_outputs, fence
-from notebooks.tools.site_moves import MovesError, OfNotebook, moves
+from notebooks.tools.site_moves import KEPT, MovesError, OfNotebook, moves
 
 CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=[)\s])")
@@ -29,10 +29,11 @@ class SiteError(Exception):
 
 
 class Pages:
-    """A folder of Markdown pages that Sphinx reads, filled from the project's files."""
+    """A folder of Markdown pages that Sphinx reads, filled from the project's files. few: widgets
+    have few positions, drawn for this once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, few: bool = False) -> None:
+        self.folder, self.few = folder, few
         self.notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
         self.solutions = sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
         self.teaching = sorted(NOTEBOOKS.glob("teaching.md"))
@@ -54,7 +55,8 @@ class Pages:
         extra = self.folder / EXTRA
         extra.mkdir()
         try:
-            self.moves = moves(self.notebooks, extra / "moves")
+            kept = self.folder.parent / "few" if self.few else KEPT
+            self.moves = moves(self.notebooks, extra / "moves", kept, self.few)
         except MovesError as error:
             raise SiteError(str(error)) from error
         for path in self.notebooks:
