@@ -1,6 +1,7 @@
 """Shared by all tests."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import jaxtyping
@@ -15,6 +16,10 @@ from plan import pytest_sessionstart as pytest_sessionstart
 from plan import pytest_terminal_summary as pytest_terminal_summary
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from waiting import GUARD
+
+# Notebooks are read with jsonschema, which would take a second and more to read the grammar of
+# addresses in any script, for nobody.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 OFF = ("gpu", "dev-shm-usage", "background-networking", "component-update", "sync")
 AS_ROOT = os.name == "posix" and os.geteuid() == 0
@@ -35,13 +40,24 @@ def _one_seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Without the shape check of the tests, as users run it: our own errors have to speak."""
+def _without_shape_check() -> Iterator[None]:
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Without the shape check of the tests, as users run it: our own errors have to speak."""
+    yield from _without_shape_check()
+
+
+@pytest.fixture(scope="module")
+def as_users_train() -> Iterator[None]:
+    """The same for the trainings of a whole file, which take twice as long when every call of every
+    step is checked. The same calls are checked in small trainings elsewhere."""
+    yield from _without_shape_check()
 
 
 @pytest.fixture(scope="module")

@@ -29,11 +29,11 @@ class SiteError(Exception):
 
 
 class Pages:
-    """A folder of Markdown pages that Sphinx reads, filled from the project's files. few: widgets
+    """A folder of Markdown pages that Sphinx reads, filled from the project's files. ends: widgets
     have few positions, drawn for this once."""
 
-    def __init__(self, folder: Path, few: bool = False) -> None:
-        self.folder, self.few = folder, few
+    def __init__(self, folder: Path, ends: bool = False) -> None:
+        self.folder, self.ends = folder, ends
         self.notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
         self.solutions = sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
         self.teaching = sorted(NOTEBOOKS.glob("teaching.md"))
@@ -55,8 +55,8 @@ class Pages:
         extra = self.folder / EXTRA
         extra.mkdir()
         try:
-            kept = self.folder.parent / "few" if self.few else KEPT
-            self.moves = moves(self.notebooks, extra / "moves", kept, self.few)
+            kept = self.folder.parent / "ends" if self.ends else KEPT
+            self.moves = moves(self.notebooks, extra / "moves", kept, self.ends)
         except MovesError as error:
             raise SiteError(str(error)) from error
         for path in self.notebooks:

@@ -36,16 +36,16 @@ def is_widget(value: object) -> bool:
     return value is None or hasattr(value, "box")
 
 
-def drawn(widget: Any, folder: Path, few: bool = False) -> Moves | None:
-    """Draw the positions of a widget into a folder, or a few of them; None: it stays still."""
+def drawn(widget: Any, folder: Path, ends: bool = False) -> Moves | None:
+    """Draw the positions of a widget into a folder, or the ends alone; None: it stays still."""
     if isinstance(widget, Explorer):
-        return _of_explorer(widget, folder, few)
-    return _of_playground(widget, folder, few) if isinstance(widget, View) else None
+        return _of_explorer(widget, folder, ends)
+    return _of_playground(widget, folder, ends) if isinstance(widget, View) else None
 
 
-def _of_explorer(explorer: Explorer, folder: Path, few: bool) -> Moves:
+def _of_explorer(explorer: Explorer, folder: Path, ends: bool) -> Moves:
     allowed = [(name, explorer.values[name], c.value) for name, c in explorer.controls.items()]
-    controls, chosen = positions(allowed, MOST, few)
+    controls, chosen = positions(allowed, MOST, ends)
     pictures = {}
     for at in chosen:
         values = {c.name: c.values[n] for c, n in zip(controls, at, strict=True)}
@@ -54,7 +54,7 @@ def _of_explorer(explorer: Explorer, folder: Path, few: bool) -> Moves:
     return _moves(controls, pictures, explorer.about, speaks=False)
 
 
-def _of_playground(view: Any, folder: Path, few: bool) -> Moves:
+def _of_playground(view: Any, folder: Path, ends: bool) -> Moves:
     """What a playground answers from its record."""
     view.auto.value = False
     own = {name: getattr(view, name) for name in RECORDED}
@@ -62,7 +62,7 @@ def _of_playground(view: Any, folder: Path, few: bool) -> Moves:
         (name, [value for _, value in control.options], control.value)
         for name, control in own.items()
     ]
-    controls, chosen = positions(allowed, MOST_RECORDED, few)
+    controls, chosen = positions(allowed, MOST_RECORDED, ends)
     pictures = {}
     for at in chosen:
         for control, n in zip(controls, at, strict=True):
@@ -78,11 +78,11 @@ def _of_playground(view: Any, folder: Path, few: bool) -> Moves:
 def positions(
     allowed: Sequence[tuple[str, Sequence[Any], Any]],
     most: Mapping[int | None, int],
-    few: bool = False,
+    ends: bool = False,
 ) -> tuple[list[Control], list[Position]]:
     """Which values of controls (name, values, the one at which it starts) are drawn, and which
     positions: all, if with fewer values on the sliders these are at most so many; else those with
-    at most two controls away from the start, or one; of these a few: the start, and each control
+    at most two controls away from the start, or one; ends: of these the start, and each control
     at both of its ends. ValueError: even these are too many."""
     for together, limit in most.items():
         for fine in FINE:
@@ -90,7 +90,7 @@ def positions(
             near = _near(controls, len(controls) if together is None else together)
             found = list(islice(near, limit + 1))
             if len(found) <= limit:
-                return controls, sorted(at for at in found if not few or _is_an_end(controls, at))
+                return controls, sorted(at for at in found if not ends or _is_an_end(controls, at))
     names = ", ".join(name for name, _, _ in allowed)
     raise ValueError(f"controls need fewer values to be drawn, got {names}.")
 

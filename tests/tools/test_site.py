@@ -51,7 +51,7 @@ COLOURS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("built") / "site"
-    build(target, few=True)
+    build(target, ends=True)
     return target
 
 

@@ -121,7 +121,7 @@ def test_few_positions_are_all_drawn_and_many_near_the_start() -> None:
     _, found = positions([*many, *[(name, many[0][1], 0.0) for name in "def"]], limits)
     assert len(found) == 1 + sum(len(c.values) - 1 for c in positions([*many, *many], limits)[0])
     _, found = positions(
-        [("a", [1, 2, 3, 4], 2), ("b", ["x", "y", "z"], "x")], {None: 60}, few=True
+        [("a", [1, 2, 3, 4], 2), ("b", ["x", "y", "z"], "x")], {None: 60}, ends=True
     )
     assert found == [(0, 0), (1, 0), (1, 2), (3, 0)]
     with pytest.raises(ValueError, match="controls need fewer values to be drawn, got a"):
