@@ -9,7 +9,7 @@ import pytest
 import torch
 from browsing import open_page
 from hypothesis import HealthCheck, settings
-from plan import NO_BROWSER, browser_path
+from plan import NO_BROWSER, TRAINING, browser_path
 from plan import pytest_collection_modifyitems as pytest_collection_modifyitems  # hooks of pytest
 from plan import pytest_ignore_collect as pytest_ignore_collect
 from plan import pytest_sessionstart as pytest_sessionstart
@@ -53,11 +53,13 @@ def unchecked() -> Iterator[None]:
     yield from _without_shape_check()
 
 
-@pytest.fixture(scope="module")
-def as_users_train() -> Iterator[None]:
-    """The same for the trainings of a whole file, which take twice as long when every call of every
-    step is checked. The same calls are checked in small trainings elsewhere."""
-    yield from _without_shape_check()
+@pytest.fixture(scope="module", autouse=True)
+def _as_users_train(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The same for a whole file, if it is one that trains much."""
+    if request.path.name.startswith(TRAINING):
+        yield from _without_shape_check()
+    else:
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from lautum_utils import Experiment, Interval, Results, grid, run
 from lautum_utils.training import loop
 from lautum_utils.training.loop import gradient_ratio
 
-pytestmark = pytest.mark.usefixtures("as_users_train")
 BASE = Experiment(network="mlp", steps=120)
 SWAP = Experiment(shift="label_part_swap", severity=1.0, network="mlp", steps=120)
 

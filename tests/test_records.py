@@ -21,7 +21,6 @@ from lautum_utils.training.outcomes import Result
 from lautum_utils.widgets.playground_settings import BASE
 from notebooks.tools import compare, published, published_grid
 
-pytestmark = pytest.mark.usefixtures("as_users_train")
 Change = Callable[[Experiment], Experiment]
 
 PLACES = [("letters", 0.3), ("digits", 0.6), ("letters", 0.9)]
