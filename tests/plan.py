@@ -14,11 +14,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NO_BROWSER = (
     "No browser: get one by .venv/bin/playwright install chromium, or install chromium or Chrome."
 )
-# Files that train much do it as users do, without a check of every call of every step, which takes
-# longer than the step; the same calls are checked in the small trainings of the others.
+# Files that train much, or read whole records, do it as users do, without a check of every call,
+# which takes longer than the call; the same calls are checked in the others.
 TRAINING = ("test_records.py", "test_claims.py", "test_stacks.py", "test_playground.py")
 TRAINING += ("test_published.py", "test_forgetting_record.py", "test_compare.py")
 TRAINING += ("test_sweeps_ended.py", "test_race.py", "test_bench_")
+TRAINING += ("test_playground_record.py", "test_verdicts.py")
 # Two processes take file after file: the longest first, so that neither waits for the other at the
 # end.
 LONGEST = (
