@@ -19,7 +19,7 @@ NO_BROWSER = (
 TRAINING = ("test_records.py", "test_claims.py", "test_stacks.py", "test_playground.py")
 TRAINING += ("test_published.py", "test_forgetting_record.py", "test_compare.py")
 TRAINING += ("test_sweeps_ended.py", "test_race.py", "test_bench_")
-TRAINING += ("test_playground_record.py", "test_verdicts.py")
+TRAINING += ("test_playground_record.py", "test_verdicts.py", "test_competitors.py", "test_page_")
 # Two processes take file after file: the longest first, so that neither waits for the other at the
 # end.
 LONGEST = (
