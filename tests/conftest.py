@@ -56,10 +56,13 @@ def unchecked() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def _as_users_train(request: pytest.FixtureRequest) -> Iterator[None]:
     """The same for a whole file, if it is one that trains much."""
-    if request.path.name.startswith(TRAINING):
-        yield from _without_shape_check()
-    else:
-        yield
+    yield from _without_shape_check() if request.path.name.startswith(TRAINING) else [None]
+
+
+@pytest.fixture(autouse=True)
+def _as_users_wait(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The same for what takes long."""
+    yield from _without_shape_check() if request.node.get_closest_marker("slow") else [None]
 
 
 @pytest.fixture(scope="module")
