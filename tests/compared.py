@@ -13,6 +13,7 @@ import pytest
 from notebooks.tools.slices import NOTHING, statements
 
 COMPARED = "nbval-check-output"
+AT_ONCE = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 ASKED = "results_path"  # what is written only if a reader asks for it
 
 
@@ -22,7 +23,7 @@ class Cell(NamedTuple):
     binds: frozenset[str]
     changes: frozenset[str]
     uses: frozenset[str]  # before it binds them itself
-    uses_later: frozenset[str]  # in functions and comprehensions
+    uses_later: frozenset[str]  # in functions
 
 
 def read(source: str) -> Cell:
@@ -30,15 +31,19 @@ def read(source: str) -> Cell:
     held = [s for s in statements(source) if not _is_asked(s.node)]
     code = compile(ast.Module([s.node for s in held], []), "<cell>", "exec")
     bound: set[str] = set()
-    uses = set()
+    uses: set[str] = set()
+    later: set[str] = set()
     for step in dis.get_instructions(code):
         if step.opname == "STORE_NAME":
             bound.add(step.argval)
-        elif step.opname == "LOAD_NAME" and step.argval not in bound:
-            uses.add(step.argval)
+        elif step.opname == "LOAD_NAME":
+            uses |= {step.argval} - bound
+        elif isinstance(step.argval, CodeType) and step.argval.co_name in AT_ONCE:
+            uses |= _globals_of(step.argval) - bound
+        elif isinstance(step.argval, CodeType):
+            later |= _globals_of(step.argval)
     changes = NOTHING.union(*(s.changes for s in held))
-    inner = frozenset(_globals_of(code))
-    return Cell(frozenset(bound), changes, frozenset(uses), inner)
+    return Cell(*map(frozenset, (bound, changes, uses, later)))
 
 
 def needed(cells: Sequence[Cell], compared: set[int]) -> set[int]:
@@ -73,10 +78,8 @@ def _is_asked(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) == ASKED
 
 
-def _globals_of(code: CodeType) -> Iterator[str]:
-    """The global names in the functions and comprehensions of a cell."""
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            steps = dis.get_instructions(inner)
-            yield from (s.argval for s in steps if s.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
-            yield from _globals_of(inner)
+def _globals_of(code: CodeType) -> set[str]:
+    """The global names that a function or a comprehension reads, or one within it."""
+    steps = list(dis.get_instructions(code))
+    inner = [_globals_of(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return {s.argval for s in steps if s.opname in ("LOAD_GLOBAL", "LOAD_NAME")}.union(*inner)

@@ -20,6 +20,7 @@ PRINT = "print(z)"
         (["z = []", "z.append(1)", PRINT, "z = 1"], {0, 1, 2}),
         (["def z():\n    return y", "y = 1", "x = 2", PRINT], {0, 1, 3}),
         (["y = 1", "z = [y for _ in range(2)]", PRINT], {0, 1, 2}),
+        (["y = 1", "y = 2\nz = [y for _ in range(2)]", "y = 3", PRINT], {1, 3}),
         (["one = 1", "z = 1\nfor one in (1,):\n    of = one", PRINT], {1, 2}),
         (["of = 1", "z = 1\nif z:\n    z += of", PRINT], {0, 1, 2}),
         (["trained = 1", "z = 1\nif results_path:\n    save(trained)", PRINT], {1, 2}),
