@@ -85,4 +85,11 @@ SLOW_TESTS += (  # half a second to two
     "test_tasks.py::test_fashion_mnist_as_it_is_installed",
     "test_finetuning.py::test_validation_samples_choose_the_step",
     "test_methods.py::test_mk_mmd_is_0_on_average",
+    "test_finite_world.py::test_every_identity_holds_in_every_world",
+    "test_information.py::test_mutual_and_lautum_agree_with_dit",
+    "test_probes.py::test_probe_chooses_its_penalty",
+    "test_sketch.py::test_a_sketch_is_the_picture_of_its_figure",
+    "test_sweeps.py::test_threads_give_what_no_executor_gives",
+    "test_run.py::test_a_folder_of_your_own_is_a_target",
+    "test_checkpoints.py::test_a_checkpoint_that_does_not_fit",
 )
