@@ -17,9 +17,12 @@ TEXT ?=
 NBVAL = $(shell grep -l nbval-check-output notebooks/*.ipynb)
 BIN := $(VENV)/bin
 BROWSERS := chromium chromium-browser google-chrome
-# One thread a process: the tests run two processes side by side. A text file opened without its encoding is an error.
+# One thread a process: the tests run processes side by side. A text file opened without its encoding is an error.
+# What is compiled is kept also where the shell says otherwise: tests start a hundred processes that would compile it again.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(ONE_THREAD) PYTHONWARNDEFAULTENCODING=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q
+# All tests: a third process works while two wait for a kernel or a browser, where there is memory for it (2 to 3 GB each).
+WORKERS ?= $(or $(shell awk '/MemAvailable/ {print ($$2 > 12e6) ? 3 : 2}' /proc/meminfo 2> /dev/null),2)
 # In a container one is root, and JupyterLab may run as root there; elsewhere it asks for LAB_ARGS=--allow-root.
 CONTAINER = $(or $(container),$(wildcard /.dockerenv /run/.containerenv),$(KUBERNETES_SERVICE_HOST))
 AS_ROOT = $(if $(CONTAINER),$(if $(filter 0,$(shell id -u)),--allow-root))
@@ -44,10 +47,10 @@ hooks:  ## before each commit: ruff, mypy, and whether the notebooks are what th
 	@echo "Each commit is checked now; git commit --no-verify does without, and deleting .git/hooks/pre-commit ends it."
 
 check: lint  ## after each change: lint and the fast tests, in under a minute
-	@$(PYTEST) -m "not slow" tests
+	@$(PYTEST) -n 2 --dist worksteal -p no:nbval -m "not slow" tests
 
 test: lint  ## run every test: code, notebooks, widgets, browser, claims (ONLY=06 or ONLY="sweeps or site": those whose names hold it)
-	@$(PYTEST) --nbval-lax --nbval-current-env --durations 10 $(if $(ONLY),-k "$(ONLY)") tests $(NBVAL)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --nbval-lax --nbval-current-env --durations 10 $(if $(ONLY),-k "$(ONLY)") tests $(NBVAL)
 
 processors: $(VENV)/.test  ## what depends on rounding, as other processors compute it, with one thread and with two
 	@$(BIN)/python tests/processors.py

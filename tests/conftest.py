@@ -1,6 +1,7 @@
 """Shared by all tests."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import jaxtyping
@@ -8,13 +9,17 @@ import pytest
 import torch
 from browsing import open_page
 from hypothesis import HealthCheck, settings
-from plan import NO_BROWSER, browser_path
+from plan import NO_BROWSER, TRAINING, browser_path
 from plan import pytest_collection_modifyitems as pytest_collection_modifyitems  # hooks of pytest
 from plan import pytest_ignore_collect as pytest_ignore_collect
 from plan import pytest_sessionstart as pytest_sessionstart
 from plan import pytest_terminal_summary as pytest_terminal_summary
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from waiting import GUARD
+
+# Notebooks are read with jsonschema, which would take a second and more to read the grammar of
+# addresses in any script, for nobody.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 OFF = ("gpu", "dev-shm-usage", "background-networking", "component-update", "sync")
 AS_ROOT = os.name == "posix" and os.geteuid() == 0
@@ -35,13 +40,29 @@ def _one_seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture
-def unchecked() -> Iterator[None]:
-    """Without the shape check of the tests, as users run it: our own errors have to speak."""
+def _without_shape_check() -> Iterator[None]:
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", before)
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """Without the shape check of the tests, as users run it: our own errors have to speak."""
+    yield from _without_shape_check()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_users_train(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The same for a whole file, if it is one that trains much."""
+    yield from _without_shape_check() if request.path.name.startswith(TRAINING) else [None]
+
+
+@pytest.fixture(autouse=True)
+def _as_users_wait(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The same for what takes long."""
+    yield from _without_shape_check() if request.node.get_closest_marker("slow") else [None]
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ def gain(results: Results, strength: float) -> Interval:
 
 @pytest.fixture(scope="module")
 def swap() -> Results:
-    return trained(SWAP, strength=(0.0, 1e-4, 1e-3, 1e-2), severity=(0.0, 0.5, 1.0))
+    whole = trained(SWAP, strength=(0.0, 1e-4, 1e-3, 1e-2))
+    return whole + trained(SWAP, strength=(0.0, 1e-2), severity=(0.0, 0.5))
 
 
 def test_swap_the_chosen_strength_gains_at_least_25_points_with_the_mlp(swap: Results) -> None:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from plan import NOTEBOOKS, ROOT
+from plan import LONGEST, NOTEBOOKS, ROOT, SLOW_FILES, SLOW_TESTS, TRAINING
 from rattler import MatchSpec
 
 from notebooks.tools import build, recording
@@ -222,6 +222,17 @@ def test_make_tests_a_part_or_the_fast_ones() -> None:
         if "nbval-check-output" in p.read_text(encoding="utf-8")
     }
     assert {Path(name).name for name in compared} == outputs
+
+
+def test_what_runs_later_or_longer_is_there() -> None:
+    files = {
+        path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py")
+    }
+    for beginning in (*SLOW_FILES, *TRAINING, *LONGEST):
+        assert [name for name in files if name.startswith(beginning)], beginning
+    for place in SLOW_TESTS:
+        name, test = place.split("::")
+        assert f"\ndef {test}" in files[name], place
 
 
 def test_a_small_install_takes_torch_from_its_own_index_and_nothing_else() -> None:

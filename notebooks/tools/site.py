@@ -2,6 +2,7 @@
 
 python -m notebooks.tools.site               build/site
 python -m notebooks.tools.site --to FOLDER   another folder
+python -m notebooks.tools.site --ends        a quick look: of each slider the start and both ends
 
 Each notebook becomes a page as it was saved, nothing is run. Sphinx and furo give navigation,
 search, light and dark; formulas become MathML, which browsers draw themselves. The finished site is
@@ -24,16 +25,16 @@ from notebooks.tools.site_pages import Pages, SiteError
 from notebooks.tools.site_sphinx import render
 
 
-def build(target: Path) -> int:
+def build(target: Path, ends: bool = False) -> int:
     """Write the site into the folder target, whole or not at all, and return the number of its
-    pages."""
+    pages. ends: of each widget only where it starts, and each control at both of its ends."""
     target = target.resolve()
     _require_replaceable(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as temporary:
         sources, site = Path(temporary) / "pages", Path(temporary) / "site"
         sources.mkdir()
-        Pages(sources).write()
+        Pages(sources, ends).write()
         count = len(list(sources.rglob("*.md")))
         with tqdm(total=2 * count + 1, unit="step", desc="site", disable=None) as bar:
             render(sources, site, bar.update)
@@ -65,9 +66,15 @@ def main() -> None:
     parser.add_argument(
         "--to", type=Path, default=place, metavar="FOLDER", help="where it goes (build/site)"
     )
-    target = parser.parse_args().to
+    parser.add_argument(
+        "--ends",
+        action="store_true",
+        help="draw widgets only where they start and at both ends of each control",
+    )
+    options = parser.parse_args()
+    target = options.to
     try:
-        count = build(target)
+        count = build(target, options.ends)
     except KeyboardInterrupt:
         print("\nStopped: nothing was written.", file=sys.stderr)
         sys.exit(130)

@@ -55,15 +55,18 @@ class MovesError(Exception):
 OfNotebook = dict[int, list[Moves | None]]  # by cell: of each widget, None if it stays still
 
 
-def moves(notebooks: Sequence[Path], pictures: Path, kept: Path = KEPT) -> dict[Path, OfNotebook]:
-    """What moves in saved notebooks; the pictures go to the folder `pictures`.
+def moves(
+    notebooks: Sequence[Path], pictures: Path, kept: Path = KEPT, ends: bool = False
+) -> dict[Path, OfNotebook]:
+    """What moves in saved notebooks; the pictures go to the folder `pictures`. ends: of each widget
+    only where it starts, and each control at both of its ends.
 
     MovesError: a widget cannot be drawn.
     """
     places = {
         notebook: kept / f"{notebook.stem}-{_fingerprint(notebook)}" for notebook in notebooks
     }
-    work = [(notebook, place) for notebook, place in places.items() if not place.exists()]
+    work = [(notebook, place, ends) for notebook, place in places.items() if not place.exists()]
     if work:
         spawn = multiprocessing.get_context("spawn")  # a notebook changes its process
         with spawn.Pool(min(len(work), os.cpu_count() or 1, WORKERS), _get_ready) as pool:
@@ -106,9 +109,9 @@ def _get_ready() -> None:
     warnings.simplefilter("ignore")
 
 
-def _draw(work: tuple[Path, Path]) -> str:
+def _draw(work: tuple[Path, Path, bool]) -> str:
     """Draw what moves in a notebook, whole or not at all: what went wrong, or nothing."""
-    notebook, place = work
+    notebook, place, ends = work
     place.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(dir=place.parent, prefix=".") as temporary,
@@ -119,7 +122,7 @@ def _draw(work: tuple[Path, Path]) -> str:
         folder = Path(temporary) / "whole"
         folder.mkdir()
         try:
-            found = dict(of_cells(nbformat.read(notebook, as_version=4).cells, folder))
+            found = dict(of_cells(nbformat.read(notebook, as_version=4).cells, folder, ends))
         except Exception as error:
             return f"{notebook.name} needs widgets that can be drawn, got {error!r}"
         (folder / "moves.json").write_text(json.dumps(found), encoding="utf-8")
@@ -131,7 +134,9 @@ def _draw(work: tuple[Path, Path]) -> str:
     return ""
 
 
-def of_cells(cells: Sequence[Any], folder: Path) -> Iterator[tuple[int, list[Moves | None]]]:
+def of_cells(
+    cells: Sequence[Any], folder: Path, ends: bool = False
+) -> Iterator[tuple[int, list[Moves | None]]]:
     """What moves in the cells of a notebook that show widgets, by number; pictures go to the
     folder. What the widgets need is run in the order of the notebook."""
     from notebooks.tools.site_positions import drawn, is_widget  # torch and its companions
@@ -147,7 +152,7 @@ def of_cells(cells: Sequence[Any], folder: Path) -> Iterator[tuple[int, list[Mov
         if n not in shown:
             continue
         values = [node and eval(_expression(node), names) for node in shown[n]]
-        found = [drawn(value, folder) for value in values if is_widget(value)]
+        found = [drawn(value, folder, ends) for value in values if is_widget(value)]
         if len(found) != _count(cells[n]):
             raise MovesError(f"a cell that shows {_count(cells[n])} widgets by name: {code[n]}")
         yield n, found

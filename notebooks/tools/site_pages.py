@@ -14,7 +14,7 @@ from notebooks.tools.contents import contents
 from notebooks.tools.navigation import IS_ALONE
 from notebooks.tools.places import NOTEBOOKS, README, ROOT, SOLUTIONS
 from notebooks.tools.site_cells import code_and_outputs, fence
-from notebooks.tools.site_moves import MovesError, OfNotebook, moves
+from notebooks.tools.site_moves import KEPT, MovesError, OfNotebook, moves
 
 CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
 LINK = re.compile(r"(?<=\]\()([^)\s]+)(?=[)\s])")
@@ -30,10 +30,11 @@ class SiteError(Exception):
 
 
 class Pages:
-    """A folder of Markdown pages that Sphinx reads, filled from the project's files."""
+    """A folder of Markdown pages that Sphinx reads, filled from the project's files. ends: widgets
+    have few positions, drawn for this once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, ends: bool = False) -> None:
+        self.folder, self.ends = folder, ends
         self.notebooks = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
         self.solutions = sorted(SOLUTIONS.glob("[0-9][0-9]_*.ipynb"))
         self.teaching = sorted(NOTEBOOKS.glob("teaching.md"))
@@ -55,7 +56,8 @@ class Pages:
         extra = self.folder / EXTRA
         extra.mkdir()
         try:
-            self.moves = moves(self.notebooks, extra / "moves")
+            kept = self.folder.parent / "ends" if self.ends else KEPT
+            self.moves = moves(self.notebooks, extra / "moves", kept, self.ends)
         except MovesError as error:
             raise SiteError(str(error)) from error
         for path in self.notebooks:

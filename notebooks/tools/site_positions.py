@@ -36,16 +36,16 @@ def is_widget(value: object) -> bool:
     return value is None or hasattr(value, "box")
 
 
-def drawn(widget: Any, folder: Path) -> Moves | None:
-    """Draw the positions of a widget into a folder; None: it stays still."""
+def drawn(widget: Any, folder: Path, ends: bool = False) -> Moves | None:
+    """Draw the positions of a widget into a folder, or the ends alone; None: it stays still."""
     if isinstance(widget, Explorer):
-        return _of_explorer(widget, folder)
-    return _of_playground(widget, folder) if isinstance(widget, View) else None
+        return _of_explorer(widget, folder, ends)
+    return _of_playground(widget, folder, ends) if isinstance(widget, View) else None
 
 
-def _of_explorer(explorer: Explorer, folder: Path) -> Moves:
+def _of_explorer(explorer: Explorer, folder: Path, ends: bool) -> Moves:
     allowed = [(name, explorer.values[name], c.value) for name, c in explorer.controls.items()]
-    controls, chosen = positions(allowed, MOST)
+    controls, chosen = positions(allowed, MOST, ends)
     pictures = {}
     for at in chosen:
         values = {c.name: c.values[n] for c, n in zip(controls, at, strict=True)}
@@ -54,7 +54,7 @@ def _of_explorer(explorer: Explorer, folder: Path) -> Moves:
     return _moves(controls, pictures, explorer.about, speaks=False)
 
 
-def _of_playground(view: Any, folder: Path) -> Moves:
+def _of_playground(view: Any, folder: Path, ends: bool) -> Moves:
     """What a playground answers from its record."""
     view.auto.value = False
     own = {name: getattr(view, name) for name in RECORDED}
@@ -62,7 +62,7 @@ def _of_playground(view: Any, folder: Path) -> Moves:
         (name, [value for _, value in control.options], control.value)
         for name, control in own.items()
     ]
-    controls, chosen = positions(allowed, MOST_RECORDED)
+    controls, chosen = positions(allowed, MOST_RECORDED, ends)
     pictures = {}
     for at in chosen:
         for control, n in zip(controls, at, strict=True):
@@ -76,18 +76,21 @@ def _of_playground(view: Any, folder: Path) -> Moves:
 
 
 def positions(
-    allowed: Sequence[tuple[str, Sequence[Any], Any]], most: Mapping[int | None, int]
+    allowed: Sequence[tuple[str, Sequence[Any], Any]],
+    most: Mapping[int | None, int],
+    ends: bool = False,
 ) -> tuple[list[Control], list[Position]]:
     """Which values of controls (name, values, the one at which it starts) are drawn, and which
     positions: all, if with fewer values on the sliders these are at most so many; else those with
-    at most two controls away from the start, or one. ValueError: even these are too many."""
+    at most two controls away from the start, or one; ends: of these the start, and each control
+    at both of its ends. ValueError: even these are too many."""
     for together, limit in most.items():
         for fine in FINE:
             controls = [_thinned(*of_one, fine) for of_one in allowed]
             near = _near(controls, len(controls) if together is None else together)
             found = list(islice(near, limit + 1))
             if len(found) <= limit:
-                return controls, sorted(found)
+                return controls, sorted(at for at in found if not ends or _is_an_end(controls, at))
     names = ", ".join(name for name, _, _ in allowed)
     raise ValueError(f"controls need fewer values to be drawn, got {names}.")
 
@@ -119,6 +122,11 @@ def _near(controls: Sequence[Control], together: int) -> Iterator[Position]:
             for numbers in product(*(others[n] for n in turned)):
                 changed = dict(zip(turned, numbers, strict=True))
                 yield tuple(changed.get(n, at) for n, at in enumerate(start))
+
+
+def _is_an_end(controls: Sequence[Control], at: Position) -> bool:
+    away = [(n, c) for n, c in zip(at, controls, strict=True) if n != c.start]
+    return len(away) < 2 and all(n in (0, len(c.values) - 1) for n, c in away)
 
 
 def _moves(

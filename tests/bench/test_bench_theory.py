@@ -1,17 +1,20 @@
 """The theory notebooks: their finite world at the promised size, and how soon their widgets
 answer."""
 
+import re
 import statistics
 import time
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from benching import Bench, Times
-from cells import THEORY, explorers, extremes, run_cells
+from cells import THEORY, explorers, extremes
 
 from lautum_utils.finite_world import FiniteWorld
+from notebooks.tools.slices import needed, run, statements
 from notebooks.tools.sources import read
 
 
@@ -38,11 +41,11 @@ def test_finite_world_of_the_promised_size(bench: Bench) -> None:
 def test_theory_widgets(bench: Bench, source: Path) -> None:
     """The slowest control of a notebook's widgets, at its minimum, maximum and default: from the
     new value to the new picture."""
-    notebook = read(source, solutions=True)
-    last = max(i for i, cell in enumerate(notebook.cells) if "Explorer(" in cell.source)
-    # What comes later can take long, and no widget needs it.
-    notebook.cells = notebook.cells[: last + 1]
-    names, _ = run_cells(notebook)
+    cells = [c.source for c in read(source, solutions=True).cells if c.cell_type == "code"]
+    made = re.findall(r"^(\w+) = Explorer\(", "\n".join(cells), re.MULTILINE)
+    held = [statement for cell in cells for statement in statements(cell)]
+    names: dict[str, Any] = {}
+    run(needed(frozenset(made), held), names)  # the rest can take long, and no widget needs it
 
     def turn() -> Times:
         times: Times = {}

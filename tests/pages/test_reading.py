@@ -2,6 +2,7 @@
 of the notebooks writes."""
 
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -29,6 +30,7 @@ NOT_PROSE = re.compile(
 )
 
 
+@cache
 def prose(path: Path) -> str:
     if path.suffix == ".md":
         return path.read_text(encoding="utf-8")

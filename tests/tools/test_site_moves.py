@@ -2,6 +2,7 @@
 a browser, by mouse and keyboard."""
 
 import ast
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,10 @@ def test_few_positions_are_all_drawn_and_many_near_the_start() -> None:
         assert control.values[control.start] == 0.3
     _, found = positions([*many, *[(name, many[0][1], 0.0) for name in "def"]], limits)
     assert len(found) == 1 + sum(len(c.values) - 1 for c in positions([*many, *many], limits)[0])
+    _, found = positions(
+        [("a", [1, 2, 3, 4], 2), ("b", ["x", "y", "z"], "x")], {None: 60}, ends=True
+    )
+    assert found == [(0, 0), (1, 0), (1, 2), (3, 0)]
     with pytest.raises(ValueError, match="controls need fewer values to be drawn, got a"):
         positions([("a", [str(n) for n in range(121)], "3")], limits)
 
@@ -143,7 +148,11 @@ def test_a_widget_that_cannot_be_found_is_told(tmp_path: Path) -> None:
         dict(of_cells(cells, tmp_path))
 
 
-def test_what_was_drawn_is_kept_until_the_code_changes(tmp_path: Path) -> None:
+def test_what_was_drawn_is_kept_until_the_code_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork = multiprocessing.get_context("fork")  # nothing is imported again, as it is for a site
+    monkeypatch.setattr(multiprocessing, "get_context", lambda how: fork)
     path, kept = tmp_path / "05_made_up.ipynb", tmp_path / "kept"
     cells = notebook()
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
