@@ -103,7 +103,8 @@ def draw_curves(
         (name, min(min(c.x) for c in lines.values()), max(max(c.x) for c in lines.values()))
         for name, lines in panels.items()
     ]
-    key = (tuple(spans), against, _limits(compared, family, target))
+    shown = tuple(line for line in LINES if any(line in lines for lines in panels.values()))
+    key = (tuple(spans), against, shown, _limits(compared, family, target))
     return Sketch(_curves_frame, key, fill, title)
 
 
@@ -119,7 +120,10 @@ def _limits(compared: Comparison, family: str, target: str) -> tuple[float, floa
 
 
 def _curves_frame(
-    spans: Sequence[tuple[str, float, float]], against: str, limits: tuple[float, float]
+    spans: Sequence[tuple[str, float, float]],
+    against: str,
+    shown: Sequence[str],
+    limits: tuple[float, float],
 ) -> tuple[Figure, list[Axes]]:
     columns = 2 if len(spans) in (2, 4) else 3
     rows = -(-len(spans) // columns)
@@ -141,8 +145,8 @@ def _curves_frame(
         ax.minorticks_off()
     for row in grid:
         row[0].set_ylabel("gain (points)")
-    for line, style in zip(LINES, STYLES, strict=False):
-        axes[0].plot([], [], label=line, **style)
+    for line in shown:
+        axes[0].plot([], [], label=line, **STYLES[LINES.index(line)])
     handles = axes[0].get_legend_handles_labels()
     at = (0.53, 1 - 0.44 / height)
     figure.legend(*handles, ncols=3, loc="upper center", bbox_to_anchor=at)
@@ -207,7 +211,7 @@ def draw_costs(costs: Mapping[str, float], compared: Comparison) -> Figure:
     colours = [STYLES[two]["color"] for two in in_two]
     bars = ax.barh(order, [costs[name] for name in order], color=colours)
     gains = [
-        100 * compared.mean_gain(name, "finetune" if two else "probe")
+        round(100 * compared.mean_gain(name, "finetune" if two else "probe"), 1) + 0.0  # no "-0.0"
         for name, two in zip(order, in_two, strict=True)
     ]
     said = [f"{costs[n]:.1f} times for {g:+.1f} points" for n, g in zip(order, gains, strict=True)]

@@ -129,7 +129,7 @@ class Comparison:
         named = f" ({', '.join(winners)})" if winners else ""
         return (
             f"{target}, {IN_WORDS[protocol]}: {len(winners)} of {len(methods)} methods beat every "
-            f"simple baseline{named}, {sure} with intervals for so many comparisons; "
+            f"simple baseline{named},\n  {sure} with intervals for so many comparisons; "
             f"hardest to beat: {self.hardest(protocol, target)}"
         )
 
