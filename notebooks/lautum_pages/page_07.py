@@ -189,7 +189,7 @@ def draw_grid(compared: Comparison, protocol: str, over: str) -> Sketch:
 
 def _grid_frame(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
     height = 0.22 * len(names) + 1.35
-    margins = {"left": 0.33, "right": 0.91, "bottom": 0.7 / height, "top": 1 - 0.55 / height}
+    margins = {"left": 0.33, "right": 0.88, "bottom": 0.7 / height, "top": 1 - 0.55 / height}
     figure, (ax,) = new_figure(WIDTH, height, layout="none", gridspec_kw=margins)
     nothing = np.zeros((len(names), len(PLACES)))
     image = ax.imshow(nothing, cmap="RdBu", vmin=-10, vmax=10, aspect="auto")
@@ -200,7 +200,7 @@ def _grid_frame(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
         text = f"{target}\n{severity:g}"
         ax.text(4 * k + 1.5, below, text, ha="center", va="top", fontsize=8)
     ax.grid(False)
-    beside = figure.add_axes((0.925, 0.7 / height, 0.018, 1 - 1.25 / height))
+    beside = figure.add_axes((0.89, 0.7 / height, 0.018, 1 - 1.25 / height))
     figure.colorbar(image, cax=beside, label="points")
     return figure, [ax]
 
