@@ -167,7 +167,7 @@ playground
 behind = rivals["best probe"].against(pixels)
 accuracy_against_strength(
     {"linear probe": probe.where(labels=fewest)},
-    f"{fewest} labels: the best probe minus the pixels without a network is {behind.points} points",
+    f"{fewest} labels, the best probe against the pixels without a network: {behind.points} points",
     levels={"pixels, no network": pixels},
 )
 
@@ -178,9 +178,7 @@ accuracy_against_strength(
 
 # %%
 shown = probe.where(labels=fewest)
-page_06.draw_trade(
-    shown, "With more weight the target gains less and less, and the source pays more and more"
-)
+page_06.draw_trade(shown, "The target soon has what it can gain, and the source goes on paying")
 
 # %%
 print(*page_06.trade_in_words(shown), sep="\n")
