@@ -28,6 +28,13 @@ class Interval:
         """Half the width; 0 for one value, which has no interval."""
         return self.mean - self.low if self.n > 1 else 0.0
 
+    @property
+    def points(self) -> str:
+        """A difference of accuracies in points: "+4.4 [+3.8, +4.9]"."""
+        return "{:+.1f} [{:+.1f}, {:+.1f}]".format(
+            *(100 * x for x in (self.mean, self.low, self.high))
+        )
+
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """Mean and Student's t interval of independent values, such as one accuracy a seed; infinite

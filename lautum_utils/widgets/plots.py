@@ -213,7 +213,7 @@ def history_curves(
 
 CURVES = {
     "loss": "source cross-entropy (nats)",
-    "dependence": "features and target inputs (nats)",
+    "dependence": "Lautum information (nats)",
     "target_accuracy": "target read-out (%)",
 }
 

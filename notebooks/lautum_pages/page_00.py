@@ -5,6 +5,7 @@ from itertools import product
 from textwrap import fill
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -183,8 +184,22 @@ def in_words(found: Mapping[str, Results], name: str = LAUTUM) -> str:
     groups: dict[str, list[str]] = {said: [] for said in SAID}
     for other, d in differences(found, name).items():
         said = SAID[0] if d.high < 0 else SAID[2] if d.low > 0 else SAID[1]
-        groups[said].append(f"    {other:34} {record.points(d)}")
+        groups[said].append(f"    {other:34} {d.points}")
     return "\n".join(line for said, who in groups.items() if who for line in (f"  {said}", *who))
+
+
+def along_severity(gained: pd.DataFrame, strength: float) -> str:
+    """A title: what a weight changes at the least and at the largest severity, in points.
+
+    gained: of `Results.gain()`.
+    """
+    rows = gained[gained["strength"] == strength]
+    said = [f"{100 * gain:+.1f}" for gain in rows["gain"]]
+    if "severity" not in rows:
+        return f"Weight {strength:g} changes the accuracy by {said[0]} points"
+    least, most = rows["severity"].argmin(), rows["severity"].argmax()
+    there = [f"{said[at]} points at severity {rows['severity'].iloc[at]:g}" for at in (least, most)]
+    return f"Weight {strength:g} changes the accuracy by {', by '.join(there)}"
 
 
 def finding(competing: Competing) -> str:

@@ -72,14 +72,12 @@ def draw_worlds(found: Mapping[str, Mapping[str, float]], samples: Mapping[str, 
     figure, axes = new_figure(11, 3.1, len(samples), layout="none", gridspec_kw=margins)
     for ax, (name, (x, y)) in zip(axes, samples.items(), strict=True):
         ax.scatter(x, y, s=3, color=STYLES[0]["color"], alpha=0.4)
-        rows = [
-            f"{what} {found[name][f'{what}, Gaussian']:.2f}, {found[name][f'{what}, true']:.2f}"
-            for what in "LI"
-        ]
+        of = found[name]
+        rows = [f"{m} {of[f'{m}, Gaussian']:.2f}, true {of[f'{m}, true']:.2f}" for m in "LI"]
         ax.set_title("\n".join((name, *rows)), fontsize=9)
         ax.set_xlabel("x")
         ax.tick_params(labelsize=8)
+        ax.locator_params(nbins=4)
     axes[0].set_ylabel("y")
-    finding = "Only for the line is the Gaussian value right"
-    figure.suptitle(f"{finding} (nats: the Gaussian value, then the true one)")
+    figure.suptitle("Only for the line are the Gaussian values the true ones (nats)")
     return figure

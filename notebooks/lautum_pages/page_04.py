@@ -181,7 +181,7 @@ def draw_weights(results: Results) -> Figure:
         ax.axhline(level, color="0.3", linestyle=":")
         ax.annotate(text, (0, level), (0, 4), textcoords="offset points", fontsize=9)
         ax.set_xticks(places, [f"{s:g}" for s in strengths])
-        ax.set_xlabel("strength")
+        ax.set_xlabel("regularization weight")
         ax.set_ylim(bottom=0)
     left.set_title("source test accuracy (%)")
     right.set_title("cross-entropy of the last source batch (nats)")

@@ -1,6 +1,7 @@
 """The pictures of notebook 06: what each weight keeps, what is reached, what it costs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,9 +11,10 @@ from lautum_utils import Interval, Results, interval, mutual_information
 from lautum_utils.data.pairs import swap_joint
 from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.forgetting import draw_painted
-from lautum_utils.widgets.strength_axis import draw_level, strength_axis
+from lautum_utils.widgets.strength_axis import strength_axis
 from lautum_utils.widgets.style import SHEET, STYLES
 
+NO_NETWORK: dict[str, Any] = {"color": "0.3", "linestyle": "--", "linewidth": 1.2, "zorder": 1}
 CHANGES = {"test_accuracy": "target (probe)", "source_accuracy": "source"}
 
 
@@ -45,9 +47,10 @@ def draw_reached(
             found = results.accuracy()
             mean, reach = ([100 * getattr(p, k) for p in found.values()] for k in ("mean", "reach"))
             ax.errorbar([places[s] for s in found], mean, reach, label=words)
+        if ax is axes[1]:
+            ax.axhline(100 * pixels, label="pixels", **NO_NETWORK)
         ax.set_title(name, fontsize=10)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
-    draw_level(axes[1], "pixels, no network", pixels)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=4, columnspacing=1.5)
     axes[1].set_ylabel("")
     figure.suptitle(title)
     return figure

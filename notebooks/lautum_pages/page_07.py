@@ -103,7 +103,8 @@ def draw_curves(
         (name, min(min(c.x) for c in lines.values()), max(max(c.x) for c in lines.values()))
         for name, lines in panels.items()
     ]
-    key = (tuple(spans), against, _limits(compared, family, target))
+    shown = tuple(line for line in LINES if any(line in lines for lines in panels.values()))
+    key = (tuple(spans), against, shown, _limits(compared, family, target))
     return Sketch(_curves_frame, key, fill, title)
 
 
@@ -119,7 +120,10 @@ def _limits(compared: Comparison, family: str, target: str) -> tuple[float, floa
 
 
 def _curves_frame(
-    spans: Sequence[tuple[str, float, float]], against: str, limits: tuple[float, float]
+    spans: Sequence[tuple[str, float, float]],
+    against: str,
+    shown: Sequence[str],
+    limits: tuple[float, float],
 ) -> tuple[Figure, list[Axes]]:
     columns = 2 if len(spans) in (2, 4) else 3
     rows = -(-len(spans) // columns)
@@ -136,17 +140,23 @@ def _curves_frame(
         ax.set(xlim=(low / 2, high * 2), ylim=limits, xlabel=against)
         ax.set_title(name, fontsize=9)
         ax.axhline(0, color="0.3", linewidth=1)
+        ax.xaxis.set_major_formatter(_plain)
         if against == "labels":
             ax.set_xticks(compare.LABELS, [str(n) for n in compare.LABELS])
         ax.minorticks_off()
     for row in grid:
         row[0].set_ylabel("gain (points)")
-    for line, style in zip(LINES, STYLES, strict=False):
-        axes[0].plot([], [], label=line, **style)
+    for line in shown:
+        axes[0].plot([], [], label=line, **STYLES[LINES.index(line)])
     handles = axes[0].get_legend_handles_labels()
     at = (0.53, 1 - 0.44 / height)
     figure.legend(*handles, ncols=3, loc="upper center", bbox_to_anchor=at)
     return figure, axes[: len(spans)]
+
+
+def _plain(weight: float, _: object) -> str:
+    """As everywhere, "1e-4"; powers as formulas take a slider's first picture 50 ms more."""
+    return f"{weight:g}".replace("e-0", "e-")
 
 
 # ----------------------------------------------------------------------------------- place by place
@@ -179,7 +189,7 @@ def draw_grid(compared: Comparison, protocol: str, over: str) -> Sketch:
 
 def _grid_frame(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
     height = 0.22 * len(names) + 1.35
-    margins = {"left": 0.33, "right": 0.91, "bottom": 0.7 / height, "top": 1 - 0.55 / height}
+    margins = {"left": 0.33, "right": 0.88, "bottom": 0.7 / height, "top": 1 - 0.55 / height}
     figure, (ax,) = new_figure(WIDTH, height, layout="none", gridspec_kw=margins)
     nothing = np.zeros((len(names), len(PLACES)))
     image = ax.imshow(nothing, cmap="RdBu", vmin=-10, vmax=10, aspect="auto")
@@ -190,7 +200,7 @@ def _grid_frame(names: Sequence[str]) -> tuple[Figure, list[Axes]]:
         text = f"{target}\n{severity:g}"
         ax.text(4 * k + 1.5, below, text, ha="center", va="top", fontsize=8)
     ax.grid(False)
-    beside = figure.add_axes((0.925, 0.7 / height, 0.018, 1 - 1.25 / height))
+    beside = figure.add_axes((0.89, 0.7 / height, 0.018, 1 - 1.25 / height))
     figure.colorbar(image, cax=beside, label="points")
     return figure, [ax]
 
@@ -207,7 +217,7 @@ def draw_costs(costs: Mapping[str, float], compared: Comparison) -> Figure:
     colours = [STYLES[two]["color"] for two in in_two]
     bars = ax.barh(order, [costs[name] for name in order], color=colours)
     gains = [
-        100 * compared.mean_gain(name, "finetune" if two else "probe")
+        round(100 * compared.mean_gain(name, "finetune" if two else "probe"), 1) + 0.0  # no "-0.0"
         for name, two in zip(order, in_two, strict=True)
     ]
     said = [f"{costs[n]:.1f} times for {g:+.1f} points" for n, g in zip(order, gains, strict=True)]

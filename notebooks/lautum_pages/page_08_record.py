@@ -1,6 +1,7 @@
 """What notebook 08 asks of results on the published tasks: who stands where, and who beats all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 from typing import NamedTuple
 
 from lautum_utils import Interval, Result, Results
@@ -133,24 +134,23 @@ def control_of(found: Mapping[str, Contestant], ours: Contestant | None = None) 
 
 
 def in_words(place: Place, table: Mapping[str, Standing]) -> str:
-    """Who beats the control and every simple baseline there, and by how much; who beats the control
-    only, and whom it does not; and who does not beat the control."""
+    """Who beats the control and every simple baseline there, and by how many points the control and
+    the baseline that comes closest; who beats the control only; who does not."""
     winners = {name: s for name, s in table.items() if not s.not_above}
     won = [
-        f"{name} by {points(s.gain)} points over the control and {points(s.closest[1])} over the "
-        f"closest baseline ({s.closest[0]})"
+        f"  {name}: {s.gain.points} over the control, {s.closest[1].points} over '{s.closest[0]}'"
         for name, s in sorted(winners.items(), key=lambda pair: -pair[1].gain.mean)
     ]
     behind = [name for name, s in table.items() if CONTROL_NAME in s.not_above]
-    others = [
-        f"{name} ({', '.join(s.not_above)})"
-        for name, s in table.items()
-        if name not in winners and name not in behind
-    ]
-    lines = [f"{place}: above the control and every simple baseline: {'; '.join(won) or 'nobody'}"]
-    lines += [f"  above the control, but not above: {'; '.join(others)}"] * bool(others)
-    lines += [f"  not above the control: {', '.join(behind)}"] * bool(behind)
+    others = [name for name in table if name not in winners and name not in behind]
+    lines = [f"{place}: above all is {'' if won else 'nobody'}".rstrip(), *won]
+    lines += [_listed("above the control only", others)] * bool(others)
+    lines += [_listed("not above the control", behind)] * bool(behind)
     return "\n".join(lines)
+
+
+def _listed(said: str, names: Sequence[str]) -> str:
+    return fill(f"  {said}: {', '.join(names)}", 100, subsequent_indent="    ")
 
 
 def how_often(tables: Iterable[Mapping[str, Standing]]) -> dict[str, tuple[int, int]]:
@@ -162,12 +162,6 @@ def how_often(tables: Iterable[Mapping[str, Standing]]) -> dict[str, tuple[int, 
             won, of = counts.get(name, (0, 0))
             counts[name] = won + (not standing.not_above), of + 1
     return counts
-
-
-def points(difference: Interval) -> str:
-    """Points of accuracy with their interval."""
-    low, high = 100 * difference.low, 100 * difference.high
-    return f"{100 * difference.mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _by_method(results: Results, protocol: str) -> dict[tuple[str, str, str], Results]:

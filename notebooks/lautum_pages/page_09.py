@@ -95,10 +95,10 @@ def draw_places(seconds: Mapping[str, tuple[float, float]], workers: int) -> Fig
     ax.set_xlim(0, 1.45 * max(map(sum, seconds.values())))
     ax.set_xlabel("seconds (hatched: until the workers can train)")
     best = max(alone / took for _, took in others)
-    ax.set_title(
-        f"{workers} workers sweep up to {best:.2f} times as fast as one, "
-        f"after {others[0][0]:.1f} s of starting"
-    )
+    finding = f"{workers} workers sweep up to {best:.1f} times as fast as one"
+    if best < 1:
+        finding = f"In so short a sweep {workers} workers take {1 / best:.1f} times as long as one"
+    ax.set_title(f"{finding}, after {others[0][0]:.1f} s of starting")
     return figure
 
 
@@ -200,5 +200,5 @@ def draw_equal(gaps: pd.DataFrame, limits: Mapping[torch.dtype, float]) -> Figur
         ax.set_xticks(range(3), table.columns)
         ax.set_yticks(range(len(order)), order if ax is axes[0] else [])
         ax.set_title(f"{str(dtype)[6:]}: the same is within {limit:g}", fontsize=10)
-    figure.suptitle("Split source rows evenly, or weigh them: the network of one process")
+    figure.suptitle("Split source rows evenly or weigh them: both give the network of one process")
     return figure

@@ -106,7 +106,7 @@ def draw_costs(costs: Mapping[str, Mapping[int, Any]]) -> Figure:
         "pixels d of an image": (list(by_d), whole),
         "features k, components r": (list(costs["k"]), by_size),
         "rows n of a batch": (list(by_n), {"value + gradient": steps}),
-        "networks in a stack": (list(stacks), {"a training step": alone}),
+        "networks in a stack": (list(stacks), {"a training step, for each": alone}),
     }
     return _draw_panels(panels, title)
 
@@ -114,22 +114,19 @@ def draw_costs(costs: Mapping[str, Mapping[int, Any]]) -> Figure:
 def _draw_panels(
     panels: Mapping[str, tuple[Sequence[int], Mapping[str, Sequence[float]]]], title: str
 ) -> Figure:
-    """By the name of the size: its values, and the times by what is timed."""
-    figure, axes = new_figure(12, 3.4, len(panels))
+    """By the name of the size: its values, and the times by what is timed; all on one axis."""
+    figure, axes = new_figure(12, 3.6, len(panels), sharey=True)
     for ax, (label, (sizes, curves)) in zip(axes, panels.items(), strict=True):
         for name, milliseconds in curves.items():
             ax.loglog(sizes, milliseconds, label=name)
         ax.set_xticks(sizes, [str(size) for size in sizes])
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_locator(LogLocator())
         ax.yaxis.set_major_formatter("{x:g}")
         ax.minorticks_off()
         ax.set_xlabel(label)
         ax.legend(fontsize=8, loc="upper left")
-        low, high = ax.get_ylim()
-        low = min(low, high / 8)  # a decade, about, so that noise looks like noise
-        ax.set_ylim(low, high * (high / low) ** 0.4)  # room for the legend
-    axes[0].yaxis.set_major_locator(LogLocator())
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, high * (high / low) ** 0.3)  # room for the legends
     axes[0].set_ylabel("milliseconds")
-    axes[-1].set_ylabel("milliseconds for each network")
     figure.suptitle(title)
     return figure

@@ -1,6 +1,6 @@
 """The pictures of notebook 12: scanners, Dice scores, branches, outlines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,14 @@ def gain_of(
     here = results[results.scanner == scanner]
     by_method = here.pivot(index="seed", columns="method", values="dice")
     return interval((by_method[ours] - by_method[control]).tolist())
+
+
+def gains_in_words(results: pd.DataFrame) -> Iterator[str]:
+    """A line for each scanner: what one normalization each gains, and whether that is clear."""
+    for scanner in results.scanner.unique():
+        gain = gain_of(results, scanner)
+        said = "clearly better" if gain.low > 0 else "no clear difference"
+        yield f"{scanner:8} {gain}  {'clearly worse' if gain.high < 0 else said}"
 
 
 def _finding(results: pd.DataFrame, scanners: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
 FORMAT = 1
+WIDTH = 7.4  # inches: all of it is seen in a window of 800 dots
 
 
 class Solved(NamedTuple):
@@ -111,8 +112,8 @@ def show_progress(folder: Path | None = None) -> Figure:
     rows = [(name, heading) for page in pages.values() for name, heading in page.items()]
     done = [name in solved.when for name, _ in rows]
     height = max(1, math.ceil(len(rows) / 2))
-    places = [(row // height, -(row % height)) for row in range(len(rows))]
-    figure, (ax,) = new_figure(10, 0.27 * height + 0.8)
+    places = [(0.93 * (row // height), -(row % height)) for row in range(len(rows))]
+    figure, (ax,) = new_figure(WIDTH, 0.25 * height + 0.8)
     for mark, colour in ((True, STYLES[2]["color"]), (False, "none")):
         at = [place for place, filled in zip(places, done, strict=True) if filled == mark]
         ax.scatter(
@@ -125,7 +126,8 @@ def show_progress(folder: Path | None = None) -> Figure:
             label="solved" if mark else "open",
         )
     for (x, y), (_, heading), filled in zip(places, rows, done, strict=True):
-        ax.text(x + 0.03, y, f"{heading}{'  ✓' if filled else ''}", va="center", fontsize=8)
+        said = re.sub(r", \d+ minutes", "", heading) + "  ✓" * filled
+        ax.text(x + 0.04, y, said, va="center", fontsize=7.5)
     ax.set(xlim=(-0.03, 2), ylim=(0.7 - height, 0.7))
     ax.axis("off")
     said = solved.problem or f"{sum(done)} of {len(rows)} exercises solved on this machine"

@@ -108,7 +108,7 @@ page_00.draw_stages()
 # %% [markdown]
 # In stage one, the loss is
 #
-# $$\text{cross-entropy on the source} \;-\; \text{weight} \cdot L(\text{features of target inputs};\ \text{target inputs}).$$
+# $$\text{cross-entropy on the source} - \text{weight} \cdot L(\text{target features};\ \text{target inputs}).$$
 #
 # $L$ is Lautum information: "mutual" spelled backwards. Mutual information $I(A;B)$ compares how two things occur together, $P_{AB}$, with how they would occur if they had nothing to do with each
 # other, $P_A P_B$. Lautum information $L(A;B)$ exchanges the two, in the same measure of distance, the Kullback-Leibler divergence $D$:
@@ -180,7 +180,8 @@ accuracy_against_strength(
 
 # %%
 print(results.verdict())
-print(f"weight {chosen:g} minus pixels: {results.where(strength=chosen).against(pixels)}")
+behind = results.where(strength=chosen).against(pixels)
+print(f"weight {chosen:g} minus pixels, in points: {behind.points}")
 
 # %% [markdown]
 # ## Two sliders
@@ -204,7 +205,8 @@ playground
 
 # %%
 swept = run(grid(base, severity=severities, strength=[0.0, chosen], seed=range(seeds)), device)
-gains(swept.gain(), f"What weight {chosen:g} gains at each severity, with 95 % intervals")
+gained = swept.gain()
+gains(gained, page_00.along_severity(gained, chosen))
 
 # %%
 if results_path:

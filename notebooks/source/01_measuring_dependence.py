@@ -373,7 +373,9 @@ draw_weak(1 - inside, ratios)
 #
 # Since $\sum q\,\delta = 0$, expand the logarithm to third order, with $\chi_3 = \sum q\,\delta^3$ (derived here):
 #
-# $$L = -\sum q\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{3}, \qquad I = \sum q\,(1+\delta)\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{6}.$$
+# $$L = -\sum q\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{3},$$
+#
+# $$I = \sum q\,(1+\delta)\log(1+\delta) \approx \frac{\chi^2}{2} - \frac{\chi_3}{6}.$$
 #
 # Both begin with $\chi^2/2$. Then $L - I \approx -\chi_3/6$: for weak dependence the sign of $\chi_3$ decides. It is positive where a few cells are *much* more frequent than among shuffled pairs, as the four
 # matching sizes are here.

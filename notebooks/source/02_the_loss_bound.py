@@ -69,7 +69,7 @@ def note(name, difference):
 # %% [markdown]
 # ## A world that fits on a page
 #
-# An example $Z = (X, Y)$ has an input $X \in \{0, 1, 2\}$ and a label $Y \in \{0, 1\}$. The label is 1 where $x \ge 1$, but for some noise. A hypothesis $w$ is a table $f_w(y|x)$: how probable it holds each label.
+# An example $Z = (X, Y)$ has an input $X \in \{0, 1, 2\}$ and a label $Y \in \{0, 1\}$. The label is 1 where $x \ge 1$, but for some noise. A hypothesis $w$ is a table $f_w(y\mid x)$: how probable it holds each label.
 # There are eight, one for each way to label three inputs, each sure of itself up to `confidence`. A dataset $S$ holds $n$ examples. The learner draws its hypothesis $W$ from $P(w|s)$.
 
 # %%
@@ -266,7 +266,11 @@ check("remainder", remainder)
 #
 # **A cut with a minus.** Group the logarithms otherwise. Let $D = \mathbb E_{P_W P_X} D\big(p(\cdot|X)\,\|\,f_W(\cdot|X)\big) \ge 0$ (how wrong the hypotheses are) and $H_\times = \mathbb E_{P_W P_Z}[-\log p(Y|X,W)]$. Then
 #
-# $$\text{test} = D + H_\times - L(W;Y|X), \qquad\text{because}\quad -\log f_w = \log\frac{p(y|x)}{f_w(y|x)} - \log p(y|x,w) - \log\frac{p(y|x)}{p(y|x,w)}.$$
+# $$\text{test} = D + H_\times - L(W;Y|X),$$
+#
+# because
+#
+# $$-\log f_w = \log\frac{p(y|x)}{f_w(y|x)} - \log p(y|x,w) - \log\frac{p(y|x)}{p(y|x,w)}.$$
 #
 # This looks as if more $L(W;Y|X)$ were less loss. But the last two logarithms add up to $-\log p(y|x)$, so
 #
@@ -276,7 +280,9 @@ check("remainder", remainder)
 #
 # **The inputs alone.** Unlabelled data tell of inputs only. The chain rules of notebook 01, $I(W;Y|X) = I(W;Z) - I(W;X)$ and $L(W;Y|X) = L(W;Z) - L(W;X)$, bring them in:
 #
-# $$\text{train} = H(Y|X) - I(W;Z) \mathbin{\mathbf{+}} I(W;X) + \text{KL}, \qquad \text{test} = H(Y|X) + L(W;Z) \mathbin{\mathbf{-}} L(W;X) + R.$$
+# $$\text{train} = H(Y|X) - I(W;Z) \mathbin{\mathbf{+}} I(W;X) + \text{KL},$$
+#
+# $$\text{test} = H(Y|X) + L(W;Z) \mathbin{\mathbf{-}} L(W;X) + R.$$
 #
 # Here are the two signs of the two published regularizers: $+I(W;X)$ under the joint, which one would *minimise* (arXiv 2306.06731), and $-L(W;X)$ under the product, which one would *maximise* (arXiv 1904.01670). But put the
 # chain rule into the cut with the minus, and the same $L(W;X)$ stands there with a *plus*. Both are true. **A sign says how the loss moves while the other named terms stay put.**

@@ -66,8 +66,9 @@ def normal(generator, *shape):
 # Let $x$ and $y$ be jointly Gaussian with covariance $\Sigma$ (`joint`). The product of their marginals is Gaussian too. Its covariance $\Sigma_\times$ (`product`) is $\Sigma$ without
 # the blocks off the diagonal. For two centred Gaussians in $d$ dimensions, with covariances $A$ and $B$, the divergence is known:
 #
-# $$\Sigma = \begin{pmatrix} \Sigma_x & \Sigma_{xy} \\ \Sigma_{yx} & \Sigma_y \end{pmatrix}, \qquad \Sigma_\times = \begin{pmatrix} \Sigma_x & 0 \\ 0 & \Sigma_y \end{pmatrix}, \qquad
-# D(N_A \,\|\, N_B) = \tfrac12 \left[ \operatorname{tr}(B^{-1}A) - d + \log\det B - \log\det A \right]$$
+# $$\Sigma = \begin{pmatrix} \Sigma_x & \Sigma_{xy} \\ \Sigma_{yx} & \Sigma_y \end{pmatrix}, \qquad \Sigma_\times = \begin{pmatrix} \Sigma_x & 0 \\ 0 & \Sigma_y \end{pmatrix},$$
+#
+# $$D(N_A \,\|\, N_B) = \tfrac12 \left[ \operatorname{tr}(B^{-1}A) - d + \log\det B - \log\det A \right]$$
 #
 # So $L = D(N_{\Sigma_\times}\|N_\Sigma)$ and $I = D(N_\Sigma\|N_{\Sigma_\times})$. Put $K = \Sigma_x^{-1} \Sigma_{xy} \Sigma_y^{-1} \Sigma_{yx}$: what $y$ tells about $x$, in units of $x$. Three steps lead to the result.
 #
@@ -134,7 +135,9 @@ check("lautum_from_covariance", lautum_from_covariance)
 # Let $\rho_i$ be the singular values of $\Sigma_x^{-1/2} \Sigma_{xy} \Sigma_y^{-1/2}$. These are the *canonical correlations*: the numbers under the ellipses. There are at most $\min(d_x, d_y)$ of them. The eigenvalues of
 # $K$ are $t_i = \rho_i^2$ and zeros. A determinant is a product of eigenvalues and a trace is their sum, so both results become sums over pairs:
 #
-# $$I = \sum_i -\tfrac12\log(1-t_i), \qquad L = \sum_i \tfrac12\log(1-t_i) + \frac{t_i}{1-t_i}, \qquad I + L = \sum_i \frac{t_i}{1-t_i}.$$
+# $$I = \sum_i -\tfrac12\log(1-t_i), \qquad L = \sum_i \tfrac12\log(1-t_i) + \frac{t_i}{1-t_i},$$
+#
+# $$I + L = \sum_i \frac{t_i}{1-t_i}.$$
 #
 # An invertible linear map of $x$, and another of $y$, change no $\rho_i$, and so neither $I$ nor $L$. **Predict** both for one pair with $\rho = 0.6$; the cell after the exercise has the answer.
 #
@@ -396,7 +399,9 @@ check("sample_covariance", sample_covariance)
 # those of $x$ one of $r$ dimensions. The sample correlations are the cosines between the two planes. With $\Pi_z$ and $\Pi_x$ the projections on them, $\sum\rho_i^2 = \operatorname{tr}(\Pi_z\Pi_x)$. A Gaussian $z$ prefers no direction, so
 # the mean of $\Pi_z$ is $\frac{k}{n-1} I$. Hence
 #
-# $$E\sum_i \rho_i^2 = \frac{k\,r}{n-1}, \qquad E\,(I + L) = E\sum_i\frac{\rho_i^2}{1-\rho_i^2} = \frac{k\,r}{n-k-r-2} \quad (n > k+r+2).$$
+# $$E\sum_i \rho_i^2 = \frac{k\,r}{n-1},$$
+#
+# $$E\,(I + L) = E\sum_i\frac{\rho_i^2}{1-\rho_i^2} = \frac{k\,r}{n-k-r-2} \quad (n > k+r+2).$$
 #
 # (The second comes from the mean of an inverse Wishart matrix.) **Predict:** how many samples does it take before the sum of $\rho^2$ of independent vectors is below 0.1?
 

@@ -106,8 +106,9 @@ print(f"L = {naive(z, x_batch):.1f} nats")
 #
 # The Cholesky factor of the joint covariance of $(z, x)$ already holds all that we need:
 #
-# $$\begin{pmatrix} \Sigma_z & \Sigma_{zx} \\ \Sigma_{xz} & \Sigma_x \end{pmatrix} = \begin{pmatrix} A & 0 \\ B & F \end{pmatrix}\begin{pmatrix} A & 0 \\ B & F \end{pmatrix}^{\!\top}
-# \quad\Rightarrow\quad \Sigma_z = AA^\top,\quad BB^\top = \Sigma_{xz} \Sigma_z^{-1} \Sigma_{zx},\quad FF^\top = \Sigma_x - BB^\top .$$
+# $$\begin{pmatrix} \Sigma_z & \Sigma_{zx} \\ \Sigma_{xz} & \Sigma_x \end{pmatrix} = \begin{pmatrix} A & 0 \\ B & F \end{pmatrix}\begin{pmatrix} A & 0 \\ B & F \end{pmatrix}^{\!\top}$$
+#
+# $$\Rightarrow\quad \Sigma_z = AA^\top,\quad BB^\top = \Sigma_{xz} \Sigma_z^{-1} \Sigma_{zx},\quad FF^\top = \Sigma_x - BB^\top .$$
 #
 # So $FF^\top$ is the covariance of $x$ given $z$. Put $M = F^{-1}B$. Its singular values are $\rho/\sqrt{1-\rho^2}$, with $\rho$ the canonical correlations. The square of one
 # is $\rho^2/(1-\rho^2)$, and one plus that is $1/(1-\rho^2)$. Summed over the correlations:
@@ -257,7 +258,9 @@ check("lautum_penalty", lautum_penalty)
 # $z$ enters through two small matrices only. Let $Z$ be the batch of centred $z$, and $V$ that of $u$, centred and
 # whitened by its own Cholesky factor, so that $V^\top V = (n-1) I$. ($V$ depends on data only: `regularizer.prepare` makes it ahead.) With the ridge in $\Sigma$,
 #
-# $$b = \frac{Z^\top V}{n-1}, \qquad \Sigma = \frac{Z^\top Z}{n-1} + \varepsilon m I, \qquad C = \Sigma - bb^\top, \qquad G = b^\top C^{-1} b, \qquad L = \operatorname{tr} G - \tfrac12\log\det(I + G),$$
+# $$b = \frac{Z^\top V}{n-1}, \qquad \Sigma = \frac{Z^\top Z}{n-1} + \varepsilon m I,$$
+#
+# $$C = \Sigma - bb^\top, \qquad G = b^\top C^{-1} b, \qquad L = \operatorname{tr} G - \tfrac12\log\det(I + G),$$
 #
 # and $\det(I+G) = \det \Sigma / \det C$. Move $b$ and $\Sigma$ by $\mathrm db$ and $\mathrm d\Sigma$; then $\mathrm dC = \mathrm d\Sigma - \mathrm db\,b^\top - b\,\mathrm db^\top$. With $N = C^{-1}b$ and
 # $\langle P, Q\rangle = \operatorname{tr} P^\top Q$:

@@ -99,7 +99,7 @@ explorer_tasks
 draw_tasks(protocol="finetune")
 
 # %% [markdown]
-# The same in words, for the fewest labels: by how much each winner wins, and who is in the way of the others.
+# The same in words, for the fewest labels: by how many points each winner is ahead of the control, and of the simple baseline that comes closest.
 
 # %%
 for place in recorded.places(labels=LABELS[:1]):
@@ -129,7 +129,8 @@ def draw_method(method="Lautum", labels=LABELS[0], protocol="probe"):
     )
     by_task = {asked.task_name(p): tried.where(source=p.source, target=p.target) for p in places}
     controls = {asked.task_name(p): asked.control_of(recorded.found[p]) for p in places}
-    title = f"{method}: accuracy against its weight, {labels} labels, {asked.PROTOCOLS[protocol]}"
+    picks = ", ".join(f"{of_task.best():g}" for of_task in by_task.values())
+    title = f"{method}, {labels} labels, {asked.PROTOCOLS[protocol]}: picked weights {picks}"
     return draw_weights(by_task, controls, title)
 
 
@@ -202,7 +203,7 @@ for error in list(results.errors.values())[:1]:
 made = {p: asked.contestants(results, p) for p in asked.places(results)}
 draw_leaderboard(
     {f"{p.labels} labels, {asked.PROTOCOLS[p.protocol]}": c for p, c in made.items()},
-    f"{source} to {target}, made again: {seeds} seeds, {confidence:.0%} intervals",
+    f"{source} to {target}, made again: so wide are the {confidence:.0%} intervals of {seeds} seeds",
     confidence,
 )
 

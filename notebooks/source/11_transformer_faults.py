@@ -25,8 +25,9 @@ draw_currents()
 # The study that this page is inspired by measured the currents through the grounding wires of iron cores, in three phases, at 110 kV transformers. **Its data is not public, so all data here is made up**, by
 # `lautum_pages.page_11_currents.measure`. A sample is two periods of three currents. Phase $p$ carries
 #
-# $$i_p(t) = a\,(1 + b_p)\,\big[(1 + s_p)\sin\theta + (h_3 + 0.2\,s_p) \sin 3\theta + h_5 \sin 5\theta\big]
-# + 0.5\,a\,s_p\,e^{-t/\tau} + \text{noise}, \qquad \theta = \omega t - 2\pi p/3 ,$$
+# $$i_p(t) = a\,(1 + b_p)\,v_p(\theta) + 0.5\,a\,s_p\,e^{-t/\tau} + \text{noise}, \quad \theta = \omega t - 2\pi p/3,$$
+#
+# $$v_p(\theta) = (1 + s_p)\sin\theta + (h_3 + 0.2\,s_p) \sin 3\theta + h_5 \sin 5\theta,$$
 #
 # with the load $a$ (`load`), which varies by 15 % from sample to sample, the imbalance $b_p$ (`imbalance`), harmonics $h_3$ and $h_5$, and the severity $s_p$ of a fault, which is 0 in healthy phases. A
 # fault raises the current of its phase, distorts it, and adds an offset that decays with the time $\tau$. There are five classes: no fault, a fault to ground in phase A, in B, in C, and in all three.
@@ -120,8 +121,9 @@ check("leak", leak)
 # - **Adaptive reinforcement** adds a term to stage two. An unlabelled sample is changed weakly ($x'$: a little noise) and strongly ($x''$: more noise, all currents scaled by a common factor, a stretch blanked
 #   out). What the network says of $x'$ is the teacher for $x''$, the more so the surer it is. With the weight $\mu$, $B$ samples and $C$ classes of probabilities $p_c$:
 #
-# $$\text{loss} = \text{CE}(\text{labelled}) - \mu\,\frac1B\sum_{j=1}^{B} q_j \sum_c p_c(x'_j) \log p_c(x''_j),
-# \qquad q_j = \frac{C \max_c p_c(x'_j) - 1}{C - 1}.$$
+# $$\text{loss} = \text{CE}(\text{labelled}) - \mu\,\frac1B\sum_{j=1}^{B} q_j \sum_c p_c(x'_j) \log p_c(x''_j),$$
+#
+# $$q_j = \frac{C \max_c p_c(x'_j) - 1}{C - 1}.$$
 #
 # No gradient flows through $p(x')$ and $q$. The confidence $q_j$ is 0 for a guess and 1 for certainty. This weight of a sample, and how samples are changed, are our choice: *inspired by* the paper, not a copy of it.
 
@@ -321,8 +323,9 @@ draw_gains(gains, chosen)
 for n in labels:
     standard, lautum, other = ((way, n, chosen[way, n]) for way in ways)
     print(f"{n} labels: standard reaches {np.mean(tried[standard]['test']):.1%}. Over it:")
-    told = f"Lautum {against(lautum, standard)}, reinforcement {against(other, standard)}"
-    print(f"    {told}; Lautum over reinforcement {against(lautum, other)}")
+    print(f"    Lautum {against(lautum, standard).points} points")
+    print(f"    reinforcement {against(other, standard).points} points")
+    print(f"    Lautum over reinforcement {against(lautum, other).points} points")
 if results_path:
     save_results(rows_of(tried, steps=steps, shift=shift), results_path)
 

@@ -344,16 +344,8 @@ results = evaluate(networks, memories, tests, EVERY)
 page_12.draw_dice(results)
 
 # %%
-for scanner in EVERY:
-    gain = page_12.gain_of(results, scanner)
-    clear = (
-        "clearly better"
-        if gain.low > 0
-        else "clearly worse"
-        if gain.high < 0
-        else "no clear difference"
-    )
-    print(f"one each - one for all, {scanner:6} {gain}  {clear}")
+print("one each minus one for all, in Dice")
+print(*page_12.gains_in_words(results), sep="\n")
 
 # %% [markdown]
 # ## Is the right branch taken?

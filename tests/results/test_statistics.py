@@ -63,6 +63,7 @@ def test_strength_is_chosen_on_validation_not_on_test() -> None:
 
 def test_how_far_an_interval_reaches() -> None:
     assert Interval(0.5, 0.4, 0.6, 3).reach == pytest.approx(0.1)
+    assert Interval(0.044, 0.0381, 0.05, 3).points == "+4.4 [+3.8, +5.0]"
     assert interval([0.4]).reach == 0, "one value has no interval"
 
 

@@ -338,3 +338,20 @@ def test_a_link_to_the_map_leads_to_its_heading(site: Path, page: Page) -> None:
     expect(page.locator("section:target h2").first).to_have_text(
         re.compile("^(The map|Notation|Glossary)")
     )
+
+
+def test_what_a_click_opens_the_focus_opens_in_a_narrow_window(site: Path, page: Page) -> None:
+    page.set_viewport_size({"width": 800, "height": 900})
+    page.goto((site / "01_measuring_dependence.html").as_uri())
+    for menu in (".sidebar-drawer", ".toc-drawer"):
+        link = page.locator(f"{menu} a:visible").first
+        expect(link, "closed").not_to_be_in_viewport()
+        link.focus()
+        expect(link, "open while the focus is in it").to_be_in_viewport(ratio=1)
+    term = page.locator("article a[title]:not(.headerlink)").first
+    term.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")  # a focus by keyboard
+    expect(page.locator(".toc-drawer a:visible").first, "closed again").not_to_be_in_viewport()
+    shown = term.evaluate("link => getComputedStyle(link, '::after').content")
+    assert shown.strip('"') == term.get_attribute("title"), "the explanation, without a mouse"
