@@ -272,6 +272,8 @@ def test_in_a_notebook_the_settings_are_a_line_of_code() -> None:
         playground.restore.value.split("<code>")[1].removesuffix("</code>").replace("&#x27;", "'")
     )
     assert eval(code, {"Playground": lambda **given: given}) == {
+        "steps": 4,
+        "finetune_steps": 3,
         "shift": "blur",
         "severity": 0.4,
         "seeds": 1,
