@@ -30,6 +30,8 @@ class StyledAxes(Axes):
     errorbar = SHEET(Axes.errorbar)
     legend = SHEET(Axes.legend)
     set_title = SHEET(Axes.set_title)
+    text = SHEET(Axes.text)
+    annotate = SHEET(Axes.annotate)
 
 
 class Picture(Figure):
@@ -38,6 +40,7 @@ class Picture(Figure):
 
     suptitle = SHEET(Figure.suptitle)
     legend = SHEET(Figure.legend)
+    text = SHEET(Figure.text)
 
     @SHEET
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -94,15 +97,15 @@ def png_bytes(figure: Figure, dpi: float = WIDGET_DPI, compression: int = 6) -> 
 def in_256_colours(image: Image.Image) -> bytes:
     """A PNG image with 256 colours of its own, which makes it a third of the size."""
     buffer = io.BytesIO()
-    image.convert("RGB").quantize(256).save(buffer, "png", optimize=True)
+    image.convert("RGBA").quantize(256).save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 
 def with_line(png: bytes, line: str) -> bytes:
     """A PNG image with a line of text below it."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    canvas = Image.new("RGB", (image.width, image.height + 30), "white")
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
+    canvas = Image.new("RGBA", (image.width, image.height + 30), (255, 255, 255, 0))
     canvas.paste(image)
     place, font = (12, image.height + 6), ImageFont.load_default(15)
-    ImageDraw.Draw(canvas).text(place, line, fill="#333333", font=font)
+    ImageDraw.Draw(canvas).text(place, line, fill="#767676", font=font)
     return in_256_colours(canvas)

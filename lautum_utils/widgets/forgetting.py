@@ -41,7 +41,7 @@ def draw_forgetting(
     against the step, in the same colours. ValueError: a step or a weight that was not seen."""
     weights = _shown_weights(seen, strength)
     snapshots = [seen.at(weight, step) for weight in weights]
-    rows = [_Row("the image", seen.shown.inputs, {"color": "0.3"})]
+    rows = [_Row("the image", seen.shown.inputs, {"color": "0.5"})]
     rows += [
         _Row(f"weight {s.strength:g}", s.painted, _style(number))
         for number, s in enumerate(snapshots)
@@ -60,7 +60,7 @@ def draw_forgetting(
             for number, weight in enumerate(weights):
                 curve = [_value(seen.at(weight, n), name) for n in steps]
                 ax.plot(range(len(steps)), curve, **_style(number))
-            ax.axvline(steps.index(step), color="0.8", linewidth=6, zorder=0)
+            ax.axvline(steps.index(step), color="0.5", alpha=0.4, linewidth=6, zorder=0)
 
     said = title if title is not None else _said(seen, snapshots, step)
     return Sketch(_frame, (len(rows), _shape(rows[0].images), names, steps, limits), fill, said)
@@ -95,7 +95,7 @@ def draw_painted(rows: dict[str, Float[Tensor, "n c h w"]], title: str) -> Figur
     strips = figure.subplots(len(rows), 1, squeeze=False, gridspec_kw=grid)[:, 0]
     for ax, (words, images) in zip(strips, rows.items(), strict=True):
         _bare(ax, n, height, width)
-        _draw_row(ax, _Row(words, images, {"color": "0.3"}))
+        _draw_row(ax, _Row(words, images, {"color": "0.5"}))
     figure.suptitle(title)
     return figure
 

@@ -98,7 +98,7 @@ def gains(
         ax.errorbar([100 * point.mean], [-row], xerr=reach, capsize=4, linestyle="none")
     ax.set_yticks([-row for row in range(len(intervals))], list(intervals))
     ax.set_ylim(0.5 - len(intervals), 0.5)
-    ax.axvline(0, color="0.3", linewidth=1)
+    ax.axvline(0, color="0.5", linewidth=1)
     ax.set_xlabel(unit)
     figure.suptitle(fill(title, LETTERS_A_LINE))
     return figure
@@ -128,11 +128,11 @@ def explored(
     def draw(axes: list[Axes]) -> None:
         left, right = axes
         draw_accuracy(left, {"": points}, places)
-        left.axvline(places[strength], color="0.8", linewidth=6, zorder=0)
+        left.axvline(places[strength], color="0.5", alpha=0.4, linewidth=6, zorder=0)
         if pixels:
             draw_level(left, "pixels, no network", Results(pixels).mean())
         right.errorbar(list(gained), means, reach, **STYLES[1] | {"linestyle": "none"})
-        right.axvline(severity, color="0.8", linewidth=6, zorder=0)
+        right.axvline(severity, color="0.5", alpha=0.4, linewidth=6, zorder=0)
 
     reached = [-20.0, 40.0, *np.subtract(means, reach), *np.add(means, reach)]
     return Sketch(_explored_frame, (tuple(places), PERCENT, limits_around(reached, 20)), draw)
@@ -146,7 +146,7 @@ def _explored_frame(
     figure, (left, right) = new_figure(10, 3.4, 2, layout="none", gridspec_kw=margins)
     places = strength_axis(left, strengths).values()
     left.set_xlim(min(places, default=0) - 0.2, max(places, default=0) + 0.2)
-    right.axhline(0, color="0.3", linewidth=1)
+    right.axhline(0, color="0.5", linewidth=1)
     right.set_xlim(-0.05, 1.05)
     right.set_xticks([0, 0.5, 1])
     right.set_xlabel("severity of the shift")

@@ -64,7 +64,7 @@ class Sketch:
             canvas.figure.draw_artist(title)
             title.remove()
         image, buffer = Image.fromarray(np.asarray(canvas.buffer_rgba())), io.BytesIO()
-        image.convert("RGB").save(buffer, "png", compress_level=1)
+        image.save(buffer, "png", compress_level=1)
         return buffer.getvalue()
 
     def _fill(self, axes: list[Axes]) -> None:

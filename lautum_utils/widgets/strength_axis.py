@@ -45,8 +45,8 @@ def draw_accuracy(
 def draw_level(ax: Axes, name: str, accuracy: float) -> None:
     """A dashed line over all strengths, under its name: what is reached without any of them. A
     fraction, drawn in percent."""
-    ax.axhline(100 * accuracy, color="0.3", linestyle="--", linewidth=1.2, zorder=1)
-    look: dict[str, Any] = {"ha": "right", "color": "0.3", "fontsize": 9}
+    ax.axhline(100 * accuracy, color="0.5", linestyle="--", linewidth=1.2, zorder=1)
+    look: dict[str, Any] = {"ha": "right", "color": "0.5", "fontsize": 9}
     at, over = (0.99, 100 * accuracy), (0, 3)
     ax.annotate(name, at, over, ax.get_yaxis_transform(), "offset points", **look)
 

@@ -68,9 +68,9 @@ def explorer(draw: Any, seen: Mapping[str, Forgetting]) -> Explorer:
 
 # ------------------------------------------------------------------------------------------ stages
 
-BOX: dict[str, Any] = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.35"}
+BOX: dict[str, Any] = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "0.5"}
 ENTERS: dict[str, Any] = BOX | {"edgecolor": STYLES[0]["color"], "linewidth": 1.8}
-GREY: dict[str, Any] = {"color": "0.35"}
+GREY: dict[str, Any] = {"color": "0.5"}
 
 
 @SHEET
@@ -123,7 +123,7 @@ def _arrow(ax: Axes, begin: tuple[float, float], end: tuple[float, float], blue:
 # ---------------------------------------------------------------------------------------- headline
 
 LAUTUM = record.NAMES["lautum"]
-NO_NETWORK: dict[str, Any] = {"color": "0.35", "marker": "D", "markerfacecolor": "white"}
+NO_NETWORK: dict[str, Any] = {"color": "0.5", "marker": "D", "markerfacecolor": "white"}
 SIMPLE: dict[str, Any] = {"color": STYLES[1]["color"], "marker": "s", "markerfacecolor": "white"}
 OTHERS: dict[str, Any] = {"color": STYLES[3]["color"], "marker": "^"}
 SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # what is drawn: in which words, in which look

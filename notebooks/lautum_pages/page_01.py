@@ -167,9 +167,9 @@ def draw_plane(of_joints: Both, of_gaussians: Both) -> Figure:
     for group, name in ((~less, "L ≥ I"), (less, "L < I")):
         label = f"{name}: {100 * group.double().mean():.0f} % of the joints"
         ax.plot(values_i[group], values_l[group], alpha=0.4, label=label, **dots)
-    ax.plot([1e-5, 1], [1e-5, 1], color="0.3", linewidth=1, marker="", linestyle="-", label="L = I")
+    ax.plot([1e-5, 1], [1e-5, 1], color="0.5", linewidth=1, marker="", linestyle="-", label="L = I")
     name = "two Gaussian variables"
-    ax.plot(*of_gaussians, color="black", marker="", linestyle="-.", label=name)
+    ax.plot(*of_gaussians, color="0.5", marker="", linestyle="-.", label=name)
     ax.set(xscale="log", yscale="log", xlim=(1e-5, 1), ylim=(1e-5, 10))
     ax.set(xlabel="I (nats; joints below 1e-5 are not shown)", ylabel="L (nats)")
     ax.legend(markerscale=2)

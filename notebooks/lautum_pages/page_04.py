@@ -14,7 +14,7 @@ from lautum_utils.widgets.figures import new_figure
 from lautum_utils.widgets.style import STYLES
 
 MARGINS = {"left": 0.07, "right": 0.99, "bottom": 0.15, "top": 0.8}
-REFERENCE: dict[str, Any] = {"color": "0.3", "linestyle": ":", "marker": ""}  # what is expected
+REFERENCE: dict[str, Any] = {"color": "0.5", "linestyle": ":", "marker": ""}  # what is expected
 
 
 class Pairing(NamedTuple):
@@ -93,7 +93,7 @@ def draw_ascent(spectra: Mapping[int, Tensor], curve: Mapping[int, float], bound
         middle.semilogy(ranks, squared / (1 - squared).clamp_min(1e-15))
     right.plot(list(curve), list(curve.values()))
     if math.isfinite(bound):
-        right.axhline(bound, color="0.3", linestyle="--")
+        right.axhline(bound, color="0.5", linestyle="--")
         style: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "fontsize": 9}
         right.annotate("bound k / ridge", (max(curve), bound), (0, -14), **style)
     left.set(title="canonical correlation", xlabel="rank, largest first", ylim=(0, 1.05))
@@ -178,7 +178,7 @@ def draw_weights(results: Results) -> Figure:
         right.plot(places, [r.history["loss"][-1] for r in group])
     worst = math.log(10)
     for ax, level, text in ((left, 10, "chance"), (right, worst, "guessing all ten alike, log 10")):
-        ax.axhline(level, color="0.3", linestyle=":")
+        ax.axhline(level, color="0.5", linestyle=":")
         ax.annotate(text, (0, level), (0, 4), textcoords="offset points", fontsize=9)
         ax.set_xticks(places, [f"{s:g}" for s in strengths])
         ax.set_xlabel("regularization weight")

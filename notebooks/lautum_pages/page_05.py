@@ -26,7 +26,7 @@ LABELS = {
     "probe": "probe, fitted anew",
 }
 MEASURES, ACCURACIES = list(LABELS)[:3], list(LABELS)[3:]
-RING: dict[str, Any] = {"markersize": 13, "markerfacecolor": "none", "markeredgecolor": "0.3"}
+RING: dict[str, Any] = {"markersize": 13, "markerfacecolor": "none", "markeredgecolor": "0.5"}
 
 
 def draw_idea() -> Figure:

@@ -14,7 +14,7 @@ from lautum_utils.widgets.forgetting import draw_painted
 from lautum_utils.widgets.strength_axis import strength_axis
 from lautum_utils.widgets.style import SHEET, STYLES
 
-NO_NETWORK: dict[str, Any] = {"color": "0.3", "linestyle": "--", "linewidth": 1.2, "zorder": 1}
+NO_NETWORK: dict[str, Any] = {"color": "0.5", "linestyle": "--", "linewidth": 1.2, "zorder": 1}
 CHANGES = {"test_accuracy": "target (probe)", "source_accuracy": "source"}
 
 
@@ -82,7 +82,7 @@ def draw_trade(results: Results, title: str) -> Figure:
         ax.errorbar(x, mean, reach, capsize=3, **style)
         look = {"color": style["color"], "va": "center", "textcoords": "offset points"}
         ax.annotate(words, (x[-1], mean[-1]), (10, 0), **look)
-    ax.axhline(0, color="0.3", linewidth=1)
+    ax.axhline(0, color="0.5", linewidth=1)
     ax.set_xlim(min(places.values()) - 0.2, max(places.values()) + 0.9)
     ax.set_ylabel("change against weight 0 (points)")
     figure.suptitle(title)

@@ -51,7 +51,7 @@ def draw_rows(
                 **looks | look,
             )
         ax.plot([], [], label=f"target: {target}", **style | {"linestyle": "none"})
-    ax.axvline(0, color="0.3", linewidth=1.5)
+    ax.axvline(0, color="0.5", linewidth=1.5)
     ax.set_yticks(range(len(rows)), list(rows), fontsize=9)
     ax.set(xlabel=label, ylim=(len(rows) - 0.4, -0.6))
     figure.legend(loc="outside lower right", ncols=2)
@@ -139,7 +139,7 @@ def _curves_frame(
         ax.set_xscale("log")
         ax.set(xlim=(low / 2, high * 2), ylim=limits, xlabel=against)
         ax.set_title(name, fontsize=9)
-        ax.axhline(0, color="0.3", linewidth=1)
+        ax.axhline(0, color="0.5", linewidth=1)
         ax.xaxis.set_major_formatter(_plain)
         if against == "labels":
             ax.set_xticks(compare.LABELS, [str(n) for n in compare.LABELS])
@@ -222,7 +222,7 @@ def draw_costs(costs: Mapping[str, float], compared: Comparison) -> Figure:
     ]
     said = [f"{costs[n]:.1f} times for {g:+.1f} points" for n, g in zip(order, gains, strict=True)]
     ax.bar_label(bars, said, padding=3, fontsize=8)
-    ax.axvline(1, color="0.3", linewidth=1)
+    ax.axvline(1, color="0.5", linewidth=1)
     ax.tick_params(axis="y", labelsize=9)
     ax.set(xlim=(0, 1.5 * max(costs.values())), xlabel="time of a step, standard transfer = 1")
     figure.suptitle(

@@ -130,7 +130,7 @@ def draw_collapse(
             name = None if network else f"noise {noise:g}"
             for which, (ax, factor) in enumerate(zip(axes, (1, 100), strict=True)):
                 ax.plot(steps, factor * found[:, network, which], label=name, **style)
-    axes[0].axhline(gaussian, color="0.3", linewidth=1, linestyle=":")
+    axes[0].axhline(gaussian, color="0.5", linewidth=1, linestyle=":")
     axes[0].set_ylabel("mean of d²\n(dotted: a Gaussian)")
     axes[1].set(ylabel="images with\nd below 0.1 (%)", ylim=(-3, 103), xlabel="step of stage one")
     axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)

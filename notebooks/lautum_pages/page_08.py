@@ -102,7 +102,7 @@ def _draw_panel(
     of_baselines = [d.mean for n, d in differences.items() if found[n].role == BASELINE]
     if of_baselines:
         ax.axvline(100 * max(of_baselines), zorder=0, **BEST)
-    ax.axvline(0, color="0.3", linewidth=1, zorder=0)
+    ax.axvline(0, color="0.5", linewidth=1, zorder=0)
     ax.tick_params(axis="x", labelsize=8)
 
 
@@ -143,7 +143,7 @@ def draw_weights(
                 mean = [100 * accuracy for accuracy in curve.values()]
                 ax.plot([places[w] for w in curve], mean, **style)
             level = 100 * controls[task].mean("test_accuracy")
-            ax.plot([-20, 20], [level, level], color="0.3", linestyle=":", marker="")
+            ax.plot([-20, 20], [level, level], color="0.5", linestyle=":", marker="")
             ax.axvline(places[by_task[task].best()], color="0.85", linewidth=8, zorder=0)
 
     return Sketch(_weights_frame, (tuple(by_task), weights, limits), fill_in, title)
@@ -172,6 +172,6 @@ def _weights_frame(
     lines = [
         Line2D([], [], label=name, **s) for name, s in zip(CURVES.values(), STYLES, strict=False)
     ]
-    lines.append(Line2D([], [], label="the control, test", color="0.3", linestyle=":"))
+    lines.append(Line2D([], [], label="the control, test", color="0.5", linestyle=":"))
     figure.legend(handles=lines, ncols=4, loc="lower center", fontsize=8)
     return figure, axes

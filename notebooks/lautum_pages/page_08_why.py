@@ -43,7 +43,7 @@ def draw_why(recorded: Published) -> Figure:
     ends = np.array(ax.get_xlim())
     ax.plot(ends, ends, color="0.5", linestyle="--", linewidth=1, marker="", zorder=0)
     for line in (ax.axhline, ax.axvline):
-        line(0, color="0.3", linewidth=1, zorder=0)
+        line(0, color="0.5", linewidth=1, zorder=0)
     ax.set(xlabel="pixels over the control (points)", ylabel="Lautum over the control (points)")
     marks = [Line2D([], [], label=task, **_look(recorded, task)) for task in recorded.tasks]
     figure.legend(handles=marks, ncols=4, loc="outside lower center", fontsize=8)

@@ -59,7 +59,7 @@ def _boxes(ax: Axes, boxes: Sequence[tuple[float, float, float, float, str, int]
 
 
 def _arrow(ax: Axes, x: float, y: float, to_x: float, to_y: float) -> None:
-    ax.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "->", "color": "0.4"})
+    ax.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "->", "color": "0.5"})
 
 
 def draw_resumed(after: Mapping[str, int], killed: int, title: str) -> Figure:
@@ -118,7 +118,7 @@ def draw_silent_ranks(
     figure, (left, right) = new_figure(10, 3.4, 2)
     left.plot(counts, [joined] * len(counts), label="L of the joined batch")
     left.errorbar(counts, means, reach, label="mean of the ranks' own L")
-    left.axhline(truth, color="0.3", linestyle=":", label="truth")
+    left.axhline(truth, color="0.5", linestyle=":", label="truth")
     left.set_yscale("log")
     left.set_ylabel("L (nats), mean of 100 batches")
     left.legend()
@@ -157,7 +157,7 @@ def draw_own_values(values: Mapping[int, Tensor], ranks: int, rows: int, truth: 
     right.axvline(splits.index(ranks), color="0.85", linewidth=8, zorder=0)
     for ax, on_axis in ((left, float), (right, lambda nats: math.log10(max(nats, 0.1)))):
         ax.axhline(on_axis(joined), color=STYLES[0]["color"])
-        ax.axhline(on_axis(truth), color="0.3", linestyle=":")
+        ax.axhline(on_axis(truth), color="0.5", linestyle=":")
     left.set(xlim=(0.3, 16.7), xticks=splits, xlabel="rank", ylabel="nats")
     left.set_ylim(bottom=0)
     right.set(xlabel="number of ranks", ylim=(-1.1, 3))

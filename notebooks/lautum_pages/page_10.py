@@ -60,7 +60,7 @@ def draw_channel(measured: pd.DataFrame, images: int) -> Figure:
         left.plot(values.ridge, values["% of k/ε"], label=name)
         right.plot(values.ridge, values["true I"], label=name)
     most = math.log(images)
-    right.axhline(most, color="0.4", linestyle=":")
+    right.axhline(most, color="0.5", linestyle=":")
     right.text(measured.ridge.min(), most + 0.3, f"log {images}: it knows the image", fontsize=9)
     left.set(title="what the Gaussian value reaches", ylabel="% of k/ε", ylim=(0, 105))
     right.set(title="what z + noise truly tells", ylabel="true I (nats)", ylim=(0, most + 1.2))
@@ -100,7 +100,7 @@ def draw_price_along_gamma(
     for ax in (left, right):
         ax.set(xlabel="γ", xlim=(0, len(gammas) - 1))
         ax.set_xticks(places, [f"{v:g}" for v in gammas])
-        ax.axvline(at, color="0.4", linewidth=1)
+        ax.axvline(at, color="0.5", linewidth=1)
         ax.legend(fontsize=8, loc="upper left")
     here = path[at]
     share = here.lautum_information / (here.lautum_information + here.mutual_information)

@@ -55,7 +55,7 @@ def draw_pixel_line(
     margins = {"left": 0.2, "right": 0.98, "bottom": 0.2, "top": 0.86}
     figure, (ax,) = new_figure(9, 5.2, layout="none", gridspec_kw=margins)
     rows = [-row for row in range(len(found))]
-    colours = ["black" if harm else "0.7" for harm in found.harm]
+    colours = [STYLES[1]["color"] if harm else "0.7" for harm in found.harm]
     ax.hlines(rows, found.control, found.ours, colors=colours, linewidth=3, zorder=1)
     told = "chosen on validation data" if weight is None else f"weight {weight:g}"
     ax.plot(found.control, rows, label="weight 0", **STYLES[0] | NO_LINE)
@@ -92,7 +92,7 @@ def draw_read_outs(found: pd.DataFrame, where: str) -> Figure:
         places = [place + aside for place in range(len(points))]
         means, reach = [p.mean for p in points], [p.reach for p in points]
         ax.errorbar(places, means, reach, capsize=4, label=name, linestyle="none")
-    ax.axhline(line, color="0.4", linestyle=":")
+    ax.axhline(line, color="0.5", linestyle=":")
     ax.text(-0.45, line + 2, "components alone, no network", fontsize=9)
     ax.set_xticks(range(len(points)), list(group.columns[:-1]))
     ax.set(xlim=(-0.5, len(points) - 0.5), ylim=(0, 100), ylabel="target test accuracy (%)")
@@ -164,7 +164,7 @@ def draw_pushed(changes: pd.DataFrame, names: Sequence[str]) -> Figure:
     ax.set_xticks([])
     reach = 1.35 * len(changes)
     ax.set(xlim=(-reach, reach), ylim=(len(names) - 0.5, -0.5))
-    ax.axvline(0, color="0.4", linewidth=1)
+    ax.axvline(0, color="0.5", linewidth=1)
     ax.grid(False)
     ax.set_title(f"L(W;X) pushed up in {len(changes)} worlds: the test loss rises in {rises[0]}")
     return figure

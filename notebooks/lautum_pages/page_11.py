@@ -115,7 +115,7 @@ def draw_gains(
             at = list(points).index(chosen[name, n])
             ring = chosen[name, n], means[at]
             ax.plot(*ring, "o", ms=13, mfc="none", mec=style["color"])
-        ax.axhline(0, color="0.3", linewidth=1)
+        ax.axhline(0, color="0.5", linewidth=1)
         ax.set_xscale("log")
         ax.minorticks_off()
         ax.margins(x=0.12)

@@ -122,7 +122,7 @@ def show_progress(folder: Path | None = None) -> Figure:
             marker="s",
             s=50,
             facecolor=colour,
-            edgecolor="0.3",
+            edgecolor="0.5",
             label="solved" if mark else "open",
         )
     for (x, y), (_, heading), filled in zip(places, rows, done, strict=True):

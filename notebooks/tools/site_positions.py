@@ -153,10 +153,10 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 def _kept(png: bytes, folder: Path) -> str:
     """Keep a picture, in fewer colours, by the hash of what it shows: its name."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image = Image.open(io.BytesIO(png)).convert("RGBA")
     name = f"{hashlib.sha256(image.tobytes()).hexdigest()[:16]}.webp"
     if not (folder / name).exists():
-        image.quantize(COLOURS).convert("RGB").save(
+        image.quantize(COLOURS).convert("RGBA").save(
             folder / name, lossless=True, method=1, quality=0
         )
     return name
