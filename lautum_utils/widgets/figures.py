@@ -41,6 +41,7 @@ class Picture(Figure):
     suptitle = SHEET(Figure.suptitle)
     legend = SHEET(Figure.legend)
     text = SHEET(Figure.text)
+    colorbar = SHEET(Figure.colorbar)
 
     @SHEET
     def __init__(self, *args: Any, **settings: Any) -> None:

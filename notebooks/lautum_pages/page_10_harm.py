@@ -50,7 +50,7 @@ def draw_pixel_line(
     weight: float | None = None, labels: int = 200, protocol: str = "probe"
 ) -> Figure:
     """Target accuracy at weight 0, with Lautum, and of the principal components without a network,
-    a row a shift; black where Lautum is clearly below weight 0."""
+    a row a shift; orange where Lautum is clearly below weight 0."""
     found = beside_the_line(weight, labels, protocol)
     margins = {"left": 0.2, "right": 0.98, "bottom": 0.2, "top": 0.86}
     figure, (ax,) = new_figure(9, 5.2, layout="none", gridspec_kw=margins)
@@ -66,7 +66,7 @@ def draw_pixel_line(
     ax.set(xlim=(0, 102), xlabel=f"target test accuracy (%), {protocol}, {labels} labels")
     figure.legend(loc="lower center", ncols=3)
     above, below = (found.low > 0).sum(), (found.high < 0).sum()
-    harm = f";\nLautum clearly harms in {found.harm.sum()} (black)" if found.harm.any() else ""
+    harm = f";\nLautum clearly harms in {found.harm.sum()} (orange)" if found.harm.any() else ""
     figure.suptitle(
         f"No network at all is clearly better than Lautum in {below} of {len(found)} settings, "
         f"clearly worse in {above}{harm}"

@@ -10,7 +10,7 @@
 # # 07 · The other methods, on the same runs
 #
 # Notebook 06 held Lautum against weight 0. That is an easy rival. Here seventeen methods meet the simplest things that one can do with the same labels, on the same
-# data, splits, seeds and first weights. **The finding comes first:** right of the black line stand the methods that are worth their training.
+# data, splits, seeds and first weights. **The finding comes first:** right of the line at 0 stand the methods that are worth their training.
 
 # %%
 from lautum_pages.page_07 import draw_margins

@@ -422,7 +422,7 @@ check("gaussian_of_a_curve", gaussian_of_a_curve)
 # %% [markdown]
 # ## 5 · Where it harms
 #
-# In the first picture validation data chose each weight. Here you choose. A black line is harm.
+# In the first picture validation data chose each weight. Here you choose. An orange line is harm.
 #
 # **Predict:** is there more harm for the probe or for fine-tuning?
 
@@ -430,7 +430,7 @@ check("gaussian_of_a_curve", gaussian_of_a_curve)
 # %%
 def draw_harm(strength=weight, labels=labels, protocol="probe"):
     """Target accuracy at weight 0, at one weight of the regularizer, and of the components without a network, from the record. A
-    black line: clearly worse than weight 0."""
+    orange line: clearly worse than weight 0."""
     return draw_pixel_line(strength, labels, protocol)
 
 
