@@ -1,14 +1,18 @@
 """The style sheet: what `new_figure` gives without a word, and that nothing else is changed."""
 
+import io
 from threading import Thread
 
 import matplotlib
 import matplotlib.style
+import pytest
 from matplotlib import rcParams
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from PIL import Image
 from waiting import ended
 
-from lautum_utils.widgets.figures import new_figure
+from lautum_utils.widgets.figures import new_figure, png_bytes
 from lautum_utils.widgets.style import SHEET, STYLES
 
 LOOKS = [
@@ -18,7 +22,7 @@ LOOKS = [
     ("#CC79A7", "D", ":"),
     ("#E69F00", "v", "-"),
     ("#56B4E9", "P", "--"),
-    ("#000000", "X", "-."),
+    ("#808080", "X", "-."),
 ]
 
 
@@ -36,6 +40,25 @@ def test_lines_take_the_next_colour_with_its_marker_and_its_dash() -> None:
     (dot,) = ax.plot([0], [0], **STYLES[5] | {"linestyle": "none"})
     assert dot.get_color() == "#56B4E9"
     assert ax.plot([0], [0])[0].get_color() == LOOKS[2][0], "a given look takes none from the cycle"
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as the Web Content Accessibility Guidelines define it."""
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#111111"])  # JupyterLab's, light and dark
+def test_words_and_lines_read_on_light_pages_and_on_dark_ones(ground: str) -> None:
+    names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    for colour in [f"#{SHEET[name]}" for name in names]:
+        lighter, darker = sorted((luminance(colour), luminance(ground)), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) > 4
+    figure, (ax,) = new_figure()
+    ax.text(0.5, 0.5, "words")
+    image = Image.open(io.BytesIO(png_bytes(figure))).convert("RGBA")
+    assert image.getpixel((0, 0))[3] == 0, "no ground of its own"
+    assert {text.get_color() for text in ax.texts} == {SHEET["text.color"]}
 
 
 def test_a_figure_has_its_size_its_grid_and_neither_frames_nor_upper_spines() -> None:
