@@ -51,7 +51,7 @@ def luminance(colour: str) -> float:
 @pytest.mark.parametrize("ground", ["#ffffff", "#111111"])  # JupyterLab's, light and dark
 def test_words_and_lines_read_on_light_pages_and_on_dark_ones(ground: str) -> None:
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    for colour in [f"#{SHEET[name]}" for name in names]:
+    for colour in [SHEET[name] for name in names]:
         lighter, darker = sorted((luminance(colour), luminance(ground)), reverse=True)
         assert (lighter + 0.05) / (darker + 0.05) > 4
     figure, (ax,) = new_figure()
