@@ -11,11 +11,8 @@
 #
 # **Training on a source makes a network forget what it does not need. An unlabelled penalty slows that.**
 # Why *Lautum information*, how much does it help, and is it worth it?
-
-# %%
-from lautum_pages import page_00
-
-page_00.opening_picture()
+#
+# ![Rows of images of a digit beside a letter, as a linear map paints them from a network's features: before training both can be read; after learning the digits the letter is a grey blob; with the penalty it can be read again.](attachment:opening.png)
 
 # %% tags=["parameters"]
 device = "auto"  # "auto" takes CUDA, then MPS, then the CPU
@@ -46,6 +43,7 @@ read_parameters("00", globals())  # silent, unless a value above cannot work
 # %%
 import torch
 
+from lautum_pages import page_00
 from lautum_pages.progress import show_progress
 from lautum_utils import (
     Experiment,

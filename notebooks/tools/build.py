@@ -27,9 +27,10 @@ from nbclient.exceptions import DeadKernelError
 from tqdm import tqdm
 
 from lautum_utils.files import write_whole
-from notebooks.tools.contents import measured
+from notebooks.tools.contents import START, measured
 from notebooks.tools.course_cells import teaching_with_points
 from notebooks.tools.navigation import readme_with_map
+from notebooks.tools.opening import draw_opening
 from notebooks.tools.places import ASSETS, NOTEBOOKS, README, ROOT, SOLUTIONS, SOURCES, TEACHING
 from notebooks.tools.sources import beginning_with, has_solutions, read
 
@@ -40,6 +41,8 @@ PROGRESS = re.compile(r"^\w+: +\d+%\|.*((step|run)/s|s/(step|run))\]")
 def build(source: Path) -> Path:
     """Execute one source and write the notebook that readers open, whole or not at all; its
     solutions too, if it has any."""
+    if f"{source.stem}.ipynb" == START:
+        draw_opening()
     notebook = _read_open(source)
     started = time.monotonic()
     os.environ["LAUTUM_PROGRESS"] = ""  # what is built is nobody's progress

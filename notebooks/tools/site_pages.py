@@ -12,6 +12,7 @@ import nbformat
 
 from notebooks.tools.contents import contents
 from notebooks.tools.navigation import IS_ALONE
+from notebooks.tools.opening import beside
 from notebooks.tools.places import NOTEBOOKS, README, ROOT, SOLUTIONS
 from notebooks.tools.site_cells import code_and_outputs, fence
 from notebooks.tools.site_moves import KEPT, MovesError, OfNotebook, moves
@@ -88,7 +89,7 @@ class Pages:
         name, widgets = self.names[path].replace("/", "_"), self.moves.get(path, {})
         for number, cell in enumerate(read(path).cells):
             if cell.cell_type == "markdown":
-                parts.append(self.linked(IS_ALONE.sub("", cell.source), path))
+                parts.append(self.linked(beside(IS_ALONE.sub("", cell.source)), path))
             elif cell.cell_type == "code":
                 of_cell = widgets.get(number, ())
                 parts += code_and_outputs(cell, self.folder, f"{name}_{number}", of_cell)

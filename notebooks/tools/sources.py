@@ -9,6 +9,7 @@ import jupytext
 import nbformat
 
 from notebooks.tools.navigation import adorn
+from notebooks.tools.opening import attach
 
 SOLUTION = re.compile(
     r"^(?P<indent> *)### BEGIN SOLUTION\n(?:.*\n)*?(?P=indent)### END SOLUTION$", re.MULTILINE
@@ -32,6 +33,7 @@ def read(source: Path, solutions: bool = False) -> nbformat.NotebookNode:
     solutions. ValueError: a mark of a solution stands alone."""
     notebook = jupytext.read(source)
     adorn(notebook, source.stem)
+    attach(notebook)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
         if cell.cell_type == "code":

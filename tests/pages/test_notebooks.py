@@ -3,6 +3,7 @@
 import base64
 import importlib
 import inspect
+import io
 import json
 import pkgutil
 import re
@@ -13,10 +14,12 @@ import nbformat
 import papermill
 import pytest
 from papermill.iorw import load_notebook_node
+from PIL import Image
 from plan import NOTEBOOKS
 from test_exercises import LIMITS
 
 import lautum_utils
+from notebooks.tools.opening import ATTACHED, OPENING
 from notebooks.tools.places import ASSETS
 from notebooks.tools.sources import read
 
@@ -266,3 +269,14 @@ def test_the_slurm_lines_of_notebook_09_are_ones_that_dask_jobqueue_accepts() ->
         script = cluster.job_script()
     assert "#SBATCH --mem=4G" in script
     assert "#SBATCH -t 01:00:00" in script
+
+
+def test_the_picture_of_the_idea_stands_before_any_code_and_travels_along() -> None:
+    built = nbformat.read(NOTEBOOKS / "00_start_here.ipynb", as_version=4)
+    words = built.cells[0]
+    assert words.cell_type == "markdown"
+    (name,) = ATTACHED.findall(words.source)
+    picture = base64.b64decode(words.attachments[name]["image/png"])
+    assert picture == OPENING.read_bytes()
+    assert words.source.index(f"attachment:{name}") < words.source.index("You will be able to")
+    assert Image.open(io.BytesIO(picture)).width > 600
