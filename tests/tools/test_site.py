@@ -44,6 +44,7 @@ THIN = """known => {
     }
     return [...seen];
 }"""
+ATTACHED_ALT = re.compile(r"!\[([^\]]*)\]\(attachment:")
 AXE = {"preload": False, "resultTypes": ["violations"]}
 COLOURS = AXE | {"runOnly": ["color-contrast", "link-in-text-block"]}
 
@@ -105,9 +106,9 @@ def test_each_notebook_has_a_page_with_its_words(site: Path) -> None:
         cells = nbformat.read(notebook, as_version=4).cells
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
         assert site_pages.title(notebook) in text
-        assert text.count("<img ") == sum(
-            "image/png" in output.get("data", {}) for output in outputs
-        )
+        pictures = sum("image/png" in output.get("data", {}) for output in outputs)
+        pictures += sum(len(cell.get("attachments", {})) for cell in cells)
+        assert text.count("<img ") == pictures
         assert text.count("<summary>") == sum(cell.source.count("<summary>") for cell in cells)
         assert "nbval" not in text
         assert "widget-view" not in text
@@ -138,15 +139,13 @@ def test_alternatives_are_those_of_the_notebooks(site: Path) -> None:
         shown = re.findall(
             r'<img alt="([^"]+)"', (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
         )
-        outputs = [
-            o
-            for cell in nbformat.read(notebook, as_version=4).cells
-            for o in cell.get("outputs", [])
-        ]
+        cells = nbformat.read(notebook, as_version=4).cells
+        outputs = [o for cell in cells for o in cell.get("outputs", [])]
+        attached = [alt for cell in cells for alt in ATTACHED_ALT.findall(cell.source)]
         pictured = [o for o in outputs if "image/png" in o.get("data", {})]
         said = [" ".join(o.metadata["image/png"]["alt"].split()) for o in pictured]
         still = [alt for alt, o in zip(said, pictured, strict=True) if not moves(o)]
-        assert [html.unescape(alt) for alt in shown] == still
+        assert [html.unescape(alt) for alt in shown] == attached + still
 
 
 def test_nothing_is_wrong_with_the_finished_site(site: Path) -> None:
