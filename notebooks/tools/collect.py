@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import nbformat
 
+from lautum_utils.files import write_whole
 from notebooks.tools.collect_cells import notebook_of
 from notebooks.tools.collect_files import handed_in, say
 from notebooks.tools.collect_gradebook import add, students_of, tasks_of
@@ -145,9 +146,7 @@ def _keep_numbers(works: Iterable[Work], course: Path) -> None:
         if work.sender.moodle:
             numbers.setdefault(work.assignment, {})[work.student.id] = work.sender.moodle
     if json.dumps(numbers) != before:
-        new = place.with_suffix(".new")
-        new.write_text(json.dumps(numbers, indent=1), encoding="utf-8")
-        new.replace(place)
+        write_whole(place, json.dumps(numbers, indent=1).encode())
 
 
 def _absent(assignments: Iterable[str], students: Sequence[Student], course: Path) -> Iterable[str]:

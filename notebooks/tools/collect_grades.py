@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lautum_utils.files import write_whole
 from notebooks.tools.collect_files import say
 from notebooks.tools.collect_gradebook import students_of
 from notebooks.tools.collect_students import Student
@@ -129,9 +130,7 @@ def write(course: Path) -> list[str]:
     for name, rows in tables(students, grades, numbers).items():
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(rows)
-        new = folder / f"{name}.new"
-        new.write_text(text.getvalue(), encoding="utf-8")
-        new.replace(folder / f"{name}.csv")
+        write_whole(folder / f"{name}.csv", text.getvalue().encode())
         lines.append(os.path.relpath(folder / f"{name}.csv"))
     for assignment in grades.possible:
         if who := [student for name, student in grades.waiting if name == assignment]:
